@@ -1,0 +1,1 @@
+"""latemiles: what happens to the pelvis in the later miles."""

@@ -1,0 +1,109 @@
+"""Every error the package raises on purpose, under one root.
+
+    LatemilesError
+    +-- InputError            what was handed in cannot be used
+    |   +-- ShapeError        an array has the wrong shape
+    |   +-- UnitError         numbers that cannot be in the unit asked for
+    |   +-- TimeOrderError    time stamps that do not increase
+    +-- ConfigError           a setting that cannot be used
+    +-- PacketError           bytes from a sensor that do not follow its protocol
+    +-- RecordingError        a recording that cannot be read
+    |   +-- TornRecording     it ends in the middle; ``recover`` saves what it holds
+    +-- StoreError            the store of runs cannot be used
+    +-- EnvironmentMissing    something the machine lacks (adapter, extra, browser)
+
+A message says what was expected, what came, and ends with what to do. Facts are attributes, so that a
+caller never has to read the text.
+"""
+
+from __future__ import annotations
+
+
+class LatemilesError(Exception):
+    """Root of every error that the package raises on purpose."""
+
+    exit_status: int = 1
+    """What the command line returns: 1 the work failed, 2 wrong use."""
+
+
+class InputError(LatemilesError):
+    """What was handed in cannot be used; the message says what was expected, what came and what to do.
+
+    Parameters
+    ----------
+    expected : str
+        What would have been right.
+    got : str
+        What came.
+    advice : str
+        What to do next; the last sentence.
+    """
+
+    def __init__(self, expected: str, got: str, advice: str) -> None:
+        super().__init__(f"Expected {expected}, got {got}. {advice}")
+        self.expected = expected
+        self.got = got
+        self.advice = advice
+
+
+class ShapeError(InputError):
+    """An array has the wrong shape."""
+
+
+class UnitError(InputError):
+    """Numbers that cannot be in the unit asked for, such as acceleration at rest far from 9.81."""
+
+
+class TimeOrderError(InputError):
+    """Time stamps that do not strictly increase."""
+
+
+class ConfigError(LatemilesError):
+    """A setting that cannot be used.
+
+    Parameters
+    ----------
+    name : str
+        The setting.
+    problem : str
+        What is wrong with it and what to do.
+    """
+
+    exit_status = 2
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"Setting '{name}': {problem}")
+        self.name = name
+
+
+class PacketError(LatemilesError):
+    """Bytes from a sensor that do not follow its protocol; counted, never fatal to a run."""
+
+
+class RecordingError(LatemilesError):
+    """A recording that cannot be read.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    problem : str
+        What is wrong with it and what to do.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class TornRecording(RecordingError):
+    """A recording that ends in the middle of a record; ``latemiles recover`` saves what it holds."""
+
+
+class StoreError(LatemilesError):
+    """The store of runs cannot be used."""
+
+
+class EnvironmentMissing(LatemilesError):
+    """Something the machine lacks: an adapter, an optional package, a browser."""

@@ -1,0 +1,124 @@
+"""Arrays in flight between the stages of the pipeline: blocks of consecutive samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.errors import ShapeError, TimeOrderError
+from latemiles.signals.frames import Segment
+
+__all__ = ["AngleBlock", "GridBlock", "ImuStream", "OrientationBlock", "SampleBlock"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+
+class ImuStream:
+    """One sensor's samples, whole: what ``analyze`` takes.
+
+    Parameters
+    ----------
+    t : array, shape (n,)
+        Sample times, s, strictly increasing; need not be uniform.
+    acc : array, shape (n, 3)
+        Specific force, m/s^2, sensor frame: +9.81 along up at rest. NaN marks a missing sample.
+    gyr : array, shape (n, 3)
+        Angular rate, rad/s, sensor frame. NaN marks a missing sample.
+
+    Raises
+    ------
+    ShapeError
+        If the three do not belong together.
+    TimeOrderError
+        If the time does not strictly increase or is not finite.
+    """
+
+    __slots__ = ("acc", "gyr", "t")
+
+    def __init__(self, t: object, acc: object, gyr: object) -> None:
+        self.t: F8 = np.ascontiguousarray(t, dtype=np.float64)
+        self.acc: F8 = np.ascontiguousarray(acc, dtype=np.float64)
+        self.gyr: F8 = np.ascontiguousarray(gyr, dtype=np.float64)
+        n = self.t.shape[0] if self.t.ndim == 1 else -1
+        for name, value, want in (("t", self.t, (n,)), ("acc", self.acc, (n, 3)), ("gyr", self.gyr, (n, 3))):
+            if n < 0 or value.shape != want:
+                raise ShapeError(
+                    "t (n,), acc (n, 3) and gyr (n, 3) of one length",
+                    f"{name} of shape {value.shape} with t of shape {self.t.shape}",
+                    "Hand in one row a sample, with x, y, z as columns.",
+                )
+        if not np.all(np.isfinite(self.t)):
+            raise TimeOrderError("finite time stamps", "NaN or infinity in t", "Drop those rows, or mark their acc and gyr as NaN.")
+        steps = np.diff(self.t)
+        if np.any(steps <= 0.0):
+            k = int(np.argmax(steps <= 0.0))
+            raise TimeOrderError(
+                "strictly increasing time stamps",
+                f"t[{k + 1}] = {self.t[k + 1]:.6f} s after t[{k}] = {self.t[k]:.6f} s",
+                "Sort the rows by time and drop repeated ones.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBlock:
+    """Decoded samples of one sensor, in its own time, in order of arrival."""
+
+    segment: Segment
+    t_s: F8
+    """(k,) session time, s (after the clock stage)."""
+    acc: F8
+    """(k, 3) m/s^2, sensor frame."""
+    gyr: F8
+    """(k, 3) rad/s, sensor frame."""
+    flags: I8
+    """(k,) SampleQuality bits (clipping)."""
+
+
+class GridBlock(NamedTuple):
+    """Samples of all lanes on the common grid: sample k lies at ``(first + k) / rate_hz`` session seconds."""
+
+    first: int
+    """Grid index of the first sample."""
+    rate_hz: float
+    acc: F8
+    """(lanes, k, 3) m/s^2, sensor frame; NaN in a gap. Lane order: signals.frames.SEGMENTS."""
+    gyr: F8
+    """(lanes, k, 3) rad/s, sensor frame; mean rate over the interval that ends at the sample."""
+    quality: I8
+    """(lanes, k) SampleQuality bits."""
+
+
+class OrientationBlock(NamedTuple):
+    """Sensor orientation on the common grid."""
+
+    first: int
+    rate_hz: float
+    quat: F8
+    """(lanes, k, 4) sensor to earth, heading of each lane arbitrary; NaN in a gap."""
+    gyr_bias: F8
+    """(lanes, k, 3) rad/s, sensor frame."""
+    rest: I8
+    """(lanes, k) 1 where the sensor rests."""
+    quality: I8
+    """(lanes, k) SampleQuality bits."""
+
+
+class AngleBlock(NamedTuple):
+    """Segment angles on the common grid; NaN where not known, with the reason in ``quality``."""
+
+    first: int
+    rate_hz: float
+    pelvis: F8
+    """(k, 3) rad: tilt, obliquity, rotation."""
+    hip: F8
+    """(2, k, 3) rad, left then right: flexion, adduction, internal rotation."""
+    force_up: F8
+    """(lanes, k) vertical specific force, earth frame, m/s^2 (9.81 at rest)."""
+    force_horizontal: F8
+    """(k, 2) pelvis specific force forward and to the left in the progression frame, m/s^2."""
+    quality: I8
+    """(lanes, k) SampleQuality bits."""

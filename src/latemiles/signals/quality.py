@@ -1,0 +1,63 @@
+"""Quality bits: why a number is missing or weak. Missing is NaN plus a bit, never zero."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+__all__ = ["SampleQuality", "StrideQuality"]
+
+
+class SampleQuality(IntFlag):
+    """Bits of one sensor's sample on the common grid, and of the angles made from it."""
+
+    GOOD = 0
+    GAP = 1
+    """Nothing was heard here; the sample is NaN."""
+    BRIDGED = 2
+    """A short hole, bridged from its two ends."""
+    ACC_CLIPPED = 4
+    """The accelerometer was at its limit."""
+    GYR_CLIPPED = 8
+    """The gyroscope was at its limit."""
+    SETTLING = 16
+    """The orientation filter has not settled since the start or since a gap."""
+    UNCALIBRATED = 32
+    """The way the sensor sits on the body is not known yet; angles are NaN."""
+    HEADING_UNCERTAIN = 64
+    """Pelvis and thigh headings disagree; adduction and internal rotation are weak."""
+    BEND = 128
+    """The runner turns; without speed, inclination leans by up to 2 degrees."""
+    SLIPPED = 256
+    """The sensor moved on the body and is not re-anchored yet."""
+
+
+class StrideQuality(IntFlag):
+    """Bits of one stride row (column ``quality``); zero is a stride that is used for form drift."""
+
+    GOOD = 0
+    GAP = 1
+    """A sensor was not heard during the stride; the angles it feeds are NaN."""
+    BRIDGED = 2
+    """A short hole was bridged."""
+    CLIPPED = 4
+    """A sensor was at its limit."""
+    SETTLING = 8
+    """The filter had not settled."""
+    UNCALIBRATED = 16
+    """Angles are NaN: the mounting is not known."""
+    NOT_RUNNING = 32
+    """A walking stride."""
+    TURN = 64
+    """The runner turned."""
+    UNSTEADY = 128
+    """Starting, stopping or changing speed: stride time far from its neighbours."""
+    NO_TOE_OFF = 256
+    """Toe-off was not found; contact time and stance features are NaN."""
+    LOW_CONFIDENCE = 512
+    """Initial contact is uncertain."""
+    SLIPPED = 1024
+    """The clip moved during the stride."""
+    HEADING_UNCERTAIN = 2048
+    """Hip adduction and rotation are weak."""
+    WARM_UP = 4096
+    """Before the baseline window; kept, not used."""
