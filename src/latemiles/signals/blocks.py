@@ -52,7 +52,11 @@ class ImuStream:
                     "Hand in one row a sample, with x, y, z as columns.",
                 )
         if not np.all(np.isfinite(self.t)):
-            raise TimeOrderError("finite time stamps", "NaN or infinity in t", "Drop those rows, or mark their acc and gyr as NaN.")
+            raise TimeOrderError(
+                "finite time stamps",
+                "NaN or infinity in t",
+                "Drop those rows, or mark their acc and gyr as NaN.",
+            )
         steps = np.diff(self.t)
         if np.any(steps <= 0.0):
             k = int(np.argmax(steps <= 0.0))

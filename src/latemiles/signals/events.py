@@ -172,7 +172,17 @@ class LinkChanged:
 
 
 Event = (
-    Gap | GaitEvent | Activity | CalibrationFound | Slip | Stride | Split | DriftUpdate | LiveState | Marked | LinkChanged
+    Gap
+    | GaitEvent
+    | Activity
+    | CalibrationFound
+    | Slip
+    | Stride
+    | Split
+    | DriftUpdate
+    | LiveState
+    | Marked
+    | LinkChanged
 )
 
 

@@ -109,7 +109,14 @@ _LANE: Final = {Segment.PELVIS: 0, Segment.LEFT_THIGH: 1, Segment.RIGHT_THIGH: 2
 
 SIDES: Final = (Side.LEFT, Side.RIGHT)
 
-ANGLES: Final = ("pelvic_tilt", "pelvic_obliquity", "pelvic_rotation", "hip_flexion", "hip_adduction", "hip_internal_rotation")
+ANGLES: Final = (
+    "pelvic_tilt",
+    "pelvic_obliquity",
+    "pelvic_rotation",
+    "hip_flexion",
+    "hip_adduction",
+    "hip_internal_rotation",
+)
 """Names of the six angles, in column order of the pelvis and hip arrays."""
 
 F8 = NDArray[np.float64]
@@ -161,7 +168,12 @@ def quat_from_matrix(matrix: F8) -> F8:
         a = m[here]
         if k == 0:
             s = 2.0 * np.sqrt(1.0 + np.trace(a, axis1=-2, axis2=-1))
-            parts = [0.25 * s, (a[:, 2, 1] - a[:, 1, 2]) / s, (a[:, 0, 2] - a[:, 2, 0]) / s, (a[:, 1, 0] - a[:, 0, 1]) / s]
+            parts = [
+                0.25 * s,
+                (a[:, 2, 1] - a[:, 1, 2]) / s,
+                (a[:, 0, 2] - a[:, 2, 0]) / s,
+                (a[:, 1, 0] - a[:, 0, 1]) / s,
+            ]
         else:
             i = k - 1
             j, n = (i + 1) % 3, (i + 2) % 3
