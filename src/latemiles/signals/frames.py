@@ -80,7 +80,7 @@ class Segment(StrEnum):
         return self.value.replace("_", " ")
 
     @property
-    def index(self) -> int:
+    def lane(self) -> int:
         """Lane of this segment in every array that holds one row a segment."""
         return _LANE[self]
 
@@ -97,7 +97,7 @@ class Side(StrEnum):
         return 1 if self is Side.RIGHT else -1
 
     @property
-    def index(self) -> int:
+    def lane(self) -> int:
         """0 left, 1 right."""
         return 0 if self is Side.LEFT else 1
 
@@ -139,7 +139,8 @@ def quat_multiply(p: F8, q: F8) -> F8:
 
 def quat_conj(q: F8) -> F8:
     """Conjugate, the inverse rotation of a unit quaternion; shape (..., 4)."""
-    return np.asarray(q, dtype=np.float64) * np.array([1.0, -1.0, -1.0, -1.0])
+    out: F8 = np.asarray(q, dtype=np.float64) * np.array([1.0, -1.0, -1.0, -1.0])
+    return out
 
 
 def quat_rotate(q: F8, v: F8) -> F8:
@@ -185,7 +186,8 @@ def quat_from_matrix(matrix: F8) -> F8:
             parts[1 + n] = (a[:, n, i] + a[:, i, n]) / s
         q[here] = np.stack(parts, axis=-1)
     q *= np.where(q[..., :1] < 0.0, -1.0, 1.0)
-    return q / np.linalg.norm(q, axis=-1, keepdims=True)
+    unit: F8 = q / np.linalg.norm(q, axis=-1, keepdims=True)
+    return unit
 
 
 def _axis_quat(axis: int, angle: F8) -> F8:

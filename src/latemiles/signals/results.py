@@ -32,7 +32,7 @@ VERDICTS = (
     "slip",
     "too short",
 )
-"""Every verdict there is, in the words that are shown. ``too short``: the baseline or the late part is missing."""
+"""Every verdict there is, in the words shown. ``too short``: the baseline or the late part is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Rival:
     name: str
     """``speed``, ``grade``, ``cadence``, ``slip``, ``warm-up``, ``heading``, ``temperature``."""
     share: float
-    """How much of the change it may explain, in the metric's unit, signed like the change; NaN where unknown."""
+    """How much of the change it may explain, metric's unit, signed like the change; NaN unknown."""
     words: str
     """One plain sentence."""
 
@@ -128,7 +128,7 @@ class Ensemble:
     end_s: float
     strides: int
     mean_deg: dict[str, F8]
-    """``pelvic_tilt`` ... of right strides, ``left_hip_flexion`` ..., ``right_hip_flexion`` ...: (101,) deg."""
+    """``pelvic_tilt`` ... of right strides, ``left_hip_flexion`` ..., ``right_...``: (101,) deg."""
     sd_deg: dict[str, F8]
     toe_off_percent: dict[str, float]
     """Mean toe-off of the ``left`` and the ``right`` side, % of the stride."""

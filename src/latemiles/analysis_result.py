@@ -1,0 +1,77 @@
+"""What ``analyze`` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.metrics.table import StrideTable
+from latemiles.signals.events import Split
+from latemiles.signals.records import RunHeader
+from latemiles.signals.results import Asymmetry, Ensemble, FormDrift, QualityReport
+
+__all__ = ["Analysis", "ContextTrack", "GaitEvents"]
+
+F8 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GaitEvents:
+    """Initial contacts and toe-offs as arrays of one length, in order of time."""
+
+    t_s: F8
+    """(m,) session time, s."""
+    kind: NDArray[np.str_]
+    """(m,) ``initial_contact`` or ``toe_off``."""
+    side: NDArray[np.str_]
+    """(m,) ``left`` or ``right``."""
+    confidence: F8
+    """(m,) 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTrack:
+    """Speed, grade, distance and heart rate as told by a watch, pod or treadmill; empty without one."""
+
+    t_s: F8
+    speed_m_s: F8
+    grade: F8
+    distance_m: F8
+    heart_rate_bpm: F8
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything that was found in one run.
+
+    Angles are rad, NaN where not known. ``reference`` says what zero means: ``standing`` or ``baseline``
+    (the mean of the first minutes of running). ``basis`` says what was known: ``causal`` or ``smoothed``.
+    """
+
+    header: RunHeader
+    basis: str
+    reference: str
+    t: F8
+    """(n,) s, the common grid. Empty when angles were not asked for."""
+    pelvis: F8
+    """(n, 3) rad: tilt (anterior +), obliquity (right side up +), rotation (right side forward +)."""
+    hip_left: F8
+    """(n, 3) rad: flexion, adduction, internal rotation."""
+    hip_right: F8
+    """(n, 3) rad: flexion, adduction, internal rotation."""
+    orientation: dict[str, F8]
+    """Segment name -> (n, 4) sensor to earth on ``t``."""
+    events: GaitEvents
+    strides: StrideTable
+    splits: tuple[Split, ...]
+    form_drift: dict[str, FormDrift]
+    """Metric column -> late against baseline; every angle column of the catalogue, headline ones first."""
+    asymmetry: dict[str, Asymmetry]
+    ensembles: tuple[Ensemble, ...]
+    """Stride-normalised waveforms of the first and the last part of the run."""
+    context: ContextTrack
+    quality: QualityReport
+    provenance: dict[str, str]
+    """Version of the software and of each setting that is not the default."""
