@@ -1,0 +1,51 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Needs Python 3.11+ and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup apt demo test quick check bench recordings clean
+
+help:            ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	@echo "== Setting up $(VENV) (once; a minute or two)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) -V). Set PYTHON=/path/to/python3.11 and run make again."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+setup: $(STAMP)  ## make the virtual environment and install everything into it
+
+apt:
+	@sh scripts/apt.sh
+
+demo: $(STAMP)   ## three simulated sensors, a live page, a report: the whole system in two minutes
+	@$(BIN)/latemiles --home out/demo demo
+
+test: $(STAMP) apt  ## every test that belongs to a change
+	@echo "== Tests: compiled kernels, real recordings, real browser"
+	@LATEMILES_DATA=$${LATEMILES_DATA:-../shared/data} $(BIN)/python -m pytest -q
+	@echo "== Tests of the kernels as plain Python (NUMBA_DISABLE_JIT=1)"
+	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -m interpreted
+	@echo "== Tests of the kernels with bounds checks (NUMBA_BOUNDSCHECK=1)"
+	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -q -m interpreted
+	@echo "All tests passed. What to look at: 'make demo' for the system at work, docs/ for how it works."
+
+quick: $(STAMP)  ## the tests that take less than a minute
+	@$(BIN)/python -m pytest -q -m 'not slow and not browser'
+
+check: $(STAMP)  ## format, lint, types, layers, docstrings, generated files
+	@sh scripts/check.sh $(BIN)
+
+bench: $(STAMP)  ## accuracy and speed, printed as tables and written to benchmarks/results.md
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python benchmarks/run.py
+
+recordings: $(STAMP) ## make the committed recordings again, with their expected events
+	@$(BIN)/python scripts/make_recordings.py
+
+clean:           ## remove the virtual environment and every output
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
