@@ -31,7 +31,7 @@ test: $(STAMP) apt  ## every test that belongs to a change
 	@echo "== Tests of the kernels as plain Python (NUMBA_DISABLE_JIT=1)"
 	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -m interpreted
 	@echo "== Tests of the kernels with bounds checks (NUMBA_BOUNDSCHECK=1)"
-	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -q -m interpreted
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q -m interpreted
 	@echo "All tests passed. What to look at: 'make demo' for the system at work, docs/ for how it works."
 
 quick: $(STAMP)  ## the tests that take less than a minute

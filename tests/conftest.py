@@ -1,0 +1,23 @@
+"""What every test shares: a numba cache that cannot go stale, and the folder of real motion data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from latemiles.kernels.cache import use_fresh_cache
+
+ROOT = Path(__file__).resolve().parent.parent
+# Before numba is imported by any test module.
+use_fresh_cache(ROOT / ".venv" / "numba")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real motion data; CI has it."""
+    folder = Path(os.environ.get("LATEMILES_DATA", ROOT / ".." / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real motion data not found at {folder}; set LATEMILES_DATA to include this test")
+    return folder
