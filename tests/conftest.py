@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from latemiles.kernels.cache import use_fresh_cache
+from latemiles.compiled import use_fresh_cache
 
 ROOT = Path(__file__).resolve().parent.parent
 # Before numba is imported by any test module.

@@ -16,12 +16,10 @@ __all__ = ["source_hash", "use_fresh_cache"]
 
 def source_hash() -> str:
     """Short hash of every source file that can hold a compiled kernel."""
-    package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for folder in ("kernels", "estimators", "metrics", "trends"):
-        for path in sorted((package / folder).rglob("*.py")):
-            digest.update(path.name.encode())
-            digest.update(path.read_bytes())
+    for path in sorted((Path(__file__).resolve().parent / "kernels").rglob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
