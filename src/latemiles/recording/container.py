@@ -1,0 +1,255 @@
+"""The MCAP container, read with suspicion: every length is checked before it is believed.
+
+The strict reader and the salvage share these; both see bytes only, never the meaning of a record.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Collection, Iterator
+from io import BytesIO
+from typing import BinaryIO, Final, NamedTuple
+
+import zstandard
+from mcap.data_stream import ReadDataStream
+from mcap.exceptions import McapError
+from mcap.opcode import Opcode
+from mcap.records import Channel, Chunk, Footer, Header, Metadata, Statistics
+
+from latemiles.recording.format import CHANNELS, Decoder, FormatError, decoder_for
+from latemiles.signals.records import Record
+
+__all__ = [
+    "CHUNK_LIMIT",
+    "FRAME_MAGIC",
+    "MAGIC",
+    "MessageDecoder",
+    "Piece",
+    "check_opening",
+    "has_closing",
+    "inflate",
+    "open_chunk",
+    "pieces",
+    "read_metadata",
+    "read_statistics",
+]
+
+MAGIC: Final = b"\x89MCAP0\r\n"
+FRAME_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+"""First bytes of a zstd frame."""
+CHUNK_LIMIT: Final = 64 * 1024 * 1024
+"""Larger chunks are refused, so that a corrupt length cannot eat the memory; ours have 256 KiB."""
+FOOTER_BYTES: Final = 9 + 20
+
+_RECORD_HEAD: Final = struct.Struct("<BQ")
+_MESSAGE_HEAD: Final = struct.Struct("<HIQQ")
+_INNER_HEAD_BYTES: Final = _RECORD_HEAD.size
+
+
+class Piece(NamedTuple):
+    """One record of the container."""
+
+    offset: int
+    end: int
+    opcode: int
+    body: bytes
+    """Empty unless it was asked for."""
+
+
+def check_opening(file: BinaryIO) -> str:
+    """Profile of an MCAP file whose opening is sound.
+
+    Raises
+    ------
+    FormatError
+        If the file does not begin with the magic and a header record.
+    """
+    file.seek(0)
+    opening = file.read(4096)
+    if not opening.startswith(MAGIC):
+        raise FormatError("it does not begin as an MCAP file does")
+    if len(opening) < len(MAGIC) + _RECORD_HEAD.size:
+        raise FormatError("it ends inside its first record")
+    opcode, length = _RECORD_HEAD.unpack_from(opening, len(MAGIC))
+    body = opening[len(MAGIC) + _RECORD_HEAD.size :][:length]
+    if opcode != Opcode.HEADER or len(body) != length:
+        raise FormatError("its first record is not an MCAP header")
+    try:
+        return str(Header.read(ReadDataStream(BytesIO(body))).profile)
+    except (struct.error, UnicodeDecodeError, McapError) as error:
+        raise FormatError("its first record cannot be read") from error
+
+
+def has_closing(file: BinaryIO, size: int) -> bool:
+    """Whether the file ends with the magic, as one does that was closed."""
+    if size < 2 * len(MAGIC):
+        return False
+    file.seek(size - len(MAGIC))
+    return file.read(len(MAGIC)) == MAGIC
+
+
+def pieces(file: BinaryIO, size: int, bodies: Collection[int], *, start: int = len(MAGIC)) -> Iterator[Piece]:
+    """Records of the container in order, up to and with the footer.
+
+    Parameters
+    ----------
+    file : binary file
+        Its position is moved.
+    size : int
+        Length of the file, bytes.
+    bodies : collection of int
+        Opcodes whose bodies are read; the others are passed over.
+    start : int
+        Where to begin, which must be the start of a record.
+
+    Raises
+    ------
+    FormatError
+        At a record that does not fit into the file; everything before it has been yielded.
+    """
+    offset = start
+    while True:
+        file.seek(offset)
+        head = file.read(_RECORD_HEAD.size)
+        if len(head) < _RECORD_HEAD.size:
+            raise FormatError(f"it ends at byte {size} inside a record")
+        opcode, length = _RECORD_HEAD.unpack(head)
+        end = offset + _RECORD_HEAD.size + length
+        if opcode == 0 or end > size:
+            raise FormatError(f"byte {offset} does not begin a sound record")
+        body = b""
+        if opcode in bodies:
+            if length > CHUNK_LIMIT + 4096:
+                raise FormatError(f"the record at byte {offset} claims {length} bytes")
+            body = file.read(length)
+            if len(body) < length:
+                raise FormatError(f"it ends at byte {size} inside a record")
+        yield Piece(offset, end, opcode, body)
+        if opcode == Opcode.FOOTER:
+            return
+        offset = end
+
+
+def open_chunk(body: bytes) -> bytes:
+    """Records inside a chunk, inflated and checked against its CRC.
+
+    Raises
+    ------
+    FormatError
+        If the chunk is damaged, too large, or compressed in another way.
+    """
+    try:
+        chunk = Chunk.read(ReadDataStream(BytesIO(body)))
+    except (struct.error, UnicodeDecodeError, McapError) as error:
+        raise FormatError("a chunk cannot be read") from error
+    if chunk.compression == "zstd":
+        records = inflate(chunk.data, chunk.uncompressed_size)
+    elif chunk.compression == "":
+        records = chunk.data
+    else:
+        raise FormatError(f"a chunk is compressed with {chunk.compression!r:.20}, not zstd")
+    if chunk.uncompressed_crc != 0 and zlib.crc32(records) != chunk.uncompressed_crc:
+        raise FormatError("a chunk fails its CRC check")
+    return records
+
+
+def inflate(frame: bytes, expected_size: int) -> bytes:
+    """Content of one zstd frame that must have the expected size; raises FormatError."""
+    try:
+        # A frame names its size and the library allocates that much: compare before believing it.
+        if zstandard.frame_content_size(frame) not in (expected_size, -1) or expected_size > CHUNK_LIMIT:
+            raise FormatError("a chunk's size is not what it says")
+        content = zstandard.ZstdDecompressor().decompress(frame, max_output_size=expected_size)
+    except zstandard.ZstdError as error:
+        raise FormatError("a chunk cannot be decompressed") from error
+    if len(content) != expected_size:
+        raise FormatError("a chunk's size is not what it says")
+    return content
+
+
+def read_metadata(body: bytes) -> tuple[str, dict[str, str]]:
+    """Name and entries of a metadata record; raises FormatError."""
+    try:
+        metadata = Metadata.read(ReadDataStream(BytesIO(body)))
+    except (struct.error, UnicodeDecodeError, McapError) as error:
+        raise FormatError("a metadata record cannot be read") from error
+    return metadata.name, metadata.metadata
+
+
+def read_statistics(file: BinaryIO, size: int) -> Statistics | None:
+    """The summary's statistics; None where there is no sound summary."""
+    start = size - len(MAGIC) - FOOTER_BYTES
+    if start < len(MAGIC):
+        return None
+    try:
+        for piece in pieces(file, size, (Opcode.FOOTER,), start=start):
+            summary_start = Footer.read(ReadDataStream(BytesIO(piece.body))).summary_start
+            break
+        if not len(MAGIC) <= summary_start < start:
+            return None
+        for piece in pieces(file, size, (Opcode.STATISTICS,), start=summary_start):
+            if piece.opcode == Opcode.STATISTICS:
+                statistics: Statistics = Statistics.read(ReadDataStream(BytesIO(piece.body)))
+                return statistics
+    except (struct.error, McapError, FormatError):
+        return None
+    return None
+
+
+class MessageDecoder:
+    """Turns the records inside chunks into records of ours; remembers the channels it has seen.
+
+    Parameters
+    ----------
+    fixed_channels : bool
+        Start with the ids that the format fixes, for a file whose first chunk is damaged.
+    """
+
+    def __init__(self, *, fixed_channels: bool = False) -> None:
+        self._decoders: dict[int, Decoder | None] = {}
+        if fixed_channels:
+            for channel_id, spec in enumerate(CHANNELS, start=1):
+                self._decoders[channel_id] = decoder_for(spec.topic)
+
+    def records(self, data: bytes) -> Iterator[tuple[int, Record | None]]:
+        """Sequence number and record of each message; None for a message of a topic that is not ours.
+
+        Raises
+        ------
+        FormatError
+            At the first message that cannot be read.
+        """
+        offset, size = 0, len(data)
+        unpack_record, unpack_message = _RECORD_HEAD.unpack_from, _MESSAGE_HEAD.unpack_from
+        while offset < size:
+            if size - offset < _INNER_HEAD_BYTES:
+                raise FormatError("a chunk ends inside a record")
+            opcode, length = unpack_record(data, offset)
+            start = offset + _INNER_HEAD_BYTES
+            offset = start + length
+            if offset > size:
+                raise FormatError("a chunk ends inside a record")
+            if opcode == 5:  # Opcode.MESSAGE; a literal, as this is the one hot loop of reading
+                if length < _MESSAGE_HEAD.size:
+                    raise FormatError("a message is too short")
+                channel, sequence, log_time, _ = unpack_message(data, start)
+                yield sequence, self.message(channel, log_time, data[start + _MESSAGE_HEAD.size : offset])
+            elif opcode == Opcode.CHANNEL:
+                self.add_channel(data[start:offset])
+
+    def add_channel(self, body: bytes) -> None:
+        """Take note of a channel record; raises FormatError."""
+        try:
+            channel = Channel.read(ReadDataStream(BytesIO(body)))
+        except (struct.error, UnicodeDecodeError, McapError) as error:
+            raise FormatError("a channel cannot be read") from error
+        self._decoders[channel.id] = decoder_for(channel.topic)
+
+    def message(self, channel: int, arrival_ns: int, data: bytes) -> Record | None:
+        """One message as a record; None for a topic that is not ours; raises FormatError."""
+        try:
+            decoder = self._decoders[channel]
+        except KeyError as error:
+            raise FormatError(f"a message is of channel {channel}, which is not described") from error
+        return None if decoder is None else decoder(arrival_ns, data)

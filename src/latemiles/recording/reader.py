@@ -1,0 +1,216 @@
+"""Reads a run back, record by record, in the order in which it was heard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from os import PathLike
+from types import TracebackType
+from typing import BinaryIO
+
+from mcap.opcode import Opcode
+
+from latemiles.errors import RecordingError, TornRecording
+from latemiles.recording.container import (
+    MAGIC,
+    MessageDecoder,
+    check_opening,
+    has_closing,
+    open_chunk,
+    pieces,
+    read_statistics,
+)
+from latemiles.recording.format import FORMAT_VERSION, FormatError, profile_version
+from latemiles.signals.records import Mark, Record, RunHeader
+
+__all__ = ["Recording"]
+
+_BODIES = (Opcode.CHUNK,)
+
+
+class Recording:
+    """A whole recording; make one with `open`.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    header : RunHeader
+        What was known when the run started.
+    """
+
+    def __init__(self, path: str, header: RunHeader, size: int) -> None:
+        self.path = path
+        self.header = header
+        self._size = size
+
+    @classmethod
+    def open(cls, path: str | PathLike[str]) -> Recording:
+        """Open a recording and read its header.
+
+        Parameters
+        ----------
+        path : path
+            A file that `RecordingWriter`, ``latemiles import`` or ``latemiles recover`` made.
+
+        Raises
+        ------
+        TornRecording
+            If the file ends in the middle: the advice is ``latemiles recover``.
+        RecordingError
+            If it is missing, empty, not a recording of ours, of a newer version, or damaged at its start.
+        """
+        name = os.fspath(path)
+        with open_file(name) as file:
+            size = checked_size(file, name)
+            check_profile(file, name)
+            if not has_closing(file, size):
+                raise TornRecording(
+                    name,
+                    f"The recording ends in the middle, at byte {size}. "
+                    f"Run `latemiles recover {name}` to save what it holds.",
+                )
+        first = next(_records(name, size), None)
+        if not isinstance(first, RunHeader):
+            raise RecordingError(
+                name, "The recording does not begin with its header. Make it again from its source."
+            )
+        return cls(name, first, size)
+
+    def records(self) -> Iterator[Record]:
+        """Every record in file order, the header first; one chunk in memory at a time.
+
+        Raises
+        ------
+        RecordingError
+            At the first damage; what came before it is sound (each chunk is checked before it is used).
+        """
+        return _records(self.path, self._size)
+
+    @cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """Every mark, in order; reads the file once."""
+        return tuple(record for record in self.records() if isinstance(record, Mark))
+
+    @cached_property
+    def duration_s(self) -> float:
+        """Session time of the last record, s; 0 for a recording with only a header."""
+        with open_file(self.path) as file:
+            statistics = read_statistics(file, self._size)
+        if statistics is not None:
+            return float(statistics.message_end_time * 1e-9)
+        return max((getattr(record, "arrival_ns", 0) for record in self.records()), default=0) * 1e-9
+
+    def close(self) -> None:
+        """Nothing is held open between calls; here so that a recording can be used as a context."""
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_file(path: str) -> BinaryIO:
+    """Open for reading; raises RecordingError with advice where that fails."""
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise RecordingError(path, "There is no such file. Check the name.") from error
+    except IsADirectoryError as error:
+        raise RecordingError(path, "This is a folder. Name one recording in it.") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise RecordingError(path, f"Cannot open the file ({error}). Check its permissions.") from error
+
+
+def checked_size(file: BinaryIO, path: str) -> int:
+    """Length of the file, bytes; raises RecordingError if it is empty."""
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        raise RecordingError(
+            path, "The file is empty (0 bytes). There is nothing to read; record or copy it again."
+        )
+    return size
+
+
+def check_profile(file: BinaryIO, path: str) -> None:
+    """Raise RecordingError unless the file is a recording of ours of a version that can be read."""
+    try:
+        profile = check_opening(file)
+    except FormatError as error:
+        raise _not_a_recording(file, path, str(error)) from error
+    except OSError as error:
+        raise RecordingError(
+            path, f"Cannot read the file ({error.strerror}). Copy it to another disk."
+        ) from error
+    version = profile_version(profile)
+    if version is None:
+        raise RecordingError(
+            path,
+            f"An MCAP file, but not of latemiles (its profile is {profile!r:.40}). "
+            "Give a recording that latemiles made, or bring samples in with `latemiles import`.",
+        )
+    if version > FORMAT_VERSION:
+        raise RecordingError(
+            path,
+            f"Written in format version {version}; this latemiles reads up to {FORMAT_VERSION}. "
+            "Update latemiles.",
+        )
+
+
+def _not_a_recording(file: BinaryIO, path: str, reason: str) -> RecordingError:
+    file.seek(0)
+    opening = file.read(256)
+    if opening.startswith(b"PK\x03\x04"):
+        return RecordingError(
+            path, "A zip or npz file, not a recording. Bring it in with `latemiles import npz`."
+        )
+    if opening[: len(MAGIC)] == MAGIC[: len(opening)] or opening.startswith(MAGIC):
+        return TornRecording(
+            path, f"The recording is torn at its start: {reason}. Try `latemiles recover {path}`."
+        )
+    if b"\0" not in opening and sum(byte < 0x80 for byte in opening) > 0.9 * len(opening):
+        return RecordingError(
+            path,
+            "A text file, not a recording. If it holds samples, bring it in with `latemiles import csv`.",
+        )
+    return RecordingError(
+        path, f"Not a recording: {reason}. Check the name, or try `latemiles recover {path}`."
+    )
+
+
+def _records(path: str, size: int) -> Iterator[Record]:
+    with open_file(path) as file:
+        try:
+            yield from _sound_records(file, size)
+        except FormatError as error:
+            raise RecordingError(
+                path, f"The recording is damaged: {error}. Run `latemiles recover {path}` to save the rest."
+            ) from error
+        except OSError as error:
+            raise RecordingError(
+                path, f"Cannot read on ({error.strerror}). Copy the file to another disk and try again."
+            ) from error
+
+
+def _sound_records(file: BinaryIO, size: int) -> Iterator[Record]:
+    statistics = read_statistics(file, size)
+    decoder = MessageDecoder()
+    expected = 0
+    for piece in pieces(file, size, _BODIES):
+        if piece.opcode == Opcode.DATA_END:
+            break
+        if piece.opcode != Opcode.CHUNK:
+            continue
+        for sequence, record in decoder.records(open_chunk(piece.body)):
+            # A damaged opcode makes a chunk look like something to be passed over: the count tells.
+            if sequence != expected:
+                raise FormatError(f"record {expected} is missing before byte {piece.offset}")
+            expected = (expected + 1) & 0xFFFFFFFF
+            if record is not None:
+                yield record
+    if statistics is not None and statistics.message_count & 0xFFFFFFFF != expected:
+        raise FormatError(f"it holds {expected} records of {statistics.message_count}")
