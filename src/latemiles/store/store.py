@@ -1,0 +1,346 @@
+"""The store of runs: what the pipeline said, kept in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.errors import StoreError
+from latemiles.metrics.catalogue import NUMERIC_COLUMNS
+from latemiles.signals.events import CalibrationFound, DriftUpdate, Event, Marked, Split
+from latemiles.signals.records import RunHeader
+from latemiles.store.connection import connect, in_our_words, transaction
+from latemiles.store.rows import RUN_COLUMNS, RUNS_SQL, OutboxRow, RunRow, run_row, summary_json
+from latemiles.store.schema import APPLICATION_ID, MIGRATIONS, VERSION, EventTable, create, event_tables
+
+__all__ = ["Store"]
+
+E = TypeVar("E", bound=Event)
+
+
+class Store:
+    """Runs with their strides, splits, marks, slips, gaps, calibrations and form drift.
+
+    One object writes (any thread may call it, one at a time); any number of objects and processes read
+    meanwhile. Rows become visible whole, in the order of their outbox id.
+
+    Parameters
+    ----------
+    path : path
+        The SQLite file; it and its folder are made if they are missing.
+    columns : sequence of str
+        Names of the metric columns; the catalogue's unless a test says otherwise.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be opened, is not a store, or was made by newer software.
+    """
+
+    def __init__(self, path: str | Path, columns: Sequence[str] = NUMERIC_COLUMNS) -> None:
+        self.path = Path(path)
+        self.columns = tuple(columns)
+        self._tables = event_tables(self.columns)
+        self._by_kind = {t.kind: t for t in self._tables.values()}
+        self._lock = threading.RLock()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The folder {self.path.parent} cannot be made: {error.strerror}. Choose another with --home."
+            ) from error
+        with in_our_words(self.path):
+            self._db = connect(self.path)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self) -> None:
+        db = self._db
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (objects,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if objects and application != APPLICATION_ID:
+            raise StoreError(
+                f"{self.path} is a database of another program. Choose another folder with --home."
+            )
+        if version > VERSION:
+            raise StoreError(
+                f"The store {self.path} has schema {version}, this software knows {VERSION}. "
+                "Update latemiles; nothing was changed."
+            )
+        with transaction(db):
+            # Only now, with the write lock held, is the version sure: another process may have migrated.
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            for step in range(version, VERSION) if version else ():
+                MIGRATIONS[step](db)
+            create(db, list(self._tables.values()))
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        """Close the file; committing afterwards is an error."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, in_our_words(self.path), transaction(self._db) as db:
+            yield db
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        # A connection of its own: a long read must not hold up a commit of the run that goes on.
+        with in_our_words(self.path):
+            db = connect(self.path)
+            try:
+                yield db
+            finally:
+                db.close()
+
+    # Writing
+
+    def begin_run(
+        self,
+        header: RunHeader,
+        recording: str | Path = "",
+        *,
+        basis: str = "causal",
+        replace: bool = False,
+    ) -> str:
+        """Open a run and return its id.
+
+        Parameters
+        ----------
+        header : RunHeader
+            The run's first record.
+        recording : path
+            Where its recording lies.
+        basis : str
+            ``causal`` or ``smoothed``: what its angles rest on.
+        replace : bool
+            Forget what is kept of this run and begin again, as a new analysis does. Notes stay.
+
+        Raises
+        ------
+        StoreError
+            If the run is there already and ``replace`` is not set, or belongs to another athlete.
+        """
+        with self._write() as db:
+            old = db.execute("SELECT athlete, notes FROM runs WHERE id = ?", (header.run,)).fetchone()
+            if old and (not replace or old[0] != header.athlete):
+                raise StoreError(
+                    f"Run '{header.run}' of '{old[0]}' is in the store already. "
+                    "Give the new one another id, or replace the old one on purpose."
+                )
+            if old:
+                self._delete(db, header.run)
+            row = (
+                header.run,
+                header.athlete,
+                header.started_utc_ns,
+                header.source,
+                str(recording),
+                "running",
+                (old[1] if old else "") or header.notes,
+                header.software,
+                basis,
+                None,
+            )
+            db.execute(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return header.run
+
+    def commit(self, run: str, events: Iterable[Event]) -> int:
+        """Keep the events of a run, all or none, and return how many were kept.
+
+        Events that only matter at the moment (``LiveState``, ``GaitEvent``) are passed over.
+
+        Raises
+        ------
+        StoreError
+            If the run is not in the store, or the store cannot be written.
+        """
+        kept = [(table, e) for e in events if (table := self._tables.get(type(e))) is not None]
+        if not kept:
+            return 0
+        with self._write() as db:
+            self._known(db, run)
+            for table, event in kept:
+                cursor = db.execute("INSERT INTO outbox (run, kind) VALUES (?, ?)", (run, table.kind))
+                db.execute(table.insert_sql, [cursor.lastrowid, run, *table.encode(event)])
+        return len(kept)
+
+    def end_run(self, run: str, *, summary: Mapping[str, Any] | None = None) -> None:
+        """Mark the run as ended, with what was concluded where that is known."""
+        with self._write() as db:
+            self._known(db, run)
+            db.execute("UPDATE runs SET status = 'ended' WHERE id = ?", (run,))
+            if summary is not None:
+                db.execute("UPDATE runs SET summary = ? WHERE id = ?", (summary_json(summary), run))
+
+    def set_summary(self, run: str, summary: Mapping[str, Any]) -> None:
+        """Keep what the analysis concluded; NaN becomes null."""
+        self._update(run, "summary", summary_json(summary))
+
+    def set_notes(self, run: str, notes: str) -> None:
+        """Keep a person's words about the run."""
+        self._update(run, "notes", notes)
+
+    def delete_run(self, run: str) -> None:
+        """Forget a run; what was in the file is overwritten. Its recording is not touched."""
+        with self._write() as db:
+            self._known(db, run)
+            self._delete(db, run)
+        with self._lock, in_our_words(self.path):
+            # Readers may keep old pages in the log; then the next checkpoint does it.
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _update(self, run: str, column: str, value: str) -> None:
+        with self._write() as db:
+            self._known(db, run)
+            db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run))
+
+    def _delete(self, db: sqlite3.Connection, run: str) -> None:
+        for table in self._tables.values():
+            db.execute(f"DELETE FROM {table.table} WHERE run = ?", (run,))
+        db.execute("DELETE FROM outbox WHERE run = ?", (run,))
+        db.execute("DELETE FROM runs WHERE id = ?", (run,))
+
+    def _known(self, db: sqlite3.Connection, run: str) -> None:
+        if db.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is None:
+            raise StoreError(f"No run '{run}' in {self.path}. `latemiles runs` names those there are.")
+
+    # Reading
+
+    def runs(self, athlete: str | None = None) -> list[RunRow]:
+        """Runs of one athlete or of all, newest first."""
+        where, values = ("", ()) if athlete is None else ("WHERE athlete = ?", (athlete,))
+        with self._read() as db:
+            rows = db.execute(f"{RUNS_SQL} {where} ORDER BY started_utc_ns DESC, id DESC", values).fetchall()
+        return [run_row(row) for row in rows]
+
+    def run(self, run: str) -> RunRow:
+        """One run; `StoreError` if there is none of that id."""
+        with self._read() as db:
+            self._known(db, run)
+            return run_row(db.execute(f"{RUNS_SQL} WHERE id = ?", (run,)).fetchone())
+
+    def summary(self, run: str) -> dict[str, Any]:
+        """What the analysis concluded; empty until it did."""
+        return self.run(run).summary
+
+    def strides(self, run: str) -> dict[str, NDArray[Any]]:
+        """Columns of the run's strides, in order of time.
+
+        Returns
+        -------
+        dict of array, each of shape (k,)
+            ``side`` (``left`` or ``right``), ``index`` and ``quality`` (int64), and every metric column
+            (float64, NaN where missing).
+        """
+        numeric = ", ".join(f'"{c}"' for c in self.columns)
+        sql = f"SELECT side, idx, quality, {numeric} FROM strides WHERE run = ? ORDER BY t_s, id"
+        with self._read() as db:
+            self._known(db, run)
+            rows = db.execute(sql, (run,)).fetchall()
+        columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * (len(self.columns) + 3)
+        out: dict[str, NDArray[Any]] = {
+            "side": np.array(columns[0], dtype="<U5"),
+            "index": np.array(columns[1], dtype=np.int64),
+            "quality": np.array(columns[2], dtype=np.int64),
+        }
+        for name, values in zip(self.columns, columns[3:], strict=True):
+            out[name] = np.array(values, dtype=np.float64)
+        return out
+
+    def history(self, run: str) -> list[Event]:
+        """Everything that is kept of a run, in the order in which it was committed."""
+        found: list[tuple[int, Event]] = []
+        with self._read() as db:
+            # One transaction, so that the tables are seen at one moment.
+            db.execute("BEGIN")
+            self._known(db, run)
+            for table in self._tables.values():
+                found += _decoded(table, db.execute(f"{table.select_sql} WHERE run = ?", (run,)))
+        found.sort(key=lambda pair: pair[0])
+        return [event for _, event in found]
+
+    def events(self, run: str, kind: type[E]) -> list[E]:
+        """The run's events of one type, in order; `KeyError` for a type that is not kept."""
+        table = self._tables[kind]
+        with self._read() as db:
+            self._known(db, run)
+            rows = db.execute(f"{table.select_sql} WHERE run = ? ORDER BY id", (run,)).fetchall()
+        return [event for _, event in _decoded(table, rows) if isinstance(event, kind)]
+
+    def splits(self, run: str) -> list[Split]:
+        """Splits in order."""
+        return self.events(run, Split)
+
+    def marks(self, run: str) -> list[Marked]:
+        """Marks in order."""
+        return self.events(run, Marked)
+
+    def calibration(self, run: str) -> CalibrationFound | None:
+        """The last calibration; None if there was none."""
+        found = self.events(run, CalibrationFound)
+        return found[-1] if found else None
+
+    def latest_drift(self, run: str) -> dict[str, DriftUpdate]:
+        """The newest form-drift update of each metric."""
+        table = self._tables[DriftUpdate]
+        newest = f"SELECT max(id) FROM {table.table} WHERE run = ? GROUP BY metric"
+        with self._read() as db:
+            self._known(db, run)
+            found = _decoded(table, db.execute(f"{table.select_sql} WHERE id IN ({newest})", (run,)))
+        return {e.metric: e for _, e in found if isinstance(e, DriftUpdate)}
+
+    # Outbox
+
+    def follow(self, sink: str, limit: int = 500) -> list[OutboxRow]:
+        """The next rows that a sink has not confirmed, in order; a new sink begins at the oldest."""
+        with self._read() as db:
+            db.execute("BEGIN")
+            cursor = db.execute("SELECT id FROM cursors WHERE sink = ?", (sink,)).fetchone()
+            rows = db.execute(
+                "SELECT outbox.id, outbox.kind, runs.id, athlete, started_utc_ns FROM outbox "
+                "JOIN runs ON runs.id = outbox.run WHERE outbox.id > ? ORDER BY outbox.id LIMIT ?",
+                (cursor[0] if cursor else 0, limit),
+            ).fetchall()
+            if not rows:
+                return []
+            events: dict[int, Event] = {}
+            span = (rows[0][0], rows[-1][0])
+            for kind in {row[1] for row in rows}:
+                table = self._by_kind[kind]
+                sql = f"{table.select_sql} WHERE id BETWEEN ? AND ?"
+                events.update(_decoded(table, db.execute(sql, span)))
+        return [OutboxRow(i, run, athlete, utc, kind, events[i]) for i, kind, run, athlete, utc in rows]
+
+    def advance(self, sink: str, row_id: int) -> None:
+        """Note that a sink has delivered everything up to this row; never moves back."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO cursors (sink, id) VALUES (?, ?) "
+                "ON CONFLICT (sink) DO UPDATE SET id = max(id, excluded.id)",
+                (sink, row_id),
+            )
+
+
+def _decoded(table: EventTable, rows: Iterable[Sequence[Any]]) -> list[tuple[int, Event]]:
+    return [(int(row[0]), table.decode(row)) for row in rows]
