@@ -1,0 +1,355 @@
+"""Orientation of each sensor from its gyroscope and accelerometer; heading arbitrary, no magnetometer.
+
+``orientation`` takes a whole array, ``OrientationFilter`` a stream of one sensor and ``OrientationStage``
+the grid blocks of the pipeline. All three run the same kernels and give the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.errors import InputError, ShapeError, TimeOrderError, UnitError
+from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
+from latemiles.kernels.orientation import STATE, new_state, run
+from latemiles.signals.blocks import GridBlock, OrientationBlock
+from latemiles.signals.frames import GRAVITY_M_S2
+
+__all__ = [
+    "Orientation",
+    "OrientationFilter",
+    "OrientationParams",
+    "OrientationStage",
+    "check_units",
+    "orientation",
+]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+BASES: Final = ("causal", "smoothed")
+
+MEDIAN_FORCE: Final = (3.0, 40.0)
+"""m/s^2; the median |acc| of any second or more of a person's life lies between, running included; data in
+g (1), mg (1000) and raw counts do not."""
+REST_FORCE: Final = (0.8 * GRAVITY_M_S2, 1.2 * GRAVITY_M_S2)
+"""m/s^2; |acc| at rest. Twenty percent is five times the worst scale error of consumer parts."""
+BUSY_RATE: Final = 35.0
+"""rad/s; not one percent of the samples of a body segment lie above (2000 deg/s), jogging in deg/s does."""
+
+
+class Orientation(NamedTuple):
+    """Orientation of one sensor over time."""
+
+    quat: F8
+    """(n, 4) sensor to earth, w x y z, earth z up, heading arbitrary; NaN where the sample was missing."""
+    gyr_bias: F8
+    """(n, 3) rad/s, sensor frame; held where the sample was missing."""
+    rest: NDArray[np.bool_]
+    """(n,) whether the sensor lay or hung still."""
+
+
+def orientation(
+    gyr: object,
+    acc: object,
+    rate_hz: float,
+    *,
+    basis: str = "causal",
+    params: OrientationParams | None = None,
+) -> Orientation:
+    """Orientation of one sensor, sample by sample.
+
+    Parameters
+    ----------
+    gyr : array, shape (n, 3)
+        Angular rate, rad/s, sensor frame; each the mean over the interval that ends at its sample.
+    acc : array, shape (n, 3)
+        Specific force, m/s^2, sensor frame: +9.81 along up at rest.
+    rate_hz : float
+        Samples a second, uniform.
+    basis : {"causal", "smoothed"}
+        Whether a sample may only know what came before it, or also about two minutes of what comes after.
+    params : OrientationParams, optional
+
+    Returns
+    -------
+    Orientation
+        A sample with NaN, infinity or all-zero ``acc`` is a hole: NaN comes out and the filter waits.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays are not (n, 3) of one length.
+    UnitError
+        If acc cannot be m/s^2 or gyr cannot be rad/s.
+    InputError
+        If the basis is unknown.
+    ConfigError
+        If the rate cannot be used.
+    """
+    gyr, acc = _pair(gyr, acc)
+    stage = OrientationStage(rate_hz, lanes=1, basis=basis, params=params)
+    check_units(gyr, acc, rate_hz)
+    n = gyr.shape[0]
+    grid = GridBlock(0, float(rate_hz), acc[np.newaxis], gyr[np.newaxis], np.zeros((1, n), dtype=np.int64))
+    _, first = stage.push(grid)
+    _, last = stage.finish()
+    quat = np.concatenate([first.quat[0], last.quat[0]])
+    bias = np.concatenate([first.gyr_bias[0], last.gyr_bias[0]])
+    rest = np.concatenate([first.rest[0], last.rest[0]]) == 1
+    resting_force = np.linalg.norm(acc[rest], axis=1)
+    if resting_force.size >= rate_hz and not REST_FORCE[0] <= np.median(resting_force) <= REST_FORCE[1]:
+        raise UnitError(
+            "|acc| near 9.81 m/s^2 at rest",
+            f"a median of {np.median(resting_force):.3g} over {resting_force.size / rate_hz:.0f} s of rest",
+            "Convert acc to m/s^2 (times 9.81 if it is in g) and check the sensor's scale.",
+        )
+    return Orientation(quat, bias, rest)
+
+
+def check_units(gyr: F8, acc: F8, rate_hz: float) -> None:
+    """Refuse arrays (n, 3) that cannot be rad/s and m/s^2 of a sensor on a person.
+
+    Decided on medians over at least a second of good samples, so that impacts, holes and clipping do not
+    matter; shorter arrays pass.
+
+    Raises
+    ------
+    UnitError
+        With what the numbers look like.
+    """
+    good = np.isfinite(gyr).all(axis=1) & np.isfinite(acc).all(axis=1) & np.any(acc != 0.0, axis=1)
+    if np.count_nonzero(good) < rate_hz:
+        return
+    force = float(np.median(np.linalg.norm(acc[good], axis=1)))
+    if not MEDIAN_FORCE[0] <= force <= MEDIAN_FORCE[1]:
+        raise UnitError(
+            "acc in m/s^2, about 9.81 at rest",
+            f"a median |acc| of {force:.3g}",
+            "Convert acc to m/s^2: times 9.81 if it is in g.",
+        )
+    rate = float(np.percentile(np.linalg.norm(gyr[good], axis=1), 99.0))
+    if rate > BUSY_RATE:
+        raise UnitError(
+            "gyr in rad/s, below 35 nearly always",
+            f"|gyr| above {rate:.3g} in one percent of the samples",
+            "Convert gyr to rad/s: times pi / 180 if it is in deg/s.",
+        )
+
+
+class OrientationFilter:
+    """Orientation of one sensor as its samples come in, causal.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Samples a second, uniform.
+    params : OrientationParams, optional
+
+    Raises
+    ------
+    ConfigError
+        If the rate cannot be used.
+    """
+
+    __slots__ = ("_lanes",)
+
+    def __init__(self, rate_hz: float, params: OrientationParams | None = None) -> None:
+        self._lanes = CausalLanes(rate_hz, 1, params or OrientationParams())
+
+    def update(self, gyr: object, acc: object) -> F8:
+        """Take samples (k, 3), or one of shape (3,), and return sensor to earth, (k, 4).
+
+        Units, frames and holes as in ``orientation``; units are not checked here, since one sample cannot
+        tell. However the stream is cut into calls, the bytes are the same.
+
+        Raises
+        ------
+        ShapeError
+            If the arrays do not match.
+        """
+        gyr, acc = _pair(np.atleast_2d(np.asarray(gyr)), np.atleast_2d(np.asarray(acc)))
+        quality = np.zeros((1, gyr.shape[0]), dtype=np.int64)
+        return self._lanes.push(gyr[np.newaxis], acc[np.newaxis], quality).quat[0]
+
+    @property
+    def gyr_bias(self) -> F8:
+        """Bias of the gyroscope as now known, (3,) rad/s, sensor frame."""
+        return np.array(self._lanes.states["bias"][0], dtype=np.float64)
+
+    @property
+    def rest(self) -> bool:
+        """Whether the sensor is at rest."""
+        return bool(self._lanes.states["rest"][0] == 1)
+
+    @property
+    def state(self) -> bytes:
+        """All that the filter knows; setting it continues a stream that another filter began.
+
+        Setting raises ``ShapeError`` if the bytes are not a state of this version's filter.
+        """
+        return self._lanes.save()
+
+    @state.setter
+    def state(self, saved: bytes) -> None:
+        self._lanes.load(saved)
+
+
+class LaneOutput(NamedTuple):
+    """What the kernel says of k samples of each lane: the arrays of an ``OrientationBlock``."""
+
+    quat: F8
+    gyr_bias: F8
+    rest: I8
+    quality: I8
+
+
+class CausalLanes:
+    """The causal filter for several sensors at one rate, without knowledge of grid or time."""
+
+    __slots__ = ("_coefficients", "states")
+
+    def __init__(self, rate_hz: float, lanes: int, params: OrientationParams) -> None:
+        self._coefficients = coefficients(params, check_rate(rate_hz, params))
+        self.states: NDArray[Any] = new_state(lanes, self._coefficients)
+
+    def push(self, gyr: F8, acc: F8, quality: I8) -> LaneOutput:
+        """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits through the filter."""
+        lanes, k = quality.shape
+        out = LaneOutput(
+            np.empty((lanes, k, 4)),
+            np.empty((lanes, k, 3)),
+            np.empty((lanes, k), dtype=np.int64),
+            np.empty((lanes, k), dtype=np.int64),
+        )
+        run(
+            self.states,
+            self._coefficients[()],
+            np.ascontiguousarray(gyr),
+            np.ascontiguousarray(acc),
+            np.ascontiguousarray(quality),
+            *out,
+        )
+        return out
+
+    def save(self) -> bytes:
+        """Return the state as bytes."""
+        return self.states.tobytes()
+
+    def load(self, saved: bytes) -> None:
+        """Continue from bytes of ``save``."""
+        if len(saved) != self.states.nbytes:
+            raise ShapeError(
+                f"a saved orientation state of {self.states.nbytes} bytes",
+                f"{len(saved)} bytes",
+                "Restore only what the same version saved with the same number of sensors.",
+            )
+        self.states = np.frombuffer(saved, dtype=STATE).copy()
+
+
+class OrientationStage:
+    """Pipeline stage: grid samples in, the same samples with orientation out; all lanes in one call.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Rate of the grid.
+    lanes : int
+    basis : {"causal", "smoothed"}
+        In the smoothed basis what ``push`` returns lags behind, and some calls return no samples.
+    params : OrientationParams, optional
+
+    Raises
+    ------
+    InputError
+        If the basis is unknown.
+    ConfigError
+        If the rate cannot be used.
+    """
+
+    __slots__ = ("_lanes", "_next", "lanes", "rate_hz")
+
+    def __init__(
+        self,
+        rate_hz: float,
+        *,
+        lanes: int = 3,
+        basis: str = "causal",
+        params: OrientationParams | None = None,
+    ) -> None:
+        if basis not in BASES:
+            raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
+        self.rate_hz = float(rate_hz)
+        self.lanes = lanes
+        self._lanes = CausalLanes(rate_hz, lanes, params or OrientationParams())
+        self._next: int | None = None
+
+    def push(self, grid: GridBlock) -> tuple[GridBlock, OrientationBlock]:
+        """Take the next samples of the grid; return those that are ready, the same in both blocks.
+
+        Raises
+        ------
+        ShapeError
+            If the block has another number of lanes or its arrays do not match.
+        TimeOrderError
+            If the block does not follow on the last one.
+        """
+        k = grid.quality.shape[-1]
+        if grid.acc.shape != (self.lanes, k, 3) or grid.gyr.shape != grid.acc.shape:
+            raise ShapeError(
+                f"acc and gyr of shape ({self.lanes}, {k}, 3)",
+                f"{grid.acc.shape} and {grid.gyr.shape}",
+                "Hand in one row a sensor, in lane order.",
+            )
+        if self._next is not None and grid.first != self._next:
+            raise TimeOrderError(
+                f"a block that starts at grid sample {self._next}",
+                f"one that starts at {grid.first}",
+                "Fill what is missing with NaN; the grid has no holes.",
+            )
+        self._next = grid.first + k
+        out = self._lanes.push(grid.gyr, grid.acc, grid.quality)
+        return grid, OrientationBlock(grid.first, grid.rate_hz, *out)
+
+    def finish(self) -> tuple[GridBlock, OrientationBlock]:
+        """Return what is still held back, after the last push."""
+        first = self._next or 0
+        none = np.empty((self.lanes, 0, 3))
+        flags = np.empty((self.lanes, 0), dtype=np.int64)
+        return (
+            GridBlock(first, self.rate_hz, none, none, flags),
+            OrientationBlock(first, self.rate_hz, np.empty((self.lanes, 0, 4)), none, flags, flags),
+        )
+
+    def save(self) -> bytes:
+        """Return the state as bytes."""
+        following = -1 if self._next is None else self._next
+        return following.to_bytes(8, "little", signed=True) + self._lanes.save()
+
+    def load(self, saved: bytes) -> None:
+        """Continue from bytes of ``save`` of a stage with the same settings.
+
+        Raises
+        ------
+        ShapeError
+            If the bytes are not such a state.
+        """
+        self._lanes.load(saved[8:])
+        following = int.from_bytes(saved[:8], "little", signed=True)
+        self._next = None if following < 0 else following
+
+
+def _pair(gyr: object, acc: object) -> tuple[F8, F8]:
+    try:
+        pair = np.ascontiguousarray(gyr, dtype=np.float64), np.ascontiguousarray(acc, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError("gyr and acc as arrays of numbers", str(error), "Hand in (n, 3) arrays.") from error
+    if pair[0].ndim != 2 or pair[0].shape[1] != 3 or pair[0].shape != pair[1].shape:
+        raise ShapeError(
+            "gyr and acc of shape (n, 3), one row a sample",
+            f"gyr {pair[0].shape} and acc {pair[1].shape}",
+            "Put x, y, z in the columns and cut both to one length.",
+        )
+    return pair

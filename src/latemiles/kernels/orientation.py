@@ -1,0 +1,426 @@
+"""Six-axis orientation, one sample after another: strapdown, gravity in the inertial frame, gyroscope bias.
+
+The algorithm is VQF without magnetometer [1]_; symbols follow the paper. Per sensor:
+
+1. The bias-free angular rate is integrated to ``gyr_quat``, sensor to an *almost inertial* frame that turns
+   only with the gyroscope's errors (eq. 2).
+2. Specific force is turned into that frame and low-passed there, second-order Butterworth. Motion averages
+   out in an inertial frame and gravity stays (section 3.2). The first ``tau`` seconds use the plain mean.
+3. ``acc_quat`` follows by the smallest rotation that takes the low-passed force to the vertical (eq. 5).
+4. The rate of that correction is what the horizontal gyroscope bias does, seen through the low-pass: a
+   Kalman filter on the three biases (section 3.4); at rest the low-passed rate itself is the bias.
+
+State is one record a sensor, nothing is allocated. Holes: see ``_missing``.
+
+References
+----------
+.. [1] D. Laidig and T. Seel, VQF: Highly accurate IMU orientation estimation with bias estimation and
+   magnetic disturbance rejection, Information Fusion 91:187-204, 2023, doi:10.1016/j.inffus.2022.10.014,
+   arXiv:2203.17024.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from latemiles.kernels.quaternion import exp_rotation, multiply, rotate, rotation_matrix
+from latemiles.signals.quality import SampleQuality
+
+__all__ = ["COEFFICIENTS", "STATE", "new_state", "run"]
+
+STATE = np.dtype(
+    [
+        ("gyr_quat", np.float64, (4,)),  # sensor to almost inertial frame
+        ("acc_quat", np.float64, (4,)),  # almost inertial to earth frame
+        ("bias", np.float64, (3,)),  # rad/s, sensor frame
+        ("bias_cov", np.float64, (6,)),  # its covariance: xx, xy, xz, yy, yz, zz, (rad/s)^2
+        ("force_1", np.float64, (3,)),  # delay elements of the force low-pass; the sum while it averages
+        ("force_2", np.float64, (3,)),
+        ("turn_1", np.float64, (11,)),  # the same for rotation matrix (9) and matrix times bias (2)
+        ("turn_2", np.float64, (11,)),
+        ("turn", np.float64, (11,)),  # what goes in and what comes out, in place
+        ("rest_gyr_1", np.float64, (3,)),
+        ("rest_gyr_2", np.float64, (3,)),
+        ("rest_acc_1", np.float64, (3,)),
+        ("rest_acc_2", np.float64, (3,)),
+        ("rest_gyr", np.float64, (3,)),  # low-passed rate, rad/s
+        ("rest_time", np.float64),  # s without motion
+        ("last_gyr", np.float64, (3,)),  # rad/s, last good sample: carries the strapdown over a short hole
+        ("rest", np.int64),
+        ("averaged", np.int64),  # samples in the running mean of force and turn; -1 once they are filtered
+        ("rest_averaged", np.int64),  # the same for the rest filters
+        ("missing", np.int64),  # samples since the last good one
+        ("resumed", np.int64),  # 1 while the running mean follows a long hole: no bias from motion then
+    ],
+    align=True,
+)
+"""State of one sensor; every field 8 bytes wide."""
+
+COEFFICIENTS = np.dtype(
+    [
+        ("dt", np.float64),  # s
+        ("force_tau", np.float64),  # s
+        ("force_b0", np.float64),  # low-pass y = b0 x + ..., b1 = 2 b0, b2 = b0
+        ("force_a1", np.float64),
+        ("force_a2", np.float64),
+        ("rest_tau", np.float64),
+        ("rest_b0", np.float64),
+        ("rest_a1", np.float64),
+        ("rest_a2", np.float64),
+        ("rest_min", np.float64),  # s
+        ("rest_gyr_squared", np.float64),  # (rad/s)^2
+        ("rest_acc_squared", np.float64),  # (m/s^2)^2
+        ("cov_init", np.float64),  # (rad/s)^2
+        ("cov_step", np.float64),  # (rad/s)^2 a sample
+        ("weight_motion", np.float64),  # 1 / (rad/s)^2
+        ("weight_vertical", np.float64),
+        ("weight_rest", np.float64),
+        ("bias_clip", np.float64),  # rad/s
+        ("hold_samples", np.int64),
+    ],
+    align=True,
+)
+"""What parameters and rate come down to; made by ``estimators.orientation_params``."""
+
+ACC_CLIPPED = int(SampleQuality.ACC_CLIPPED)
+GYR_CLIPPED = int(SampleQuality.GYR_CLIPPED)
+GAP = int(SampleQuality.GAP)
+SETTLING = int(SampleQuality.SETTLING)
+
+LARGEST_ACC = 1.0e4
+"""m/s^2; more than 1000 g is not a measurement (shock accelerometers for people end at 400 g)."""
+SMALLEST_ACC = 1.0e-6
+"""m/s^2; all three axes below it is a sensor that sends zeros, not free fall, which has noise."""
+LARGEST_GYR = 1.0e3
+"""rad/s; gyroscopes end at 70 rad/s (4000 deg/s)."""
+
+
+def new_state(lanes, coefficients):
+    """State of ``lanes`` sensors that have not seen a sample: array of ``STATE``, shape (lanes,)."""
+    state = np.zeros(lanes, dtype=STATE)
+    state["gyr_quat"][:, 0] = 1.0
+    state["acc_quat"][:, 0] = 1.0
+    state["bias_cov"][:, [0, 3, 5]] = coefficients["cov_init"]
+    return state
+
+
+@njit(cache=True)
+def _missing(gx, gy, gz, ax, ay, az):
+    # Written so that NaN fails every comparison; an infinite or absurd number would poison the state as
+    # surely as NaN, and an accelerometer that sends exact zeros has nothing to say.
+    largest = max(abs(ax), abs(ay), abs(az))
+    usable = (
+        abs(gx) <= LARGEST_GYR
+        and abs(gy) <= LARGEST_GYR
+        and abs(gz) <= LARGEST_GYR
+        and abs(ax) <= LARGEST_ACC
+        and abs(ay) <= LARGEST_ACC
+        and abs(az) <= LARGEST_ACC
+        and largest >= SMALLEST_ACC
+    )
+    return not usable
+
+
+@njit(cache=True)
+def _lowpass(x, b0, a1, a2, s1, s2, j):
+    # Transposed direct form II: the least sensitive to rounding at cut-offs far below the rate.
+    y = b0 * x + s1[j]
+    s1[j] = 2.0 * b0 * x - a1 * y + s2[j]
+    s2[j] = b0 * x - a2 * y
+    return y
+
+
+@njit(cache=True)
+def _average(x, n, is_last, b0, a2, s1, s2, j):
+    # Running mean; with its last sample the low-pass starts as if it had seen that mean for ever.
+    s2[j] += x
+    y = s2[j] / n
+    if is_last:
+        s1[j] = y * (1.0 - b0)
+        s2[j] = y * (b0 - a2)
+    return y
+
+
+@njit(cache=True)
+def _clip(x, limit):
+    return min(max(x, -limit), limit)
+
+
+@njit(cache=True)
+def _restart(st):
+    # After a long hole the orientation is unknown: gravity is averaged afresh. Bias and covariance stay,
+    # since a sensor does not forget its bias; the heading is arbitrary from here on.
+    st.averaged = 0
+    st.rest_averaged = 0
+    st.rest = 0
+    st.rest_time = 0.0
+    st.resumed = 1
+    for j in range(3):
+        st.force_1[j] = 0.0
+        st.force_2[j] = 0.0
+        st.rest_gyr_1[j] = 0.0
+        st.rest_gyr_2[j] = 0.0
+        st.rest_acc_1[j] = 0.0
+        st.rest_acc_2[j] = 0.0
+    for j in range(11):
+        st.turn_1[j] = 0.0
+        st.turn_2[j] = 0.0
+
+
+@njit(cache=True)
+def _detect_rest(st, co, gx, gy, gz, ax, ay, az):
+    # Rest is small deviation of rate and force from their own short-term means, for rest_min seconds.
+    if st.rest_averaged < 0:
+        b0, a1, a2 = co.rest_b0, co.rest_a1, co.rest_a2
+        lx = _lowpass(gx, b0, a1, a2, st.rest_gyr_1, st.rest_gyr_2, 0)
+        ly = _lowpass(gy, b0, a1, a2, st.rest_gyr_1, st.rest_gyr_2, 1)
+        lz = _lowpass(gz, b0, a1, a2, st.rest_gyr_1, st.rest_gyr_2, 2)
+        fx = _lowpass(ax, b0, a1, a2, st.rest_acc_1, st.rest_acc_2, 0)
+        fy = _lowpass(ay, b0, a1, a2, st.rest_acc_1, st.rest_acc_2, 1)
+        fz = _lowpass(az, b0, a1, a2, st.rest_acc_1, st.rest_acc_2, 2)
+    else:
+        b0, a2 = co.rest_b0, co.rest_a2
+        n = st.rest_averaged + 1
+        last = n * co.dt >= co.rest_tau
+        lx = _average(gx, n, last, b0, a2, st.rest_gyr_1, st.rest_gyr_2, 0)
+        ly = _average(gy, n, last, b0, a2, st.rest_gyr_1, st.rest_gyr_2, 1)
+        lz = _average(gz, n, last, b0, a2, st.rest_gyr_1, st.rest_gyr_2, 2)
+        fx = _average(ax, n, last, b0, a2, st.rest_acc_1, st.rest_acc_2, 0)
+        fy = _average(ay, n, last, b0, a2, st.rest_acc_1, st.rest_acc_2, 1)
+        fz = _average(az, n, last, b0, a2, st.rest_acc_1, st.rest_acc_2, 2)
+        st.rest_averaged = -1 if last else n
+    st.rest_gyr[0] = lx
+    st.rest_gyr[1] = ly
+    st.rest_gyr[2] = lz
+    gyr_squared = (gx - lx) ** 2 + (gy - ly) ** 2 + (gz - lz) ** 2
+    acc_squared = (ax - fx) ** 2 + (ay - fy) ** 2 + (az - fz) ** 2
+    # A mean rate above the largest possible bias is a slow turn, however even.
+    moves = gyr_squared >= co.rest_gyr_squared or max(abs(lx), abs(ly), abs(lz)) > co.bias_clip
+    if moves:
+        st.rest_time = 0.0
+        st.rest = 0
+    if acc_squared >= co.rest_acc_squared:
+        st.rest_time = 0.0
+        st.rest = 0
+    else:
+        st.rest_time += co.dt
+        if st.rest_time >= co.rest_min:
+            st.rest = 1
+
+
+@njit(cache=True)
+def _near_unit(w, x, y, z):
+    # One Newton step of 1/sqrt about 1: exact to rounding for a product of unit quaternions.
+    k = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
+    return w * k, x * k, y * k, z * k
+
+
+@njit(cache=True)
+def _strapdown(st, co, gx, gy, gz):
+    q = st.gyr_quat
+    bias = st.bias
+    bx, by, bz = bias[0], bias[1], bias[2]
+    dt = co.dt
+    if st.missing > 0:
+        # Over a short hole the rate is taken to change linearly between its two ends.
+        span = 0.5 * dt * st.missing
+        last = st.last_gyr
+        dw, dx, dy, dz = exp_rotation(
+            (gx + last[0] - 2.0 * bx) * span,
+            (gy + last[1] - 2.0 * by) * span,
+            (gz + last[2] - 2.0 * bz) * span,
+        )
+        q[0], q[1], q[2], q[3] = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
+    dw, dx, dy, dz = exp_rotation((gx - bx) * dt, (gy - by) * dt, (gz - bz) * dt)
+    w, x, y, z = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
+    w, x, y, z = _near_unit(w, x, y, z)
+    q[0], q[1], q[2], q[3] = w, x, y, z
+    return w, x, y, z
+
+
+@njit(cache=True)
+def _correct_inclination(st, co, fx, fy, fz):
+    # Returns the low-passed force in the earth frame before the correction, x and y over its length.
+    if st.averaged < 0:
+        b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
+        fx = _lowpass(fx, b0, a1, a2, st.force_1, st.force_2, 0)
+        fy = _lowpass(fy, b0, a1, a2, st.force_1, st.force_2, 1)
+        fz = _lowpass(fz, b0, a1, a2, st.force_1, st.force_2, 2)
+    else:
+        n = st.averaged + 1
+        last = n * co.dt >= co.force_tau
+        fx = _average(fx, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 0)
+        fy = _average(fy, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 1)
+        fz = _average(fz, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 2)
+    squared = fx * fx + fy * fy + fz * fz
+    if squared < SMALLEST_ACC * SMALLEST_ACC:
+        return 0.0, 0.0
+    scale = 1.0 / math.sqrt(squared)
+    c = st.acc_quat
+    ex, ey, ez = rotate(c[0], c[1], c[2], c[3], fx * scale, fy * scale, fz * scale)
+    if ez > -1.0 + 2e-12:
+        # The smallest rotation of e to z, times its w: it is normalised together with the product.
+        dw, dx, dy = 0.5 + 0.5 * ez, 0.5 * ey, -0.5 * ex
+    else:
+        dw, dx, dy = 0.0, 1.0, 0.0
+    w, x, y, z = multiply(dw, dx, dy, 0.0, c[0], c[1], c[2], c[3])
+    k = 1.0 / math.sqrt(w * w + x * x + y * y + z * z)
+    c[0], c[1], c[2], c[3] = w * k, x * k, y * k, z * k
+    return ex, ey
+
+
+@njit(cache=True)
+def _track_turn(st, co, w, x, y, z):
+    # Rotation matrix and matrix times bias through the same low-pass as the force, so that the correction
+    # rate and what the bias explains of it are seen alike.
+    turn = st.turn
+    bias = st.bias
+    turn[0], turn[1], turn[2], turn[3], turn[4], turn[5], turn[6], turn[7], turn[8] = rotation_matrix(
+        w, x, y, z
+    )
+    turn[9] = turn[0] * bias[0] + turn[1] * bias[1] + turn[2] * bias[2]
+    turn[10] = turn[3] * bias[0] + turn[4] * bias[1] + turn[5] * bias[2]
+    if st.averaged < 0:
+        b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
+        for j in range(11):
+            turn[j] = _lowpass(turn[j], b0, a1, a2, st.turn_1, st.turn_2, j)
+    else:
+        n = st.averaged + 1
+        last = n * co.dt >= co.force_tau
+        for j in range(11):
+            turn[j] = _average(turn[j], n, last, co.force_b0, co.force_a2, st.turn_1, st.turn_2, j)
+
+
+@njit(cache=True)
+def _symmetric_inverse(xx, xy, xz, yy, yz, zz):
+    cxx = yy * zz - yz * yz
+    cxy = xz * yz - xy * zz
+    cxz = xy * yz - xz * yy
+    k = 1.0 / (xx * cxx + xy * cxy + xz * cxz)
+    return (
+        cxx * k,
+        cxy * k,
+        cxz * k,
+        (xx * zz - xz * xz) * k,
+        (xy * xz - xx * yz) * k,
+        (xx * yy - xy * xy) * k,
+    )
+
+
+@njit(cache=True)
+def _update_bias(st, co, use_motion, ex, ey):
+    # Information form of the Kalman update: P+ = (P^-1 + R^T W^-1 R)^-1 and db = P+ R^T W^-1 e. All is
+    # symmetric, and everything but two inverses is independent of the last covariance.
+    p = st.bias_cov
+    b = st.bias
+    limit = co.bias_clip
+    for j in (0, 3, 5):
+        if p[j] < co.cov_init:
+            p[j] += co.cov_step
+    if st.rest == 0 and not use_motion:
+        return
+    ixx, ixy, ixz, iyy, iyz, izz = _symmetric_inverse(p[0], p[1], p[2], p[3], p[4], p[5])
+    if st.rest == 1:
+        w = co.weight_rest
+        ixx += w
+        iyy += w
+        izz += w
+        vx = w * _clip(st.rest_gyr[0] - b[0], limit)
+        vy = w * _clip(st.rest_gyr[1] - b[1], limit)
+        vz = w * _clip(st.rest_gyr[2] - b[2], limit)
+    else:
+        r = st.turn
+        wh = co.weight_motion
+        wv = co.weight_vertical
+        rate = 1.0 / co.dt
+        e0 = wh * _clip(r[9] - ey * rate - r[0] * b[0] - r[1] * b[1] - r[2] * b[2], limit)
+        e1 = wh * _clip(r[10] + ex * rate - r[3] * b[0] - r[4] * b[1] - r[5] * b[2], limit)
+        e2 = wv * _clip(-r[6] * b[0] - r[7] * b[1] - r[8] * b[2], limit)
+        vx = r[0] * e0 + r[3] * e1 + r[6] * e2
+        vy = r[1] * e0 + r[4] * e1 + r[7] * e2
+        vz = r[2] * e0 + r[5] * e1 + r[8] * e2
+        ixx += wh * (r[0] * r[0] + r[3] * r[3]) + wv * r[6] * r[6]
+        ixy += wh * (r[0] * r[1] + r[3] * r[4]) + wv * r[6] * r[7]
+        ixz += wh * (r[0] * r[2] + r[3] * r[5]) + wv * r[6] * r[8]
+        iyy += wh * (r[1] * r[1] + r[4] * r[4]) + wv * r[7] * r[7]
+        iyz += wh * (r[1] * r[2] + r[4] * r[5]) + wv * r[7] * r[8]
+        izz += wh * (r[2] * r[2] + r[5] * r[5]) + wv * r[8] * r[8]
+    pxx, pxy, pxz, pyy, pyz, pzz = _symmetric_inverse(ixx, ixy, ixz, iyy, iyz, izz)
+    b[0] = _clip(b[0] + pxx * vx + pxy * vy + pxz * vz, limit)
+    b[1] = _clip(b[1] + pxy * vx + pyy * vy + pyz * vz, limit)
+    b[2] = _clip(b[2] + pxz * vx + pyz * vy + pzz * vz, limit)
+    p[0], p[1], p[2], p[3], p[4], p[5] = pxx, pxy, pxz, pyy, pyz, pzz
+
+
+@njit(cache=True)
+def _step(st, co, gx, gy, gz, ax, ay, az, clipped):
+    # One good sample; returns sensor to earth.
+    if st.missing > co.hold_samples:
+        _restart(st)
+        st.missing = 0
+    _detect_rest(st, co, gx, gy, gz, ax, ay, az)
+    w, x, y, z = _strapdown(st, co, gx, gy, gz)
+    st.missing = 0
+    st.last_gyr[0] = gx
+    st.last_gyr[1] = gy
+    st.last_gyr[2] = gz
+    fx, fy, fz = rotate(w, x, y, z, ax, ay, az)
+    ex, ey = _correct_inclination(st, co, fx, fy, fz)
+    c = st.acc_quat
+    w, x, y, z = multiply(c[0], c[1], c[2], c[3], w, x, y, z)
+    _track_turn(st, co, w, x, y, z)
+    _update_bias(st, co, st.resumed == 0 and clipped == 0, ex, ey)
+    if st.averaged >= 0:
+        st.averaged += 1
+        if st.averaged * co.dt >= co.force_tau:
+            st.averaged = -1
+            st.resumed = 0
+    return w, x, y, z
+
+
+@njit(cache=True)
+def run(states, co, gyr, acc, quality, quat, bias, rest, quality_out):
+    """Take k samples of each sensor through the filter.
+
+    Parameters
+    ----------
+    states : array of STATE, shape (lanes,)
+        Changed in place.
+    co : record of COEFFICIENTS
+    gyr, acc : float64 arrays, shape (lanes, k, 3)
+        rad/s and m/s^2, sensor frame; NaN, infinity, absurd numbers and all-zero ``acc`` are holes.
+    quality : int64 array, shape (lanes, k)
+        SampleQuality bits; a clipped sample is not used for the bias.
+    quat : float64 array, shape (lanes, k, 4)
+        Out: sensor to earth; NaN in a hole.
+    bias : float64 array, shape (lanes, k, 3)
+        Out: rad/s, held in a hole.
+    rest : int64 array, shape (lanes, k)
+        Out: 1 at rest, 0 in a hole.
+    quality_out : int64 array, shape (lanes, k)
+        Out: ``quality`` with GAP in a hole and SETTLING while gravity is still averaged.
+    """
+    for lane in range(gyr.shape[0]):
+        st = states[lane]
+        for i in range(gyr.shape[1]):
+            gx, gy, gz = gyr[lane, i, 0], gyr[lane, i, 1], gyr[lane, i, 2]
+            ax, ay, az = acc[lane, i, 0], acc[lane, i, 1], acc[lane, i, 2]
+            flags = quality[lane, i]
+            if _missing(gx, gy, gz, ax, ay, az):
+                st.missing += 1
+                if st.missing > co.hold_samples:
+                    st.rest = 0
+                w = x = y = z = math.nan
+                flags |= GAP
+                rest[lane, i] = 0
+            else:
+                w, x, y, z = _step(st, co, gx, gy, gz, ax, ay, az, flags & (ACC_CLIPPED | GYR_CLIPPED))
+                if st.averaged >= 0:
+                    flags |= SETTLING
+                rest[lane, i] = st.rest
+            quat[lane, i, 0], quat[lane, i, 1], quat[lane, i, 2], quat[lane, i, 3] = w, x, y, z
+            bias[lane, i, 0], bias[lane, i, 1], bias[lane, i, 2] = st.bias[0], st.bias[1], st.bias[2]
+            quality_out[lane, i] = flags
