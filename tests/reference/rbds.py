@@ -12,12 +12,11 @@ squats are made up, the sensors are simulated (``latemiles.sim.imu``) in random 
 Two forms of the truth:
 
 absolute
-    Anatomical axes as the lab had them (ISB; ASIS and PSIS, epicondyles), ``pelvis_absolute``, ``hip_absolute``.
+    Anatomical axes as the lab had them (ISB): ``pelvis_absolute``, ``hip_absolute``.
 relative to standing
     Every segment's axes are those that, in the mean standing pose, are upright (z up) with y horizontal along
     the pelvis's medio-lateral axis: pelvis and hip angles are zero in standing. ``pelvis``, ``hip``. With
-    ``hip_own_axes`` the thighs' y is the thigh's own anatomical medio-lateral axis made horizontal instead, so
-    that hip rotation in standing keeps its anatomical value (``standing_hip_own_axes``).
+    ``hip_own_axes`` the thighs' y is the thigh's own medio-lateral axis made horizontal instead, so that hip rotation in standing keeps its anatomical value (``standing_hip_own_axes``).
 
 The squats turn pelvis and thighs about the pelvis's medio-lateral axis (``squat_axes="parallel"``, what a
 functional calibration takes for granted) or each thigh about its own ("own"), with a few degrees of
@@ -147,7 +146,9 @@ class Session:
 
     def hip_at(self, t: np.ndarray) -> np.ndarray:
         """Truth (2, k, 3) relative to standing at other times."""
-        return np.stack([[np.interp(t, self.t, h[:, j]) for j in range(3)] for h in self.hip]).transpose(0, 2, 1)
+        return np.stack([[np.interp(t, self.t, h[:, j]) for j in range(3)] for h in self.hip]).transpose(
+            0, 2, 1
+        )
 
 
 def _rot(axis: int, angle: float) -> np.ndarray:
@@ -162,15 +163,36 @@ def _ours(matrix: np.ndarray) -> np.ndarray:
     return continuous(np.atleast_2d(quat_from_matrix(_OURS_FROM_ISB @ matrix @ _OURS_FROM_ISB.T)))
 
 
+def _mended(quat: np.ndarray) -> np.ndarray:
+    """Orientation with marker swaps (two of 60 ms in the pelvis of the 3.5 m/s trial) bridged smoothly."""
+    step = quat_multiply(quat_conj(quat[:-1]), quat[1:])
+    rate = np.linalg.norm(step[:, 1:], axis=1)
+    bad = np.zeros(len(quat), dtype=bool)
+    for k in np.flatnonzero(rate > 4.0 * np.median(rate)):
+        bad[max(k - 6, 0) : k + 8] = True
+    mended = quat.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], bad.astype(int), [0]])))
+    for start, stop in edges.reshape(-1, 2):
+        near = np.arange(start - 15, stop + 15)
+        good = near[~bad[near]]
+        middle = (start + stop) / 2.0
+        for j in range(4):
+            mended[start:stop, j] = np.polyval(
+                np.polyfit((good - middle) / 20.0, quat[good, j], 5), (np.arange(start, stop) - middle) / 20.0
+            )
+    return mended / np.linalg.norm(mended, axis=1, keepdims=True)
+
+
 def _load(trial: str) -> tuple[Poses, Poses, dict[Side, np.ndarray]]:
     """Running poses, the standing pose (one row) and the touchdown times of a trial."""
     with np.load(rbds_path(trial)) as d:
         f = {k: np.asarray(d[k], dtype=np.float64) for k in d.files}
     names = {Segment.PELVIS: ("R_pelvis", "p_midpsis")} | {
-        _THIGH[side]: (f"R_thigh_{side.value[0].upper()}", f"p_thigh_{side.value[0].upper()}") for side in SIDES
+        _THIGH[side]: (f"R_thigh_{side.value[0].upper()}", f"p_thigh_{side.value[0].upper()}")
+        for side in SIDES
     }
     running = Poses(
-        {s: _ours(f[r].reshape(-1, 3, 3)) for s, (r, _) in names.items()},
+        {s: _mended(_ours(f[r].reshape(-1, 3, 3))) for s, (r, _) in names.items()},
         {s: f[p] @ _OURS_FROM_ISB.T for s, (_, p) in names.items()},
     )
     # The file's static angles are raw rotations about ISB axes: pelvis Ry Rx Rz, hip Rz Rx Ry; those of the
@@ -236,7 +258,7 @@ def _turn_about(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 
 def _calm(t: np.ndarray, standing: Poses, plan: _Plan, rng: np.random.Generator) -> tuple[dict, np.ndarray]:
-    """Orientation of standing and squatting, and how far the hips have moved from standing, earth frame, m."""
+    """Orientation of standing and squatting, and the way of the hips from standing, earth frame, m."""
     left = quat_rotate(standing.quat[Segment.PELVIS][0], np.array([0.0, 1.0, 0.0]))
     depth = np.zeros_like(t)
     for k in range(plan.squats):
@@ -272,7 +294,9 @@ def _slerp(p: np.ndarray, q: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return quat_multiply(p, quat_from_rotvec((weight * angle)[:, None] * axis))
 
 
-def _whole(running: Poses, standing: Poses, plan: _Plan, rng: np.random.Generator) -> tuple[np.ndarray, Poses, np.ndarray]:
+def _whole(
+    running: Poses, standing: Poses, plan: _Plan, rng: np.random.Generator
+) -> tuple[np.ndarray, Poses, np.ndarray]:
     """Times, poses of the whole session at POSE_HZ, and the weight of running in them."""
     n_run = len(running.position[Segment.PELVIS])
     n_calm = round(plan.run_s * POSE_HZ)
@@ -294,7 +318,7 @@ def _whole(running: Poses, standing: Poses, plan: _Plan, rng: np.random.Generato
         def hung(pose: dict, path: np.ndarray, thigh=thigh, a=in_pelvis, b=in_thigh) -> np.ndarray:
             return path + quat_rotate(pose[Segment.PELVIS], a) - quat_rotate(pose[thigh], b)
 
-        # What the joint leaves unexplained in the real running (skin, marker noise) fades in with the running.
+        # What the joint leaves unexplained in the real running (skin, markers) fades in with the running.
         rest = paths[thigh] - hung(held, paths[Segment.PELVIS])
         position[thigh] = hung(quat, position[Segment.PELVIS]) + weight[:, None] * rest
     return t, Poses(quat, position), weight
@@ -370,9 +394,7 @@ def rbds_session(
     turn = _turn_about(np.array([0.0, 0.0, 1.0]), rng.uniform(-np.pi, np.pi, 1))[0]
     contacts = {side: touchdowns[side] + plan.run_s for side in SIDES}
     stride_s = float(np.median(np.diff(contacts[Side.RIGHT])))
-    phase = np.interp(
-        pose_t, contacts[Side.RIGHT], np.arange(len(contacts[Side.RIGHT])), left=0.0
-    )
+    phase = np.interp(pose_t, contacts[Side.RIGHT], np.arange(len(contacts[Side.RIGHT])), left=0.0)
     specimen = (errors or ImuErrors()) if has_errors else ImuErrors.none()
     streams, truth, bodies, mounted, flags = {}, {}, {}, {}, {}
     for segment in SEGMENTS:
@@ -429,7 +451,7 @@ def rbds_session(
 
 
 def _impacts(segment: Segment, contacts: dict, pose_t: np.ndarray, weight: np.ndarray) -> Impacts:
-    """Contacts as one sensor feels them: the other leg's thigh feels a quarter; they grow with the running."""
+    """Contacts as one sensor feels them: a quarter at the other thigh; they grow with the running."""
     times, gains = [], []
     for side in SIDES:
         felt = 0.25 if segment not in (Segment.PELVIS, _THIGH[side]) else 1.0
