@@ -1,0 +1,129 @@
+"""Command ``analyze``: recordings to strides, splits, numbers and a report."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latemiles.cli.context import console, progress_bar, state_of
+from latemiles.errors import EnvironmentMissing, LatemilesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from latemiles.session.reprocess import Outcome
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(analyze)
+
+
+def analyze(
+    context: typer.Context,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", exists=True, dir_okay=False, help="Recordings, or .csv/.npz files."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder for the results; several inputs get a folder each in it."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs analysed side by side.")] = 1,
+    cluster: Annotated[str | None, typer.Option(help="Dask scheduler, such as tcp://host:8786.")] = None,
+    basis: Annotated[str, typer.Option(help="smoothed, or causal: only what was knowable at the time.")] = "smoothed",
+    angles: Annotated[bool, typer.Option("--angles", help="Also write angles.csv, every sample.")] = False,
+    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    standing: Annotated[str | None, typer.Option(metavar="START:END", help="Quiet stance, s.")] = None,
+    movement: Annotated[
+        str | None, typer.Option(metavar="START:END", help="Squats, hinges or a march, s.")
+    ] = None,
+) -> None:
+    """Find strides, form drift and asymmetry; write strides.csv, splits.csv, summary.json, report.html."""
+    from latemiles.session.reprocess import AnalyzeOptions
+
+    if cluster is not None:
+        raise EnvironmentMissing(
+            "Analysis on a cluster is not part of this version. Leave --cluster away and use --jobs N."
+        )
+    home = state_of(context).find_home()
+    options = AnalyzeOptions(
+        home=home.root,
+        basis=_one_of("--basis", basis, ("smoothed", "causal")),
+        units=_one_of("--units", units, ("metric", "mile")),
+        angles=angles,
+        standing=_window("--standing", standing),
+        movement=_window("--movement", movement),
+    )
+    targets = {path: _target(path, out, len(inputs)) for path in inputs}
+    failed = _run_all(targets, options, jobs)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _target(path: Path, out: Path | None, count: int) -> Path | None:
+    if out is None:
+        return None
+    return out if count == 1 else out / path.stem
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise typer.BadParameter(f"{option} takes {' or '.join(allowed)}, got '{value}'.")
+    return value
+
+
+def _window(option: str, text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    start, _, end = text.partition(":")
+    try:
+        window = float(start), float(end)
+    except ValueError:
+        window = (0.0, 0.0)
+    if not window[0] < window[1]:
+        raise typer.BadParameter(f"{option} takes START:END in seconds, such as 3:12, got '{text}'.")
+    return window
+
+
+def _run_all(targets: dict[Path, Path | None], options: object, jobs: int) -> int:
+    from latemiles.session.reprocess import analyze_file
+
+    work: Callable[..., Outcome] = partial(analyze_file, options=options)
+    failed = 0
+    if len(targets) > 1 and jobs > 1:
+        with progress_bar("analysing", len(targets)) as (bar, task), ProcessPoolExecutor(jobs) as pool:
+            waiting = {pool.submit(work, path, target): path for path, target in targets.items()}
+            for done in as_completed(waiting):
+                failed += _tell(waiting[done], done.result)
+                bar.advance(task)
+        return failed
+    with progress_bar("analysing", 1.0) as (bar, task):
+        for path, target in targets.items():
+            bar.update(task, description=path.name, completed=0.0)
+            advance = partial(_show, bar, task)
+            failed += _tell(path, partial(work, path, target, progress=advance))
+    return failed
+
+
+def _show(bar: object, task: int, share: float) -> None:
+    bar.update(task, completed=share)  # type: ignore[attr-defined]
+
+
+def _tell(path: Path, result: Callable[[], Outcome]) -> int:
+    """Print one outcome; with several inputs one bad file does not stop the others."""
+    try:
+        outcome = result()
+    except LatemilesError as error:
+        typer.echo(f"latemiles: {path.name}: {' '.join(str(error).split())}", err=True)
+        return 1
+    text = console()
+    text.print(f"{path.name}: {outcome.headline}")
+    text.print(f"  {outcome.strides} strides, {outcome.duration_s / 60:.1f} min -> {outcome.report}")
+    return 0

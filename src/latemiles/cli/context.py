@@ -1,0 +1,80 @@
+"""What every command is given: the home folder, and how to show progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from latemiles.session.home import Home
+
+__all__ = ["State", "console", "progress_bar", "state_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Global options."""
+
+    home: Path | None
+    debug: bool
+
+    def find_home(self) -> Home:
+        """Return the home folder that was asked for."""
+        from latemiles.session.home import Home
+
+        return Home.find(self.home)
+
+
+def state_of(context: typer.Context) -> State:
+    """Global options of a command's context."""
+    state = context.find_object(State)
+    return state if state is not None else State(home=None, debug=False)
+
+
+def console() -> Console:
+    """Where results are printed; plain text when it is not a terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(label: str, total: float | None) -> Iterator[tuple[Progress, int]]:
+    """Progress bar on standard error; silent when that is not a terminal.
+
+    Parameters
+    ----------
+    label : str
+        What is going on.
+    total : float or None
+        Amount of work in any unit; None when it is not known.
+
+    Yields
+    ------
+    tuple of Progress and int
+        The bar and the id of its one task.
+    """
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        yield bar, bar.add_task(label, total=total)

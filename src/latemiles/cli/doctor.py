@@ -1,0 +1,98 @@
+"""Command ``doctor``: is this machine ready for a run."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import typer
+
+from latemiles.cli.context import console, state_of
+from latemiles.session.home import Home
+
+__all__ = ["register"]
+
+_ENOUGH_BYTES = 500_000_000
+"""Room for about ten hours of three sensors, bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's answer."""
+
+    what: str
+    good: bool
+    words: str
+    needed: bool = True
+    """False for what only some uses need."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
+
+
+def doctor(context: typer.Context) -> None:
+    """Check Python, folders, compiled kernels and Bluetooth; advice for whatever is not ready."""
+    home = state_of(context).find_home()
+    checks: tuple[Callable[[Home], Finding], ...] = (_python, _home, _kernels, _bluetooth)
+    out = console()
+    findings = [check(home) for check in checks]
+    for f in findings:
+        out.print(f"{'ok  ' if f.good else 'look'}  {f.what:<18} {f.words}")
+    if not all(f.good for f in findings if f.needed):
+        raise typer.Exit(1)
+
+
+def _python(_home: Home) -> Finding:
+    good = sys.version_info >= (3, 11)
+    advice = "" if good else " Install Python 3.11 or newer."
+    return Finding("Python", good, f"{platform.python_version()} on {platform.system()}.{advice}")
+
+
+def _home(home: Home) -> Finding:
+    free = shutil.disk_usage(home.recordings).free
+    good = free > _ENOUGH_BYTES
+    advice = "" if good else " Make room, or choose another folder with --home."
+    return Finding("home folder", good, f"{home.root}, {free / 1e9:.1f} GB free.{advice}")
+
+
+def _kernels(_home: Home) -> Finding:
+    import os
+
+    import numpy as np
+
+    from latemiles.estimators.orientation import orientation
+
+    still = np.tile([0.0, 0.0, 9.81], (200, 1))
+    quat = orientation(np.zeros((200, 3)), still, 100.0).quat
+    good = bool(abs(quat[-1, 0]) > 0.999)
+    where = os.environ.get("NUMBA_CACHE_DIR", "beside the package")
+    return Finding("compiled kernels", good, f"work; kept in {where}.")
+
+
+def _bluetooth(_home: Home) -> Finding:
+    import asyncio
+
+    from bleak import BleakScanner
+    from bleak.exc import BleakError
+
+    async def look() -> int:
+        async with asyncio.timeout(5.0):
+            return len(await BleakScanner.discover(timeout=1.0))
+
+    try:
+        heard = asyncio.run(look())
+    # Without a system bus bleak passes on the bare OSError of the socket.
+    except (BleakError, OSError, TimeoutError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Finding(
+            "Bluetooth",
+            False,
+            f"no adapter answers ({reason}). Needed for live runs only; switch it on or plug one in.",
+            needed=False,
+        )
+    return Finding("Bluetooth", True, f"adapter answers; {heard} devices heard in a second.")

@@ -1,0 +1,103 @@
+"""The command ``latemiles``: global options, the commands, and how errors reach a person.
+
+Exit status: 0 done, 1 the work failed, 2 wrong use. An error is one line on standard error that ends in
+advice; ``--debug`` adds the traceback. Commands import what they need when they run, so that ``--help``
+answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from latemiles.cli import analyze, demo, doctor, files, replay, report
+from latemiles.cli.context import State
+from latemiles.errors import LatemilesError
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="latemiles",
+    help="What happens to the pelvis in the later miles. Measures movement for training; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _global(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of runs, recordings and settings.", file_okay=False)
+    ] = None,
+    debug: Annotated[bool, typer.Option(help="Show tracebacks and debug messages.")] = False,
+) -> None:
+    context.obj = State(home=home, debug=debug)
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
+
+
+for module in (demo, replay, analyze, report, files, doctor):
+    module.register(app)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and turn every failure into one line and an exit status.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The command line without the program's name.
+
+    Returns
+    -------
+    int
+        0 done, 1 the work failed, 2 wrong use, 130 interrupted.
+    """
+    debug = "--debug" in arguments
+    try:
+        result = app(args=arguments, prog_name="latemiles", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.UsageError as error:
+        where = f" See '{error.ctx.command_path} --help'." if error.ctx else ""
+        _say(f"{error.format_message()}{where}")
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        _say("Interrupted. Nothing that was already written is lost.")
+        return 130
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except LatemilesError as error:
+        if debug:
+            raise
+        _say(str(error))
+        return error.exit_status
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if debug:
+            raise
+        _say(f"{error.filename or 'The system'}: {error.strerror or error}. Check the path, its permissions and free space.")
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write("latemiles: " + " ".join(line.split()) + "\n")
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    from latemiles.compiled import use_fresh_cache
+    from latemiles.session.home import Home
+
+    use_fresh_cache(Home.find().numba_cache)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""Where runs, recordings and settings live: platformdirs' user folder, ``LATEMILES_HOME`` or ``--home``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from latemiles.errors import ConfigError
+
+__all__ = ["Home"]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The one folder that holds everything a runner keeps.
+
+    Attributes
+    ----------
+    root : Path
+        The folder; made when first written to.
+    """
+
+    root: Path
+
+    @classmethod
+    def find(cls, given: Path | None = None) -> Home:
+        """Take ``given``, else ``LATEMILES_HOME``, else the platform's folder for user data."""
+        chosen = given or os.environ.get("LATEMILES_HOME") or platformdirs.user_data_dir("latemiles", appauthor=False)
+        return cls(Path(chosen).expanduser())
+
+    @property
+    def recordings(self) -> Path:
+        """Folder of recordings, one MCAP file a run."""
+        return self._made("recordings")
+
+    @property
+    def runs(self) -> Path:
+        """Folder of outputs, one folder a run."""
+        return self._made("runs")
+
+    @property
+    def store(self) -> Path:
+        """The SQLite store."""
+        return self._made("") / "store.sqlite"
+
+    @property
+    def settings(self) -> Path:
+        """Settings file; need not exist."""
+        return self.root / "settings.toml"
+
+    @property
+    def numba_cache(self) -> Path:
+        """Folder of compiled kernels."""
+        return Path(platformdirs.user_cache_dir("latemiles", appauthor=False)) / "numba"
+
+    def _made(self, name: str) -> Path:
+        folder = self.root / name if name else self.root
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                "home", f"{folder} cannot be made ({error.strerror}). Choose another folder with --home."
+            ) from error
+        return folder

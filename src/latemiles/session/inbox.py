@@ -1,0 +1,62 @@
+"""The hand-over from a radio callback to the session: bounded, and it counts what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from latemiles.signals.frames import Segment
+from latemiles.signals.records import Gone, Packet, Record
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """Bounded queue of records. Policy when full: the newest packet is refused and counted.
+
+    What was refused is said to the run as a ``Gone`` record as soon as there is room again.
+
+    Parameters
+    ----------
+    size : int
+        Records that may wait. 2048 is about half a minute of three sensors.
+    """
+
+    def __init__(self, size: int = 2048) -> None:
+        self._queue: asyncio.Queue[Record | None] = asyncio.Queue(size)
+        self._refused: Counter[Segment] = Counter()
+        self.refused_total = 0
+
+    def offer(self, record: Record) -> None:
+        """Take a record without waiting; refuse and count a packet when full.
+
+        Runs inside a notification callback: it must not await, block or raise.
+        """
+        try:
+            self._queue.put_nowait(record)
+        except asyncio.QueueFull:
+            if isinstance(record, Packet):
+                self._refused[record.segment] += 1
+                self.refused_total += 1
+
+    async def put(self, record: Record) -> None:
+        """Wait until there is room: for sources that can wait, such as a file."""
+        await self._queue.put(record)
+
+    async def close(self) -> None:
+        """Say that nothing more comes."""
+        await self._queue.put(None)
+
+    async def get(self) -> Record | None:
+        """Return the next record; None once closed. Refusals come first, as records of their own."""
+        record = await self._queue.get()
+        return record
+
+    def take_refusals(self, arrival_ns: int) -> list[Record]:
+        """Return refusals since the last call as ``Gone`` records and forget them."""
+        gone: list[Record] = [
+            Gone(arrival_ns, segment, count, "the computer was too slow to take every packet")
+            for segment, count in sorted(self._refused.items())
+        ]
+        self._refused.clear()
+        return gone

@@ -1,0 +1,127 @@
+"""A recording through the pipeline again: analysis, files and the store, for one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from latemiles.analysis import analyze
+from latemiles.analysis_result import Analysis
+from latemiles.errors import InputError
+from latemiles.recording.importers import FORMATS, import_to_recording
+from latemiles.recording.reader import Recording
+from latemiles.report.files import write_outputs
+from latemiles.report.words import headline
+from latemiles.session.home import Home
+
+__all__ = ["AnalyzeOptions", "Outcome", "analyze_file", "finish_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzeOptions:
+    """What ``analyze`` was asked for; plain values, so that it travels to another process."""
+
+    home: Path
+    basis: str = "smoothed"
+    units: str = "metric"
+    angles: bool = False
+    standing: tuple[float, float] | None = None
+    movement: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one analysis came to, for the person who asked."""
+
+    run: str
+    headline: str
+    strides: int
+    duration_s: float
+    report: Path
+
+
+def analyze_file(
+    path: Path,
+    out: Path | None,
+    options: AnalyzeOptions,
+    progress: Callable[[float], None] | None = None,
+) -> Outcome:
+    """Analyse one recording, or one file that an importer understands, and write what was found.
+
+    Parameters
+    ----------
+    path : Path
+        A recording (.mcap), or a file whose ending names an import format.
+    out : Path or None
+        Folder for the results; None: the run's folder in the home.
+    options : AnalyzeOptions
+        What was asked for.
+    progress : callable or None
+        Called with the share that is done, 0 to 1.
+
+    Returns
+    -------
+    Outcome
+        Headline, counts and where the report is.
+
+    Raises
+    ------
+    LatemilesError
+        If the file cannot be read or used.
+    """
+    home = Home(options.home)
+    with Recording.open(_as_recording(path, home)) as recording:
+        analysis = analyze(
+            recording,
+            standing=options.standing,
+            movement=options.movement,
+            basis=options.basis,
+            angles=options.angles,
+            progress=progress,
+        )
+    return finish_run(analysis, out or home.runs / analysis.header.run, options)
+
+
+def finish_run(analysis: Analysis, out: Path, options: AnalyzeOptions) -> Outcome:
+    """Write the files of one analysed run and say what it came to.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What was found.
+    out : Path
+        Folder for the results; made if it is not there.
+    options : AnalyzeOptions
+        Units and whether angles are wanted.
+
+    Returns
+    -------
+    Outcome
+        Headline, counts and where the report is.
+    """
+    written = write_outputs(analysis, out, angles=options.angles, units=options.units)
+    return Outcome(
+        run=analysis.header.run,
+        headline=headline(analysis, units=options.units),
+        strides=len(analysis.strides),
+        duration_s=analysis.quality.duration_s,
+        report=written["report.html"],
+    )
+
+
+def _as_recording(path: Path, home: Home) -> Path:
+    """The file itself if it is a recording, else a recording made from it in the home folder."""
+    ending = path.suffix.lower().lstrip(".")
+    if ending in {"mcap", ""}:
+        return path
+    if ending not in FORMATS:
+        raise InputError(
+            f"a recording (.mcap) or one of {', '.join('.' + name for name in sorted(FORMATS))}",
+            f"'{path.name}'",
+            "Turn it into a recording with 'latemiles import FORMAT PATH' first.",
+        )
+    target = home.recordings / f"{path.stem}.mcap"
+    # Imported again each time: the file may have changed since, and the recording is only its copy.
+    target.unlink(missing_ok=True)
+    return import_to_recording(ending, path, target)
