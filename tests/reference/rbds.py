@@ -16,7 +16,8 @@ absolute
 relative to standing
     Every segment's axes are those that, in the mean standing pose, are upright (z up) with y horizontal along
     the pelvis's medio-lateral axis: pelvis and hip angles are zero in standing. ``pelvis``, ``hip``. With
-    ``hip_own_axes`` the thighs' y is the thigh's own medio-lateral axis made horizontal instead, so that hip rotation in standing keeps its anatomical value (``standing_hip_own_axes``).
+    ``hip_own_axes`` the thighs' y is the thigh's own medio-lateral axis made horizontal instead, so that
+    hip rotation in standing keeps its anatomical value (``standing_hip_own_axes``).
 
 The squats turn pelvis and thighs about the pelvis's medio-lateral axis (``squat_axes="parallel"``, what a
 functional calibration takes for granted) or each thigh about its own ("own"), with a few degrees of

@@ -47,7 +47,7 @@ def test_squats_flex_the_hips_and_tip_the_pelvis_forward():
     moving = (s.t >= s.movement[0]) & (s.t <= s.movement[1])
     assert 15.0 < np.degrees(s.pelvis[moving, 0].max()) < 30.0
     for side in Side:
-        assert 75.0 < np.degrees(s.hip[side.index, moving, 0].max()) < 120.0
+        assert 75.0 < np.degrees(s.hip[side.lane, moving, 0].max()) < 120.0
 
 
 def test_a_seed_makes_one_session():
