@@ -177,7 +177,8 @@ class OrientationFilter:
     @property
     def gyr_bias(self) -> F8:
         """Bias of the gyroscope as now known, (3,) rad/s, sensor frame."""
-        return np.array(self._lanes.states["bias"][0], dtype=np.float64)
+        bias: F8 = np.array(self._lanes.states["bias"][0])
+        return bias
 
     @property
     def rest(self) -> bool:
