@@ -1,0 +1,64 @@
+"""Command ``report``: the report of a run that was recorded before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latemiles.cli.context import console, progress_bar, state_of
+from latemiles.errors import InputError
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(report)
+
+
+def report(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, 'last', or a recording.")],
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for the report.")] = None,
+    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+) -> None:
+    """Make the post-run report of one run again from its recording."""
+    from functools import partial
+
+    from latemiles.session.reprocess import AnalyzeOptions, analyze_file
+
+    if units not in {"metric", "mile"}:
+        raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
+    home = state_of(context).find_home()
+    recording = _find(run, home.recordings)
+    with progress_bar(recording.name, 1.0) as (bar, task):
+        outcome = analyze_file(
+            recording,
+            out,
+            AnalyzeOptions(home=home.root, units=units),
+            progress=partial(_advance, bar, task),
+        )
+    console().print(outcome.headline)
+    console().print(f"  {outcome.report}")
+
+
+def _advance(bar: object, task: int, share: float) -> None:
+    bar.update(task, completed=share)  # type: ignore[attr-defined]
+
+
+def _find(run: str, recordings: Path) -> Path:
+    """The recording that is meant."""
+    if Path(run).is_file():
+        return Path(run)
+    known = sorted(recordings.glob("*.mcap"), key=lambda p: p.stat().st_mtime)
+    if run == "last" and known:
+        return known[-1]
+    for path in known:
+        if path.stem == run:
+            return path
+    names = ", ".join(p.stem for p in known[-5:]) or "none yet"
+    raise InputError(
+        "the name of a recorded run", f"'{run}'", f"Recorded runs: {names}. Name one of them, or give a recording's path."
+    )
