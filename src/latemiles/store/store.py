@@ -265,7 +265,8 @@ class Store:
             "quality": np.array(columns[2], dtype=np.int64),
         }
         for name, values in zip(self.columns, columns[3:], strict=True):
-            out[name] = np.array(values, dtype=np.float64)
+            # The catalogue's own `index` is the integer that is there already.
+            out.setdefault(name, np.array(values, dtype=np.float64))
         return out
 
     def history(self, run: str) -> list[Event]:
