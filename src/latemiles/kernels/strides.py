@@ -1,0 +1,213 @@
+"""Features of one stride from its window of samples, and the ring that the window is cut from.
+
+Ring rows: 0-2 pelvis tilt, obliquity, rotation; 3-5 left hip; 6-8 right hip (rad); 9 vertical specific
+force of the pelvis, 10-11 its horizontal force (m/s^2). A window holds nine rows: the pelvis, the hip of
+the stride's own side, the force. Places in a window are fractions of samples, so that events between
+samples are met exactly: a value between samples is read on the straight line between its neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+__all__ = [
+    "N_PHASES",
+    "RING_ROWS",
+    "WINDOW_ROWS",
+    "angle_features",
+    "fill_ring",
+    "gather",
+    "harmonic_rms",
+    "or_quality",
+    "peak_dynamic_force",
+    "resample",
+    "trig_table",
+    "vertical_oscillation",
+]
+
+RING_ROWS = 12
+WINDOW_ROWS = 9
+N_PHASES = 101
+"""Points of a stride-normalised waveform, 0 to 100 % of the stride."""
+
+
+def trig_table(n_harmonics):
+    """Cosine and sine of the stride harmonics 1..n at phases 0..99 %: (2, n, 100)."""
+    phase = 2.0 * np.pi * np.arange(N_PHASES - 1) / (N_PHASES - 1)
+    angle = np.arange(1, n_harmonics + 1)[:, None] * phase[None, :]
+    return np.stack([np.cos(angle), np.sin(angle)])
+
+
+@njit(cache=True)
+def fill_ring(ring, quality_ring, first, pelvis, hip, force_up, force_horizontal, quality):
+    """Write samples ``first ...`` into the ring, each at its grid index modulo the ring's length."""
+    capacity = ring.shape[1]
+    for k in range(pelvis.shape[0]):
+        at = (first + k) % capacity
+        for c in range(3):
+            ring[c, at] = pelvis[k, c]
+            ring[3 + c, at] = hip[0, k, c]
+            ring[6 + c, at] = hip[1, k, c]
+        ring[9, at] = force_up[0, k]
+        ring[10, at] = force_horizontal[k, 0]
+        ring[11, at] = force_horizontal[k, 1]
+        for lane in range(quality_ring.shape[0]):
+            quality_ring[lane, at] = quality[lane, k]
+
+
+@njit(cache=True)
+def gather(ring, start, n, lane, window):
+    """Copy samples ``start ... start + n - 1`` of the pelvis and of hip ``lane`` (0 left, 1 right)."""
+    capacity = ring.shape[1]
+    for k in range(n):
+        at = (start + k) % capacity
+        for c in range(3):
+            window[c, k] = ring[c, at]
+            window[3 + c, k] = ring[3 + 3 * lane + c, at]
+            window[6 + c, k] = ring[9 + c, at]
+
+
+@njit(cache=True)
+def or_quality(quality_ring, lane, start, n):
+    """All quality bits that one lane showed over ``start ... start + n - 1``."""
+    bits = 0
+    capacity = quality_ring.shape[1]
+    for k in range(n):
+        bits |= quality_ring[lane, (start + k) % capacity]
+    return bits
+
+
+@njit(cache=True)
+def _read(window, row, at):
+    """Value at a fractional place, on the line between its neighbours."""
+    i = int(at)
+    part = at - i
+    if part == 0.0:
+        return window[row, i]
+    return window[row, i] + part * (window[row, i + 1] - window[row, i])
+
+
+@njit(cache=True)
+def _mean(window, row, begin, end):
+    """Trapezoid mean between two fractional places."""
+    i, j = math.ceil(begin), int(end)
+    head, tail = _read(window, row, begin), _read(window, row, end)
+    if j < i:
+        return 0.5 * (head + tail)
+    area = 0.5 * (head + window[row, i]) * (i - begin) + 0.5 * (window[row, j] + tail) * (end - j)
+    for k in range(i, j):
+        area += 0.5 * (window[row, k] + window[row, k + 1])
+    return area / (end - begin)
+
+
+@njit(cache=True)
+def _highest(window, row, sign, begin, end):
+    """Largest value of ``sign`` times the row between two fractional places, ends included."""
+    best = max(sign * _read(window, row, begin), sign * _read(window, row, end))
+    for k in range(math.ceil(begin), int(end) + 1):
+        best = max(best, sign * window[row, k])
+    return best
+
+
+@njit(cache=True)
+def angle_features(window, row, begin, toe_off, end, factor, peak_sign, out):
+    """Six features of one angle into ``out``: mean, rom, ic, midstance, to, stance_peak.
+
+    ``begin``, ``toe_off`` and ``end`` are fractional places in the window (``toe_off`` NaN where there was
+    none: the last three are NaN then). ``factor`` goes onto every value (unit and sign of the angle);
+    ``peak_sign`` is +1 where the peak is the maximum of the factored angle, -1 where it is the minimum. A
+    NaN anywhere in the stride makes all six NaN.
+    """
+    for k in range(6):
+        out[k] = math.nan
+    for k in range(int(begin), math.ceil(end) + 1):
+        if math.isnan(window[row, k]):
+            return
+    out[0] = factor * _mean(window, row, begin, end)
+    spread = _highest(window, row, 1.0, begin, end) + _highest(window, row, -1.0, begin, end)
+    out[1] = abs(factor) * spread
+    out[2] = factor * _read(window, row, begin)
+    if not math.isnan(toe_off):
+        out[3] = factor * _read(window, row, 0.5 * (begin + toe_off))
+        out[4] = factor * _read(window, row, toe_off)
+        direction = peak_sign if factor > 0.0 else -peak_sign
+        out[5] = factor * direction * _highest(window, row, direction, begin, toe_off)
+
+
+@njit(cache=True)
+def resample(window, row, begin, end, wave):
+    """Stride-normalised waveform: the row at 0, 1 ... 100 % of the stride."""
+    step = (end - begin) / (N_PHASES - 1)
+    for k in range(N_PHASES - 1):
+        wave[k] = _read(window, row, begin + k * step)
+    wave[N_PHASES - 1] = _read(window, row, end)
+
+
+@njit(cache=True)
+def harmonic_rms(wave, first, trig):
+    """RMS of every second stride harmonic from ``first`` on, after the end-to-end trend is taken off."""
+    last = N_PHASES - 1
+    slope = (wave[last] - wave[0]) / last
+    total = 0.0
+    for h in range(first - 1, trig.shape[1], 2):
+        a = 0.0
+        b = 0.0
+        for k in range(last):
+            level = wave[k] - slope * k
+            a += level * trig[0, h, k]
+            b += level * trig[1, h, k]
+        # Amplitude 2/N |sum|; mean square of a sine is half its amplitude squared.
+        total += 2.0 * (a * a + b * b) / (last * last)
+    return math.sqrt(total)
+
+
+@njit(cache=True)
+def vertical_oscillation(wave, stride_time, trig, height):
+    """Peak-to-peak height from one stride of vertical acceleration, integrated harmonic by harmonic.
+
+    A steady stride ends where it began, so acceleration is a Fourier series over it and height is minus
+    each harmonic over its angular frequency squared: no constant of integration and no slow error.
+    ``height`` is scratch of 100 values. A NaN in the stride makes every height, and the result, NaN.
+    """
+    last = N_PHASES - 1
+    slope = (wave[last] - wave[0]) / last
+    for k in range(last):
+        height[k] = 0.0
+    for h in range(trig.shape[1]):
+        a = 0.0
+        b = 0.0
+        for k in range(last):
+            level = wave[k] - slope * k
+            a += level * trig[0, h, k]
+            b += level * trig[1, h, k]
+        omega = 2.0 * math.pi * (h + 1) / stride_time
+        scale = -2.0 / (last * omega * omega)
+        for k in range(last):
+            height[k] += scale * (a * trig[0, h, k] + b * trig[1, h, k])
+    low = height[0]
+    high = height[0]
+    for k in range(1, last):
+        low = min(low, height[k])
+        high = max(high, height[k])
+    return high - low
+
+
+@njit(cache=True)
+def peak_dynamic_force(window, row, begin, end, gravity):
+    """Largest size of the force in rows ``row`` (up) to ``row + 2`` without gravity, between two places.
+
+    NaN where any sample is NaN: a peak that may have been missed is not a peak.
+    """
+    best = 0.0
+    for k in range(math.ceil(begin), int(end) + 1):
+        up = window[row, k] - gravity
+        forward = window[row + 1, k]
+        left = window[row + 2, k]
+        size = up * up + forward * forward + left * left
+        if math.isnan(size):
+            return math.nan
+        best = max(best, size)
+    return math.sqrt(best)

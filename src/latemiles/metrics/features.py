@@ -1,0 +1,159 @@
+"""Numbers of one stride from its window of samples: the kernels, family by family, into one row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.kernels import strides as kernel
+from latemiles.metrics import temporal
+from latemiles.metrics.angles import ANGLE_NAMES, FEATURES
+from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
+from latemiles.metrics.drop import drop_excursion, drop_sign
+from latemiles.metrics.harmonic import N_HARMONICS
+from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S, VO_HARMONICS
+from latemiles.signals.frames import GRAVITY_M_S2, Side
+
+__all__ = ["FeatureMaker", "StrideTimes"]
+
+F8 = NDArray[np.float64]
+
+DEG: Final = 180.0 / math.pi
+FORCE_ROW: Final = 6
+"""Row of the window with vertical specific force; the two horizontal rows follow."""
+
+WINDOW_ROW: Final = {
+    "pelvic_tilt": 0,
+    "pelvic_obliquity": 1,
+    "pelvic_rotation": 2,
+    "pelvic_drop": 1,
+    "hip_flexion": 3,
+    "hip_adduction": 4,
+    "hip_internal_rotation": 5,
+}
+
+FIRST_FORBIDDEN: Final = {"pelvic_tilt": 1, "pelvic_obliquity": 2, "pelvic_rotation": 2}
+"""First stride harmonic that symmetric gait does not have; every second from there on."""
+
+
+class StrideTimes(Protocol):
+    """Events and speed of one stride, session seconds."""
+
+    @property
+    def t_ic(self) -> float:
+        """Initial contact that starts it."""
+
+    @property
+    def t_to(self) -> float:
+        """Toe-off; NaN where none was found."""
+
+    @property
+    def t_end(self) -> float:
+        """Initial contact that ends it."""
+
+    @property
+    def t_other_ic(self) -> float:
+        """Initial contact of the other foot; NaN where none was found."""
+
+    @property
+    def distance(self) -> float:
+        """Distance at the initial contact, m."""
+
+    @property
+    def speed(self) -> float:
+        """Speed over the stride, m/s."""
+
+
+def _peak_sign(angle: str, side: Side) -> float:
+    """+1 where the stance peak is a maximum of the angle as it is measured, -1 where a minimum."""
+    if angle == "pelvic_obliquity":
+        return float(drop_sign(side.sign))
+    if angle == "pelvic_rotation":
+        return float(-side.sign)
+    return -1.0 if angle == "hip_flexion" else 1.0
+
+
+class FeatureMaker:
+    """Scratch arrays and tables, made once, for strides of up to ``longest_s`` seconds."""
+
+    def __init__(self, rate_hz: float, longest_s: float) -> None:
+        self._rate = rate_hz
+        self._trig: F8 = kernel.trig_table(max(N_HARMONICS, VO_HARMONICS))
+        self.window = np.full((kernel.WINDOW_ROWS, int(longest_s * rate_hz) + 8), np.nan)
+        self.waves_deg = np.full((6, kernel.N_PHASES), np.nan)
+        """Waveforms of the last stride: pelvis tilt, obliquity, rotation and the own hip, deg."""
+        self._up = np.full(kernel.N_PHASES, np.nan)
+        self._height = np.zeros(kernel.N_PHASES)
+
+    def blank(self) -> F8:
+        """A row of NaN."""
+        return np.full(len(NUMERIC_COLUMNS), np.nan)
+
+    def measure(self, places: Sequence[float], side: Side) -> F8:
+        """Every number that comes from samples.
+
+        Parameters
+        ----------
+        places : sequence of 3 floats
+            Initial contact, toe-off (NaN: none) and the end as fractional places in ``window``.
+        side : Side
+            The stance leg.
+
+        Returns
+        -------
+        float64 array, shape (n_columns,)
+            A row in which the columns of time are NaN.
+        """
+        row = self.blank()
+        begin, toe_off, end = places
+        for angle in ANGLE_NAMES:
+            at = COLUMN_INDEX[f"{angle}_{FEATURES[0]}_deg"]
+            factor = DEG * drop_sign(side.sign) if angle == "pelvic_drop" else DEG
+            # The peak of the drop is its maximum after the sign of the leg was put on.
+            peak = _peak_sign(angle, side)
+            out = row[at : at + len(FEATURES)]
+            kernel.angle_features(self.window, WINDOW_ROW[angle], begin, toe_off, end, factor, peak, out)
+        self._excursion(row)
+        for k in range(6):
+            kernel.resample(self.window, k, begin, end, self.waves_deg[k])
+        self.waves_deg *= DEG
+        for k, (angle, first) in enumerate(FIRST_FORBIDDEN.items()):
+            score = kernel.harmonic_rms(self.waves_deg[k], first, self._trig)
+            row[COLUMN_INDEX[f"{angle}_harmonic_asymmetry_deg"]] = score
+        self._motion(row, begin, end)
+        return row
+
+    def temporal(self, row: F8, index: int, times: StrideTimes) -> None:
+        """Write the columns that come from events and from the speed source."""
+        stride = temporal.stride_time(times.t_ic, times.t_end)
+        contact = temporal.contact_time(times.t_ic, times.t_to)
+        row[: len(temporal.METRICS)] = (
+            index,
+            times.t_ic,
+            times.t_to,
+            stride,
+            temporal.cadence(stride),
+            contact,
+            temporal.flight_time(times.t_ic, times.t_to, times.t_other_ic),
+            temporal.duty_factor(contact, stride),
+            times.distance,
+            times.speed,
+        )
+
+    def _excursion(self, row: F8) -> None:
+        at_contact = row[COLUMN_INDEX["pelvic_drop_ic_deg"]]
+        peak = row[COLUMN_INDEX["pelvic_drop_stance_peak_deg"]]
+        row[COLUMN_INDEX["pelvic_drop_excursion_deg"]] = drop_excursion(at_contact, peak)
+
+    def _motion(self, row: F8, begin: float, end: float) -> None:
+        kernel.resample(self.window, FORCE_ROW, begin, end, self._up)
+        row[COLUMN_INDEX["pelvis_vo_m"]] = kernel.vertical_oscillation(
+            self._up, (end - begin) / self._rate, self._trig, self._height
+        )
+        row[COLUMN_INDEX["pelvis_shock_m_s2"]] = kernel.peak_dynamic_force(
+            self.window, FORCE_ROW, begin, begin + SHOCK_WINDOW_S * self._rate, GRAVITY_M_S2
+        )
