@@ -1,0 +1,304 @@
+"""All sensors on one time grid, with every hole either bridged and marked or stated as a gap.
+
+The stage has no clock. How far the run has come is the newest session time heard of any sensor; one that is
+further behind than the wait is a gap, and the grid goes on without it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor, inf, isfinite
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.errors import ConfigError
+from latemiles.kernels.resample import COLUMNS, TOUCH_S, insert_samples, ready_count, resample, trim
+from latemiles.signals.blocks import GridBlock, SampleBlock
+from latemiles.signals.events import Gap
+from latemiles.signals.frames import SEGMENTS, Segment
+from latemiles.signals.quality import SampleQuality
+
+__all__ = ["GAP_REASONS", "AlignParams", "AlignStage"]
+
+GAP_REASONS: Final = ("not heard", "never heard", "sensor restarted", "link lost", "packets refused")
+"""Why a gap is there; the later three are told by ``AlignStage.note``."""
+
+_HEAD = struct.Struct("<8q2d")
+_LANE = struct.Struct("<5q2d")
+
+
+@dataclass(frozen=True, slots=True)
+class AlignParams:
+    """How long to wait and what to bridge."""
+
+    max_wait_s: float = 1.0
+    """A sensor this far behind the newest one heard is a gap, s; 60 in a pass that may wait for resends."""
+    bridge_s: float = 0.05
+    """Longest hole that is bridged by a straight line, s."""
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.max_wait_s) and self.max_wait_s > 0.0):
+            raise ConfigError("max_wait_s", f"expected a time above 0 s, got {self.max_wait_s}. Use about 1.")
+        if not (isfinite(self.bridge_s) and self.bridge_s >= 0.0):
+            raise ConfigError(
+                "bridge_s", f"expected a time of 0 s or more, got {self.bridge_s}. Use about 0.05."
+            )
+
+
+class AlignStage:
+    """Samples of all sensors, each at its own times, to one grid: sample k at k / ``rate_hz``.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Of the grid.
+    sensor_rates_hz : sequence of float
+        Nominal rate of each lane's sensor; one entry a lane. Says which step is a hole.
+    params : AlignParams
+        Waiting and bridging.
+    """
+
+    def __init__(
+        self,
+        rate_hz: float,
+        sensor_rates_hz: Sequence[float] | None = None,
+        params: AlignParams | None = None,
+    ) -> None:
+        if not (isfinite(rate_hz) and rate_hz > 0.0):
+            raise ConfigError("rate_hz", f"expected a grid rate above 0 Hz, got {rate_hz}. Use 100 or 200.")
+        rates = [rate_hz] * len(SEGMENTS) if sensor_rates_hz is None else list(sensor_rates_hz)
+        self.rate_hz = float(rate_hz)
+        self.params = params or AlignParams()
+        self._lanes = len(rates)
+        self._periods = np.array([1.0 / r if isfinite(r) and r > 0.0 else 1.0 / rate_hz for r in rates])
+        # A slow sensor's usual step must not be a hole, even 5 % off its nominal rate.
+        self._limits = np.maximum(self.params.bridge_s, 1.6 * self._periods)
+        self._rows = np.zeros((self._lanes, 256, COLUMNS))
+        self._heads = np.zeros(self._lanes, dtype=np.int64)
+        self._tails = np.zeros(self._lanes, dtype=np.int64)
+        self._next = 0
+        self._started = False
+        self._newest_s = -inf
+        self._gap_from = [-1] * self._lanes
+        self._heard = [False] * self._lanes
+        self._notes: list[tuple[float, int]] = [(-inf, 0)] * self._lanes
+        self._late = [0] * self._lanes
+
+    @property
+    def late_samples(self) -> tuple[int, ...]:
+        """Samples of each lane that came after the grid had passed, and were dropped."""
+        return tuple(self._late)
+
+    def note(self, segment: Segment, t_s: float, reason: str) -> None:
+        """Tell why a sensor is not heard around a time; the gap that holds ``t_s`` will carry the reason."""
+        if reason not in GAP_REASONS:
+            raise ConfigError("reason", f"expected one of {', '.join(GAP_REASONS)}, got {reason}. Use those.")
+        if segment.lane < self._lanes:
+            self._notes[segment.lane] = (t_s, GAP_REASONS.index(reason))
+
+    def push(self, blocks: Sequence[SampleBlock]) -> tuple[GridBlock, list[Gap]]:
+        """Take in samples in order of arrival; put out what became certain.
+
+        Parameters
+        ----------
+        blocks : sequence of SampleBlock
+            Each of one sensor, in order of time within the block. Blocks may come late (resent packets).
+
+        Returns
+        -------
+        GridBlock
+            The next grid samples of all lanes, possibly none.
+        list of Gap
+            Gaps that ended in it.
+        """
+        pieces: list[GridBlock] = []
+        gaps: list[Gap] = []
+        for block in blocks:
+            lane = block.segment.lane
+            if lane >= self._lanes or block.t_s.shape[0] == 0:
+                continue
+            tail = self._tails[lane]
+            if self._started and tail > self._heads[lane] and block.t_s[0] <= self._rows[lane, tail - 1, 0]:
+                # What is certain before a late block comes must not depend on how the records are cut.
+                self._advance(pieces, gaps)
+            self._insert(lane, block)
+            if self._newest_s - self._next / self.rate_hz > self.params.max_wait_s or not self._started:
+                self._advance(pieces, gaps)
+        self._advance(pieces, gaps)
+        return self._joined(pieces), gaps
+
+    def finish(self) -> tuple[GridBlock, list[Gap]]:
+        """The rest of the grid, up to the newest sample of any lane; gaps that last until the end."""
+        pieces: list[GridBlock] = []
+        gaps: list[Gap] = []
+        self._start(is_last=True)
+        if self._started:
+            filled = self._tails > self._heads
+            ends = [self._rows[lane, self._tails[lane] - 1, 0] for lane in range(self._lanes) if filled[lane]]
+            last = self._next - 1
+            if ends:
+                # Sensors never end at the same instant: the grid ends where all that made it to the end do.
+                end_s = min(e for e in ends if e >= max(ends) - self.params.bridge_s)
+                last = floor((end_s + TOUCH_S) * self.rate_hz)
+            self._emit(max(0, last + 1 - self._next), pieces, gaps)
+            for lane in range(self._lanes):
+                if self._gap_from[lane] >= 0:
+                    self._close_gap(lane, self._next, gaps)
+        return self._joined(pieces), gaps
+
+    def _insert(self, lane: int, block: SampleBlock) -> None:
+        self._make_room(block.t_s.shape[0])
+        oldest = (self._next - 1) / self.rate_hz if self._started else -inf
+        self._tails[lane], late, _ = insert_samples(
+            self._rows[lane],
+            self._heads[lane],
+            self._tails[lane],
+            block.t_s,
+            block.acc,
+            block.gyr,
+            block.flags,
+            oldest,
+        )
+        self._late[lane] += late
+        newest = float(block.t_s[-1])
+        if newest > self._newest_s:
+            self._newest_s = newest
+
+    def _make_room(self, count: int) -> None:
+        capacity = self._rows.shape[1]
+        if int(self._tails.max()) + count <= capacity:
+            return
+        needed = int((self._tails - self._heads).max()) + count
+        while capacity < 2 * needed:
+            capacity *= 2
+        rows = np.zeros((self._lanes, capacity, COLUMNS)) if capacity != self._rows.shape[1] else self._rows
+        for lane in range(self._lanes):
+            head, tail = int(self._heads[lane]), int(self._tails[lane])
+            # Source and target may overlap; numpy copies as if through a buffer.
+            rows[lane, : tail - head] = self._rows[lane, head:tail]
+            self._heads[lane], self._tails[lane] = 0, tail - head
+        self._rows = rows
+
+    def _start(self, *, is_last: bool = False) -> None:
+        """Fix the first grid index: the first multiple of the step inside the data."""
+        filled = np.flatnonzero(self._tails > self._heads)
+        if self._started or filled.size == 0:
+            return
+        starts = [float(self._rows[lane, self._heads[lane], 0]) for lane in filled]
+        waiting = filled.size < self._lanes and self._newest_s - min(starts) <= self.params.max_wait_s
+        if is_last or not waiting:
+            # Sensors never start at the same instant: begin where all that are there from the start are.
+            start_s = max(s for s in starts if s <= min(starts) + self.params.bridge_s)
+            self._next = ceil((start_s - TOUCH_S) * self.rate_hz)
+            self._started = True
+
+    def _advance(self, pieces: list[GridBlock], gaps: list[Gap]) -> None:
+        self._start()
+        if not self._started:
+            return
+        count = ready_count(
+            self._rows,
+            self._heads,
+            self._tails,
+            self._next,
+            self.rate_hz,
+            self._limits,
+            self._newest_s,
+            self.params.max_wait_s,
+        )
+        self._emit(count, pieces, gaps)
+
+    def _emit(self, count: int, pieces: list[GridBlock], gaps: list[Gap]) -> None:
+        if count <= 0:
+            return
+        acc = np.empty((self._lanes, count, 3))
+        gyr = np.empty((self._lanes, count, 3))
+        quality = np.empty((self._lanes, count), dtype=np.int64)
+        resample(
+            self._rows,
+            self._heads,
+            self._tails,
+            self._next,
+            self.rate_hz,
+            self._limits,
+            self._periods,
+            acc,
+            gyr,
+            quality,
+        )
+        pieces.append(GridBlock(self._next, self.rate_hz, acc, gyr, quality))
+        self._find_gaps(quality, gaps)
+        self._next += count
+        trim(self._rows, self._heads, self._tails, (self._next - 1) / self.rate_hz)
+
+    def _find_gaps(self, quality: NDArray[np.int64], gaps: list[Gap]) -> None:
+        is_gap = (quality & int(SampleQuality.GAP)) != 0
+        for lane in range(self._lanes):
+            inside = self._gap_from[lane] >= 0
+            if not inside and not is_gap[lane].any():
+                self._heard[lane] = True
+                continue
+            edges = np.flatnonzero(np.diff(np.concatenate(([inside], is_gap[lane]))))
+            for k in edges.tolist():
+                if is_gap[lane, k]:
+                    self._gap_from[lane] = self._next + k
+                else:
+                    self._close_gap(lane, self._next + k, gaps)
+            self._heard[lane] = self._heard[lane] or not bool(is_gap[lane].all())
+
+    def _close_gap(self, lane: int, end: int, gaps: list[Gap]) -> None:
+        start_s = self._gap_from[lane] / self.rate_hz
+        end_s = end / self.rate_hz
+        self._gap_from[lane] = -1
+        note_s, code = self._notes[lane]
+        slack = float(self._limits[lane])
+        if not start_s - slack <= note_s <= end_s + slack:
+            code = 0 if self._heard[lane] or end != self._next else 1
+        gaps.append(Gap(start_s, end_s, SEGMENTS[lane], GAP_REASONS[code]))
+
+    def _joined(self, pieces: list[GridBlock]) -> GridBlock:
+        if len(pieces) == 1:
+            return pieces[0]
+        if not pieces:
+            empty = np.empty((self._lanes, 0, 3))
+            quality = np.empty((self._lanes, 0), dtype=np.int64)
+            return GridBlock(self._next, self.rate_hz, empty, empty.copy(), quality)
+        acc, gyr, quality = (np.concatenate([p[c] for p in pieces], axis=1) for c in (2, 3, 4))
+        return GridBlock(pieces[0].first, self.rate_hz, acc, gyr, quality)
+
+    def save(self) -> bytes:
+        """Everything the stage remembers, as bytes; equal histories give equal bytes."""
+        parts = [_HEAD.pack(self._lanes, self._next, int(self._started), 0, 0, 0, 0, 0, self._newest_s, 0.0)]
+        for lane in range(self._lanes):
+            head, tail = int(self._heads[lane]), int(self._tails[lane])
+            note_s, code = self._notes[lane]
+            counts = (tail - head, self._gap_from[lane], int(self._heard[lane]), self._late[lane], code)
+            parts.append(_LANE.pack(*counts, note_s, 0.0))
+            parts.append(np.ascontiguousarray(self._rows[lane, head:tail]).tobytes())
+        return b"".join(parts)
+
+    def load(self, state: bytes) -> None:
+        """Go on from what ``save`` gave; the stage must have been made with the same settings."""
+        lanes, self._next, started, *_, self._newest_s, _ = _HEAD.unpack_from(state)
+        if lanes != self._lanes:
+            raise ConfigError(
+                "lanes", f"expected a state of {self._lanes} lanes, got {lanes}. Use its settings."
+            )
+        self._started = bool(started)
+        self._heads[:] = 0
+        self._tails[:] = 0
+        at = _HEAD.size
+        for lane in range(self._lanes):
+            count, gap_from, heard, late, code, note_s, _ = _LANE.unpack_from(state, at)
+            at += _LANE.size
+            self._make_room(count)
+            rows = np.frombuffer(state, dtype=np.float64, count=count * COLUMNS, offset=at)
+            self._rows[lane, :count] = rows.reshape(count, COLUMNS)
+            self._tails[lane] = count
+            at += rows.nbytes
+            self._gap_from[lane], self._heard[lane], self._late[lane] = gap_from, bool(heard), late
+            self._notes[lane] = (note_s, code)

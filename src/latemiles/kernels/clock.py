@@ -1,0 +1,435 @@
+"""From a sensor's own clock to session time: one packet at a time, everything in one flat record.
+
+Two things are estimated. Within the sensor: when each sample was taken in its own time, from the index and
+tick of its packet (the converter's oscillator may be some per cent off its nominal rate, the tick has a
+crystal). Between sensor and host: the offset ``arrival - device time``, whose *lower* edge is the clock
+relation, since a packet can come late but never early. The lower edge is the edge of the lower convex hull
+below the middle of a window of ten minutes (block minima, so memory and work are constant).
+
+What is put out follows that edge through knots that are never changed once used, so time only moves
+forward, does not jump, and a packet that is resent later gets the time it would have had.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from latemiles.kernels.envelope import lower_line, offset_at
+
+__all__ = [
+    "BLOCKS",
+    "CLOCK_STATE",
+    "FIT_KNOT",
+    "LATE",
+    "RESTARTED",
+    "clock_push",
+    "new_clock_state",
+]
+
+BLOCK_S: Final = 5.0
+"""Length of a block of which only the lowest point is kept, s."""
+BLOCKS: Final = 120
+"""Blocks in the window: ten minutes, short enough for a crystal that warms up."""
+KNOTS: Final = 1024
+"""Knots of the mapping in use that are remembered for packets which come late (eight minutes or more)."""
+HOLES: Final = 64
+"""Missing ranges of indexes that are remembered; older ones can no longer be filled."""
+BINS: Final = 400
+"""Histogram of the delay above the fit, half a millisecond a bin."""
+BIN_S: Final = 0.0005
+KNOT_STEP_S: Final = 0.5
+FIT_EVERY: Final = 12
+"""Blocks between two knots of the two-sided fit: a minute."""
+SMOOTHING_PACKETS: Final = 64
+"""Memory of the index-to-tick filter: averages a tick of a millisecond, follows a warming oscillator."""
+STALE_LIMIT: Final = 10
+"""So many packets in a row that were all heard before are not repeats: the sensor has started over."""
+
+LATE: Final = 1
+"""Status bit: the packet is older than others already heard."""
+RESTARTED: Final = 2
+"""Status bit: the sensor's clock started over with this packet."""
+FIT_KNOT: Final = 4
+"""Status bit: ``fit_x``, ``fit_y`` hold a new knot of the two-sided fit."""
+
+CLOCK_STATE: Final = np.dtype(
+    [
+        ("nominal_period", "f8"),
+        ("tick_s", "f8"),
+        ("wrap", "i8"),
+        ("epoch", "i8"),
+        ("restarts", "i8"),
+        ("packets", "i8"),
+        ("samples", "i8"),
+        ("duplicates", "i8"),
+        ("late_samples", "i8"),
+        ("stale", "i8"),
+        ("tick", "i8"),
+        ("next_index", "i8"),
+        ("first_index", "i8"),
+        ("period", "f8"),
+        ("device", "f8"),
+        ("device_index", "i8"),
+        ("newest", "f8"),
+        ("start", "f8"),
+        ("last_t", "f8"),
+        ("line_x", "f8"),
+        ("line_y", "f8"),
+        ("slope", "f8"),
+        ("open_x", "f8"),
+        ("open_y", "f8"),
+        ("open_end", "f8"),
+        ("block_n", "i8"),
+        ("knot_n", "i8"),
+        ("hole_n", "i8"),
+        ("since_fit", "i8"),
+        ("fit_x", "f8"),
+        ("fit_y", "f8"),
+        ("closed", "f8", (4,)),
+        ("closed_samples", "i8"),
+        ("block_x", "f8", (BLOCKS,)),
+        ("block_y", "f8", (BLOCKS,)),
+        ("stack", "i8", (BLOCKS,)),
+        ("knot_x", "f8", (KNOTS,)),
+        ("knot_y", "f8", (KNOTS,)),
+        ("hole_first", "i8", (HOLES,)),
+        ("hole_stop", "i8", (HOLES,)),
+        ("delay_bins", "i8", (BINS,)),
+    ]
+)
+
+
+def new_clock_state(rate_hz: float) -> np.ndarray:
+    """Fresh state of one sensor's clock, shape (1,), for a nominal sample rate in Hz."""
+    state = np.zeros(1, dtype=CLOCK_STATE)
+    state["nominal_period"] = 1.0 / rate_hz
+    state["period"] = 1.0 / rate_hz
+    state["epoch"] = -1
+    state["last_t"] = -math.inf
+    return state
+
+
+@njit(cache=True)
+def _known_knots(s, known, known_first):
+    """Knots of the fit that is known for the clock as it runs since its last restart; empty for none."""
+    k = s.restarts
+    if k + 1 >= known_first.shape[0]:
+        return known[0, :0], known[1, :0]
+    return known[0, known_first[k] : known_first[k + 1]], known[1, known_first[k] : known_first[k + 1]]
+
+
+@njit(cache=True)
+def _restart(s):
+    """Forget all that belonged to the sensor's old clock, but for the ends of its last line."""
+    s.closed[0] = s.start
+    s.closed[1] = s.line_y + s.slope * (s.start - s.line_x)
+    s.closed[2] = s.newest
+    s.closed[3] = s.line_y + s.slope * (s.newest - s.line_x)
+    s.closed_samples = s.next_index - s.first_index
+    s.packets = 0
+    s.stale = 0
+    s.block_n = 0
+    s.knot_n = 0
+    s.hole_n = 0
+    s.since_fit = 0
+    s.slope = 0.0
+    s.restarts += 1
+
+
+@njit(cache=True)
+def _refit(s, has_tick):
+    """New lower edge from the block minima; careful about the slope while the window is short."""
+    n = min(s.block_n, BLOCKS)
+    first = s.block_n - n
+    mean, height, slope = lower_line(s.block_x, s.block_y, first, n, s.stack)
+    span = s.block_x[(s.block_n - 1) % BLOCKS] - s.block_x[first % BLOCKS]
+    # A crystal is within 200 ppm, and a short window cannot say better; a count of samples in place of a
+    # tick carries the oscillator's own per cents.
+    limit = 2e-4 if has_tick and span < 60.0 else 0.05
+    shrink = min(1.0, span / 60.0) if has_tick else 1.0
+    wanted = min(limit, max(-limit, slope)) * shrink
+    if wanted != slope:
+        height = math.inf
+        for k in range(n):
+            j = (first + k) % BLOCKS
+            height = min(height, s.block_y[j] - wanted * (s.block_x[j] - mean))
+    s.line_x = mean
+    s.line_y = height
+    s.slope = wanted
+
+
+@njit(cache=True)
+def _observe(s, x, y, has_tick):
+    """Take in one delay: y = arrival - device time of the packet's last sample, at device time x.
+
+    Returns 1 when a knot of the two-sided fit is ready in ``fit_x``, ``fit_y``.
+    """
+    ready = 0
+    if s.packets == 0:
+        s.line_x, s.line_y, s.slope = x, y, 0.0
+        s.open_x, s.open_y, s.open_end = x, y, x + BLOCK_S
+        return ready
+    if x >= s.open_end:
+        s.block_x[s.block_n % BLOCKS] = s.open_x
+        s.block_y[s.block_n % BLOCKS] = s.open_y
+        s.block_n += 1
+        _refit(s, has_tick)
+        s.open_x, s.open_y, s.open_end = x, y, x + BLOCK_S
+        s.since_fit += 1
+        if s.block_n >= BLOCKS and s.since_fit >= FIT_EVERY:
+            s.since_fit = 0
+            s.fit_x, s.fit_y = s.line_x, s.line_y
+            ready = 1
+    elif y - s.open_y < s.slope * (x - s.open_x):
+        s.open_x, s.open_y = x, y
+    below = s.line_y + s.slope * (x - s.line_x) - y
+    if below > 0.0:
+        s.line_y -= below
+    return ready
+
+
+@njit(cache=True)
+def _extend(s, first_x, last_x):
+    """Put knots up to the packet's last sample: towards the line, but never faster than time allows."""
+    if s.knot_n == 0:
+        s.knot_x[0] = first_x
+        s.knot_y[0] = s.line_y + s.slope * (first_x - s.line_x)
+        s.knot_n = 1
+    head = (s.knot_n - 1) % KNOTS
+    if last_x <= s.knot_x[head]:
+        return
+    age = last_x - s.start
+    ahead = 0.0 if age < 5.0 else KNOT_STEP_S
+    slew = 0.5 if age < 3.0 else (0.02 if age < 30.0 else 0.002)
+    x = last_x + ahead
+    dx = x - s.knot_x[head]
+    y = s.knot_y[head] + s.slope * dx
+    correction = s.line_y + s.slope * (x - s.line_x) - y
+    y += min(slew * dx, max(-slew * dx, correction))
+    s.knot_x[s.knot_n % KNOTS] = x
+    s.knot_y[s.knot_n % KNOTS] = y
+    s.knot_n += 1
+
+
+@njit(cache=True)
+def _unwrap(s, tick):
+    """Tick as a count that does not wrap, nearest to the last one."""
+    if s.wrap <= 0 or s.packets == 0:
+        return tick
+    step = (tick - s.tick) % s.wrap
+    if step >= s.wrap // 2:
+        step -= s.wrap
+    return s.tick + step
+
+
+@njit(cache=True)
+def _track(s, index, raw, has_tick):
+    """Filter the packet's device time over the index; returns the device time of its first sample."""
+    if not has_tick:
+        return raw
+    if s.packets == 0:
+        return raw
+    steps = index - s.device_index
+    predicted = s.device + s.period * steps
+    error = raw - predicted
+    if abs(error) > 1.5 * s.period + 2.0 * s.tick_s or steps > 4096:
+        # A hole in which the sensor did not count, or a step of its clock: believe the tick.
+        return raw
+    k = float(min(s.packets, SMOOTHING_PACKETS))
+    gain = 2.0 * (2.0 * k + 1.0) / ((k + 1.0) * (k + 2.0))
+    gain_period = 6.0 / ((k + 1.0) * (k + 2.0))
+    s.period += gain_period * error / steps
+    return predicted + gain * error
+
+
+@njit(cache=True)
+def _note_hole(s, first, stop):
+    if s.hole_n == HOLES:
+        for k in range(HOLES - 1):
+            s.hole_first[k] = s.hole_first[k + 1]
+            s.hole_stop[k] = s.hole_stop[k + 1]
+        s.hole_n -= 1
+    s.hole_first[s.hole_n] = first
+    s.hole_stop[s.hole_n] = stop
+    s.hole_n += 1
+
+
+@njit(cache=True)
+def _fill_hole(s, index):
+    """True if ``index`` was missing; it no longer is."""
+    for k in range(s.hole_n - 1, -1, -1):
+        first, stop = s.hole_first[k], s.hole_stop[k]
+        if index < first or index >= stop:
+            continue
+        if index == first:
+            s.hole_first[k] = index + 1
+        elif index == stop - 1:
+            s.hole_stop[k] = index
+        else:
+            s.hole_stop[k] = index
+            _note_hole(s, index + 1, stop)
+            return True
+        if s.hole_first[k] >= s.hole_stop[k]:
+            for j in range(k, s.hole_n - 1):
+                s.hole_first[j] = s.hole_first[j + 1]
+                s.hole_stop[j] = s.hole_stop[j + 1]
+            s.hole_n -= 1
+        return True
+    return False
+
+
+@njit(cache=True)
+def _offset(s, x, known_x, known_y):
+    """Offset in use at device time x: of the known fit, else of the live one."""
+    n = known_x.shape[0]
+    if n < 2:
+        n = min(s.knot_n, KNOTS)
+        return offset_at(x, s.knot_x, s.knot_y, s.knot_n - n, n, s.slope)
+    run = known_x[1] - known_x[0] if x < known_x[0] else known_x[n - 1] - known_x[n - 2]
+    rise = known_y[1] - known_y[0] if x < known_x[0] else known_y[n - 1] - known_y[n - 2]
+    slope = rise / run if run > 0.0 else 0.0
+    return offset_at(x, known_x, known_y, 0, n, slope)
+
+
+@njit(cache=True)
+def _late(s, index, device, n, known_x, known_y, t_out, keep_out):
+    """Times of a packet older than the newest; only samples that were missing are kept."""
+    kept = 0
+    for i in range(n):
+        keep_out[i] = 0
+        if index + i >= s.next_index or not _fill_hole(s, index + i):
+            continue
+        x = device + i * s.period
+        t_out[i] = x + _offset(s, x, known_x, known_y)
+        keep_out[i] = 1
+        kept += 1
+    s.duplicates += n - kept
+    s.late_samples += kept
+    s.samples += kept
+    return kept
+
+
+@njit(cache=True)
+def _in_order(s, index, device, n, known_x, known_y, t_out, keep_out):
+    """Times of a packet that continues the stream, strictly after all that went before."""
+    for i in range(n):
+        x = device + i * s.period
+        t = x + _offset(s, x, known_x, known_y)
+        if not t > s.last_t:
+            t = s.last_t + 0.01 * s.nominal_period
+        s.last_t = t
+        t_out[i] = t
+        keep_out[i] = 1
+    s.samples += n
+
+
+@njit(cache=True)
+def _is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
+    """Whether this packet cannot belong to the clock that is being followed."""
+    if s.packets == 0:
+        return False
+    if epoch != s.epoch or s.stale >= STALE_LIMIT:
+        return True
+    if has_index and has_tick:
+        predicted = s.device + s.period * (index - s.device_index)
+        far = abs(raw - predicted) > 0.25 + 0.05 * abs(raw - s.device)
+        if far and raw < s.device:
+            return True
+    elif has_tick and raw < s.newest - 1.0:
+        return True
+    elif (
+        not has_tick and not has_index and arrival - (s.newest + s.line_y) > 1.0 + 0.05 * (s.newest - s.start)
+    ):
+        # Nothing counts the samples that were lost, so their time cannot be bridged.
+        return True
+    early = s.line_y + s.slope * (s.newest - s.line_x) - (arrival - raw)
+    return early > 0.5 and raw >= s.newest and s.newest - s.start > 10.0
+
+
+@njit(cache=True)
+def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_first, t_out, keep_out):
+    """Session times of one packet's samples.
+
+    Parameters
+    ----------
+    state : array of CLOCK_STATE, shape (1,)
+        Changed in place.
+    epoch : int
+        Counts restarts of the sensor, where it tells them.
+    index, tick : int
+        Of the packet's first sample; -1 where the sensor does not tell.
+    n : int
+        Samples in the packet, at least 1.
+    is_resent : bool
+        The packet was sent again on request: its arrival says nothing, and it never restarts the clock.
+    arrival : float
+        Host time of arrival, s of the session.
+    known : float64 array, shape (2, k)
+        Knots (device time, offset) of a fit that is known beforehand, all restarts in a row.
+    known_first : int64 array, shape (r + 1,)
+        Where the knots of each restart begin, and the end; of length 1 for nothing known.
+    t_out : float64 array
+        Gets n session times, s; those of an in-order packet increase strictly from packet to packet.
+    keep_out : int64 array
+        Gets 1 for a new sample, 0 for one that was heard before.
+
+    Returns
+    -------
+    tuple of int
+        Samples kept, and the status bits LATE, RESTARTED, FIT_KNOT.
+    """
+    s = state[0]
+    status = 0
+    has_index = index >= 0
+    has_tick = tick >= 0
+    if not has_index and not has_tick:
+        index = s.next_index
+    count = _unwrap(s, tick)
+    raw = count * s.tick_s if has_tick else index * s.nominal_period
+    if is_resent and s.packets > 0 and epoch != s.epoch:
+        s.duplicates += n
+        return 0, status | LATE
+    if not is_resent and _is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
+        _restart(s)
+        status |= RESTARTED
+        count = tick
+        raw = count * s.tick_s if has_tick else index * s.nominal_period
+    known_x, known_y = _known_knots(s, known, known_first)
+    if not has_index and has_tick and s.packets > 0:
+        if raw < s.newest - 0.5 * s.period:
+            s.duplicates += n
+            return 0, status | LATE
+        # No counter: a loss is of whole packets, anything less is the oscillator being off its rate.
+        missing = round((raw - s.device) / s.period) - (s.next_index - s.device_index)
+        index = s.next_index + (missing if missing > n // 2 else 0)
+    s.epoch = epoch
+    if s.packets > 0 and index < s.next_index:
+        kept = _late(s, index, raw, n, known_x, known_y, t_out, keep_out)
+        s.stale = 0 if kept > 0 or is_resent else s.stale + 1
+        return kept, status | LATE
+    if s.packets > 0 and index > s.next_index:
+        _note_hole(s, s.next_index, index)
+    device = _track(s, index, raw, has_tick)
+    if s.packets == 0:
+        s.start = device
+        s.first_index = index
+    s.tick = count
+    s.device = device
+    s.device_index = index
+    s.next_index = index + n
+    s.stale = 0
+    last = device + (n - 1) * s.period
+    if _observe(s, last, arrival - last, has_tick):
+        status |= FIT_KNOT
+    _extend(s, device, last)
+    s.newest = last
+    s.packets += 1
+    _in_order(s, index, device, n, known_x, known_y, t_out, keep_out)
+    if not is_resent:
+        delay = arrival - last - _offset(s, last, known_x, known_y)
+        s.delay_bins[min(BINS - 1, max(0, int(delay / BIN_S)))] += 1
+    return n, status
