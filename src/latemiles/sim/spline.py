@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import comb
 
 import numpy as np
@@ -65,15 +66,28 @@ def _convolve(x: F8, taps: F8) -> F8:
     return np.stack([np.convolve(padded[:, j], taps, mode="valid") for j in range(x.shape[1])], axis=1)
 
 
+@cache
+def _pieces(order: int) -> F8:
+    """Polynomials (6 powers, 6 taps) of the order-th derivative of the quintic B-splines around a point.
+
+    The point lies a fraction f in [0, 1) beyond tap 2 of 0..5; row p belongs to f**p.
+    """
+    pieces = np.zeros((6, 6))
+    for tap in range(6):
+        # B5(x) = sum_j (-1)^j C(6, j) (x + 3 - j)_+^5 / 120 at x = f + 2 - tap.
+        for j in range(6 - tap):
+            shift = 5.0 - tap - j
+            pieces[:, tap] += (
+                (-1) ** j * comb(6, j) / 120.0 * np.array([comb(5, p) * shift ** (5 - p) for p in range(6)])
+            )
+    for _ in range(order):
+        pieces = np.concatenate([pieces[1:] * np.arange(1.0, 6.0)[:, None], np.zeros((1, 6))])
+    return pieces
+
+
 def _weights(fraction: F8, order: int) -> F8:
-    """Values (n, 6) of the order-th derivative of the quintic B-splines at taps -2..3 around each point."""
-    x = fraction[:, None] - np.arange(-2, 4)[None, :]
-    power = 5 - order
-    scale = (1.0, 5.0, 20.0)[order] / 120.0
-    total = np.zeros_like(x)
-    for j in range(7):
-        total += (-1) ** j * comb(6, j) * np.maximum(x + 3.0 - j, 0.0) ** power
-    return total * scale
+    """Values (n, 6) of the order-th derivative of the six B-splines that reach each point."""
+    return np.asarray(np.vander(fraction, 6, increasing=True) @ _pieces(order), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

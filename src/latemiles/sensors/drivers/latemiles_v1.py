@@ -64,7 +64,7 @@ def counts_from_si(
     acc_range: float = ACC_RANGE_M_S2,
     gyr_range: float = GYR_RANGE_RAD_S,
 ) -> NDArray[np.int16]:
-    """Samples in SI, (n, 3) each, as the frame's counts (n, 6): gyr x y z, acc x y z; clipped at full scale."""
+    """Samples in SI, (n, 3) each, as the frame's counts (n, 6): gyr x y z, acc x y z; clipped at range."""
     scaled = np.concatenate([gyr * (_FULL / gyr_range), acc * (_FULL / acc_range)], axis=1)
     counts: NDArray[np.int16] = np.clip(np.rint(scaled), -32768.0, 32767.0).astype("<i2")
     return counts
@@ -110,7 +110,7 @@ def encode(
 
 @dataclass(frozen=True, slots=True)
 class LatemilesV1:
-    """Decoder of the frame for one full scale, which the sensor's info tells; the usual one is the default."""
+    """Decoder of the frame for one full scale, told by the sensor's info; the usual one is the default."""
 
     acc_range: float = ACC_RANGE_M_S2
     gyr_range: float = GYR_RANGE_RAD_S
