@@ -1,0 +1,135 @@
+"""What a pipeline said in one pass, sorted by kind, and what that says about how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from latemiles.metrics.table import StrideTable
+from latemiles.pipeline import Pipeline
+from latemiles.signals.events import (
+    Activity,
+    CalibrationFound,
+    Event,
+    GaitEvent,
+    Gap,
+    Marked,
+    Slip,
+    Split,
+    Stride,
+)
+from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.records import Record, RunHeader, Speed
+from latemiles.signals.results import QualityReport
+
+__all__ = ["Findings", "quality_report"]
+
+
+@dataclass(slots=True)
+class Findings:
+    """Events of one pass by kind, each in order."""
+
+    strides: list[Stride] = field(default_factory=list)
+    gait: list[GaitEvent] = field(default_factory=list)
+    splits: list[Split] = field(default_factory=list)
+    slips: list[Slip] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    activities: list[Activity] = field(default_factory=list)
+    marks: list[Marked] = field(default_factory=list)
+    calibrations: list[CalibrationFound] = field(default_factory=list)
+    speeds: list[Speed] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    @property
+    def calibration(self) -> CalibrationFound | None:
+        """The last one found."""
+        return self.calibrations[-1] if self.calibrations else None
+
+    def hear(self, record: Record) -> None:
+        """Note what the record itself says."""
+        if isinstance(record, Speed):
+            self.speeds.append(record)
+        self.duration_s = max(self.duration_s, getattr(record, "arrival_ns", 0) * 1e-9)
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Sort events by kind."""
+        for event in events:
+            match event:
+                case Stride():
+                    self.strides.append(event)
+                case GaitEvent():
+                    self.gait.append(event)
+                case Split():
+                    self.splits.append(event)
+                case Slip():
+                    self.slips.append(event)
+                case Gap():
+                    self.gaps.append(event)
+                case Activity():
+                    self.activities.append(event)
+                case Marked():
+                    self.marks.append(event)
+                case CalibrationFound():
+                    self.calibrations.append(event)
+                case _:
+                    # Drift updates and link changes are for those who watch; the table says it better.
+                    pass
+
+
+def quality_report(
+    header: RunHeader, pipeline: Pipeline, found: Findings, table: StrideTable
+) -> QualityReport:
+    """Put together how far the numbers of a pass can be trusted, and why.
+
+    Parameters
+    ----------
+    header : RunHeader
+        Of the run.
+    pipeline : Pipeline
+        That has finished.
+    found : Findings
+        What it said.
+    table : StrideTable
+        Its strides.
+    """
+    calibration = found.calibration
+    return QualityReport(
+        duration_s=found.duration_s,
+        basis=pipeline.basis,
+        reference=calibration.reference if calibration else "unknown",
+        sensors=pipeline.sensor_quality(),
+        calibration=calibration,
+        gaps=tuple(found.gaps),
+        slips=tuple(found.slips),
+        activities=tuple(found.activities),
+        marks=tuple(found.marks),
+        strides=len(table),
+        strides_used=int(table.used.sum()),
+        left_out=table.left_out(),
+        notes=tuple(_notes(header, pipeline, found, calibration)),
+    )
+
+
+def _notes(
+    header: RunHeader, pipeline: Pipeline, found: Findings, calibration: CalibrationFound | None
+) -> Iterable[str]:
+    """Plain sentences that a reader must see."""
+    have = {info.segment for info in header.sensors}
+    for segment in SEGMENTS:
+        heard = next((q.samples for q in pipeline.sensor_quality() if q.segment is segment), 0)
+        if segment not in have or heard == 0:
+            yield f"The {segment.label} sensor was not heard; its angles are missing."
+    if calibration is None:
+        yield "How the sensors sit on the body could not be found; there are no angles."
+    else:
+        if not np.isfinite(calibration.standing_start_s):
+            yield "No quiet stance was found; zero means the average of the first minutes."
+        if calibration.axes_from != "movement":
+            yield "No squats were found; side to side angles rest on the running itself and are less certain."
+    if found.strides and not any(np.isfinite(s.distance_m) or np.isfinite(s.speed_m_s) for s in found.speeds):
+        yield "No speed source; what speed and grade explain could not be taken off."
+    for segment, count in pipeline.bad_packets.items():
+        if count:
+            yield f"{count} packets of the {segment.label} sensor made no sense and were passed over."

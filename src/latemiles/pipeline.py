@@ -1,0 +1,368 @@
+"""Everything between what is heard and what is said: records in, events out.
+
+Pure: no clock, no I/O, no randomness. Live, replay and analysis are this one object, and however records are
+handed over the events are the same bytes: the grid goes through the stages in chunks of a fixed length that
+begin at fixed indices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.config import Config
+from latemiles.errors import ConfigError, InputError, PacketError
+from latemiles.estimators.align import AlignStage
+from latemiles.estimators.chunks import GridChunks
+from latemiles.estimators.clock import ClockFit, ClockStage
+from latemiles.estimators.gait_events import GaitStage
+from latemiles.estimators.orientation import OrientationStage
+from latemiles.estimators.posture import Calibration, PostureStage
+from latemiles.metrics.strides import StrideStage
+from latemiles.metrics.waveforms import WaveformBook
+from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
+from latemiles.signals.events import Event, LinkChanged, LiveState, Marked, Slip, Stride
+from latemiles.signals.frames import SEGMENTS, Segment
+from latemiles.signals.packets import Driver
+from latemiles.signals.quality import SampleQuality
+from latemiles.signals.records import Gone, Link, Mark, Packet, Pose, Record, RunHeader, SensorInfo, Speed
+from latemiles.signals.results import SensorQuality
+from latemiles.trends.monitor import TrendMonitor
+
+__all__ = ["FirstPass", "Pipeline", "grid_rate_hz"]
+
+CHUNK_S: Final = 0.1
+"""The causal basis goes through the stages in pieces this long: ten looks a second."""
+SMOOTHED_CHUNK_S: Final = 5.0
+"""The smoothed basis lags by far more than this anyway; larger pieces cost less."""
+SMOOTHED_WAIT_S: Final = 60.0
+"""How long the smoothed basis waits for samples that are sent again, s."""
+
+F8 = NDArray[np.float64]
+
+_NAN: Final = float("nan")
+_UNKNOWN: Final = (_NAN, _NAN, _NAN)
+
+
+class Watch(Protocol):
+    """Sees what flows, for those who keep it; each block carries its own first index."""
+
+    def samples(self, grid: GridBlock, orient: OrientationBlock) -> None:
+        """See samples with their orientation."""
+
+    def angles(self, block: AngleBlock) -> None:
+        """See angles."""
+
+
+class _Stage(Protocol):
+    def save(self) -> bytes: ...
+
+    def load(self, state: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPass:
+    """What a first, causal pass found and a second, smoothed one is told."""
+
+    calibration: Calibration | None
+    clocks: dict[Segment, ClockFit]
+
+
+def grid_rate_hz(sensors: Iterable[SensorInfo]) -> float:
+    """Rate of the common grid: 200 Hz where every sensor gives 150 Hz or more, else 100 Hz."""
+    rates = [s.rate_hz for s in sensors if s.segment in SEGMENTS and np.isfinite(s.rate_hz)]
+    return 200.0 if rates and min(rates) >= 150.0 else 100.0
+
+
+class Pipeline:
+    """Records in, events out; see the module.
+
+    Parameters
+    ----------
+    header : RunHeader
+        What is known when the run starts: which sensor sits where, and which driver speaks its language.
+    driver_for : callable
+        Gives the driver of a sensor; handed in, so that the core imports no sensor family.
+    config : Config, optional
+        Settings of every stage.
+    basis : {"causal", "smoothed"}
+        What may be known: only the past, or also some seconds of the future (fixed lag).
+    known : FirstPass, optional
+        What an earlier pass over the same records found.
+    poses : sequence of Pose
+        Calibration poses that are known before the first record, in session seconds.
+    watch : Watch, optional
+        Sees every chunk of samples, orientations and angles; for those who keep them.
+
+    Raises
+    ------
+    InputError
+        If the basis is not known.
+    ConfigError
+        If a driver is not known.
+    """
+
+    def __init__(
+        self,
+        header: RunHeader,
+        driver_for: Callable[[SensorInfo], Driver],
+        *,
+        config: Config | None = None,
+        basis: str = "causal",
+        known: FirstPass | None = None,
+        poses: Sequence[Pose] = (),
+        watch: Watch | None = None,
+    ) -> None:
+        if basis not in {"causal", "smoothed"}:
+            raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
+        self.header = header
+        self.basis = basis
+        self.config = config or Config()
+        self.rate_hz = grid_rate_hz(header.sensors)
+        self._watch = watch
+        # A row a lane: grid samples in gaps, clipped ones, and packets that made no sense.
+        self._counts = np.zeros((len(SEGMENTS), 3), dtype=np.int64)
+        self._posed = LiveState(_NAN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
+        self._build_input(driver_for, known)
+        self._build_stages(known, poses)
+
+    def _build_input(self, driver_for: Callable[[SensorInfo], Driver], known: FirstPass | None) -> None:
+        """Make the stages that bring the sensors onto one grid."""
+        smoothed = self.basis == "smoothed"
+        clocks = known.clocks if known else {}
+        self._drivers: dict[Segment, Driver] = {}
+        self._clocks: dict[Segment, ClockStage] = {}
+        rates = [float("nan")] * len(SEGMENTS)
+        for info in self.header.sensors:
+            if info.segment not in SEGMENTS:
+                continue
+            driver = driver_for(info)
+            # A file of one sample has no rate of its own; the grid's serves until the clock knows better.
+            rate = info.rate_hz if np.isfinite(info.rate_hz) and info.rate_hz > 0.0 else self.rate_hz
+            self._drivers[info.segment] = driver
+            self._clocks[info.segment] = ClockStage(
+                info.segment, rate, driver.capabilities, clocks.get(info.segment)
+            )
+            rates[info.segment.lane] = rate
+        params = self.config.align
+        if smoothed:
+            params = type(params)(max_wait_s=SMOOTHED_WAIT_S, bridge_s=params.bridge_s)
+        self._align = AlignStage(self.rate_hz, rates, params)
+        chunk_s = SMOOTHED_CHUNK_S if smoothed else CHUNK_S
+        self._chunks = GridChunks(round(chunk_s * self.rate_hz), len(SEGMENTS), self.rate_hz)
+
+    def _build_stages(self, known: FirstPass | None, poses: Sequence[Pose]) -> None:
+        """Make the stages from orientation to trends."""
+        c, rate = self.config, self.rate_hz
+        self._orientation = OrientationStage(
+            rate, lanes=len(SEGMENTS), basis=self.basis, params=c.orientation
+        )
+        self._posture = PostureStage(
+            rate,
+            basis=self.basis,
+            known=known.calibration if known else None,
+            told=poses,
+            params=c.posture,
+        )
+        self._gait = GaitStage(rate, c.gait)
+        self._strides = StrideStage(rate, c.strides)
+        self._monitor = TrendMonitor(c.monitor)
+
+    def push(self, record: Record) -> list[Event]:
+        """Take one record; say what became known.
+
+        Parameters
+        ----------
+        record : Record
+            The next one, in order of arrival.
+
+        Returns
+        -------
+        list of Event
+            In order; possibly none.
+        """
+        match record:
+            case Packet():
+                return self._push_packet(record)
+            case Mark(arrival_ns=ns, label=label):
+                return [Marked(ns * 1e-9, label)]
+            case Pose():
+                self._posture.tell(record)
+            case Speed():
+                self._strides.tell_speed(record)
+                self._monitor.tell_speed(record)
+            case Link(arrival_ns=ns):
+                if record.state == "down":
+                    self._align.note(record.segment, ns * 1e-9, "link lost")
+                return [
+                    LinkChanged(
+                        ns * 1e-9, record.segment, record.state, record.detail, record.battery_percent
+                    )
+                ]
+            case Gone(arrival_ns=ns):
+                self._align.note(record.segment, ns * 1e-9, "packets refused")
+            case RunHeader():
+                pass
+        return []
+
+    def finish(self) -> list[Event]:
+        """Say what was still held back; nothing may be pushed afterwards."""
+        grid, gaps = self._align.finish()
+        events: list[Event] = list(gaps)
+        self._chunks.push(grid)
+        for chunk in (*self._chunks.take(), *self._chunks.rest()):
+            events += self._through(*self._orientation.push(chunk))
+        events += self._through(*self._orientation.finish())
+        events += self._after_posture(*self._posture.finish())
+        last = self._gait.finish()
+        strides = [*self._strides.push(None, last), *self._strides.finish()]
+        events += [*last, *strides, *self._monitor.push(strides), *self._monitor.finish()]
+        return events
+
+    def _push_packet(self, packet: Packet) -> list[Event]:
+        clock = self._clocks.get(packet.segment)
+        if clock is None:
+            return []
+        try:
+            decoded = self._drivers[packet.segment].decode(packet.payload)
+        except PacketError:
+            self._counts[packet.segment.lane, 2] += 1
+            return []
+        events: list[Event] = []
+        if decoded.is_marked:
+            events.append(Marked(packet.arrival_ns * 1e-9, f"button on the {packet.segment.label} sensor"))
+        timed = clock.push(decoded, packet.arrival_ns)
+        if timed.restart is not None:
+            self._align.note(packet.segment, timed.restart.t_s, timed.restart.reason)
+        if timed.block is None:
+            return events
+        grid, gaps = self._align.push([timed.block])
+        events += gaps
+        self._chunks.push(grid)
+        for chunk in self._chunks.take():
+            events += self._through(*self._orientation.push(chunk))
+        return events
+
+    def _through(self, grid: GridBlock, orient: OrientationBlock) -> list[Event]:
+        """Take samples with their orientation to the end of the pipeline."""
+        if orient.quat.shape[1] == 0:
+            return []
+        self._count(grid)
+        if self._watch is not None:
+            self._watch.samples(grid, orient)
+        return self._after_posture(*self._posture.push(grid, orient))
+
+    def _after_posture(self, angles: AngleBlock, found: Sequence[Event]) -> list[Event]:
+        if angles.pelvis.shape[0] == 0:
+            return list(found)
+        if self._watch is not None:
+            self._watch.angles(angles)
+        self._posed = _still(angles)
+        gait = self._gait.push(angles)
+        strides = self._strides.push(angles, [*found, *gait])
+        news: list[Stride | Slip] = [*(e for e in found if isinstance(e, Slip)), *strides]
+        return [*found, *gait, *strides, *self._monitor.push(news)]
+
+    def _count(self, grid: GridBlock) -> None:
+        q = grid.quality
+        clipped = int(SampleQuality.ACC_CLIPPED | SampleQuality.GYR_CLIPPED)
+        self._counts[:, 0] += (q & int(SampleQuality.GAP) != 0).sum(axis=1)
+        self._counts[:, 1] += (q & clipped != 0).sum(axis=1)
+
+    @property
+    def posture(self) -> LiveState:
+        """A still of the posture at the newest sample; NaN where not known."""
+        return self._posed
+
+    @property
+    def first_pass(self) -> FirstPass:
+        """What a second pass over the same records is told."""
+        return FirstPass(self._posture.calibration, {s: c.fit() for s, c in self._clocks.items()})
+
+    @property
+    def waveforms(self) -> WaveformBook:
+        """The stride-normalised waveforms, a part of the run each."""
+        return self._strides.waveforms
+
+    @property
+    def bad_packets(self) -> dict[Segment, int]:
+        """Packets of each sensor that did not follow its protocol; they were passed over."""
+        return {segment: int(self._counts[segment.lane, 2]) for segment in SEGMENTS}
+
+    def sensor_quality(self) -> tuple[SensorQuality, ...]:
+        """What was heard of each sensor of the header, in lane order."""
+        return tuple(
+            SensorQuality(
+                segment=segment,
+                samples=clock.samples,
+                expected=clock.expected,
+                rate_hz=clock.rate_hz,
+                missing_s=float(self._counts[segment.lane, 0]) / self.rate_hz,
+                clipped_samples=int(self._counts[segment.lane, 1]),
+                clock_residual_ms=clock.residual_ms,
+            )
+            for segment, clock in sorted(self._clocks.items(), key=lambda item: item[0].lane)
+        )
+
+    def checkpoint(self) -> bytes:
+        """State of every stage as bytes; equal histories give equal bytes."""
+        parts = [(name, stage.save()) for name, stage in self._parts()]
+        head = json.dumps([[name, len(body)] for name, body in parts]).encode()
+        counts = self._counts.tobytes()
+        return len(head).to_bytes(8, "little") + head + b"".join(body for _, body in parts) + counts
+
+    def restore(self, saved: bytes) -> None:
+        """Go on from ``checkpoint`` of a pipeline made with the same header and settings.
+
+        Raises
+        ------
+        ConfigError
+            If the bytes are of another pipeline.
+        """
+        size = int.from_bytes(saved[:8], "little")
+        at = 8 + size
+        stages = dict(self._parts())
+        names = json.loads(saved[8:at])
+        if [name for name, _ in names] != list(stages):
+            raise ConfigError("checkpoint", "is of another pipeline. Start from the recording instead.")
+        for name, length in names:
+            stages[name].load(saved[at : at + length])
+            at += length
+        self._counts = np.frombuffer(saved[at:], dtype=np.int64).reshape(self._counts.shape).copy()
+
+    def _parts(self) -> list[tuple[str, _Stage]]:
+        clocks: list[tuple[str, _Stage]] = [(f"clock:{s}", c) for s, c in self._clocks.items()]
+        return [
+            *clocks,
+            ("align", self._align),
+            ("chunks", self._chunks),
+            ("orientation", self._orientation),
+            ("posture", self._posture),
+            ("gait", self._gait),
+            ("strides", self._strides),
+            ("monitor", self._monitor),
+        ]
+
+
+def _link_changed(link: Link) -> LinkChanged:
+    return LinkChanged(link.arrival_ns * 1e-9, link.segment, link.state, link.detail, link.battery_percent)
+
+
+def _still(angles: AngleBlock) -> LiveState:
+    """The newest posture of a block."""
+    last = angles.pelvis.shape[0] - 1
+
+    def three(row: F8) -> tuple[float, float, float]:
+        return float(row[0]), float(row[1]), float(row[2])
+
+    return LiveState(
+        (angles.first + last) / angles.rate_hz,
+        three(angles.pelvis[last]),
+        three(angles.hip[0, last]),
+        three(angles.hip[1, last]),
+    )
