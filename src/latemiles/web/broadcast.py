@@ -1,0 +1,110 @@
+"""From the session to any number of pages: lossy, newest wins, never in the session's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from latemiles.signals.events import Event
+from latemiles.web.view_model import LiveView
+
+__all__ = ["LiveBroadcast", "LivePage", "Subscriber"]
+
+_WAITING = 2
+"""States that wait for a slow page; an older one is dropped."""
+
+
+class Subscriber:
+    """One page's place in the broadcast."""
+
+    __slots__ = ("_news", "_waiting", "dropped")
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        """States this page was too slow for."""
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=_WAITING)
+        self._news = asyncio.Event()
+
+    def put(self, state: dict[str, Any]) -> None:
+        """Hand over a state; drops the oldest when two are waiting."""
+        self.dropped += len(self._waiting) == _WAITING
+        self._waiting.append(state)
+        self._news.set()
+
+    async def get(self) -> dict[str, Any]:
+        """The next state; waits for one."""
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+
+class LiveBroadcast:
+    """Newest state of the run that goes on, for every page that listens.
+
+    Belongs to one event loop: ``offer`` is called on it, takes microseconds and cannot block.
+    """
+
+    def __init__(self) -> None:
+        self.latest: dict[str, Any] | None = None
+        """The newest state; None before a run began."""
+        self.log: Sequence[dict[str, Any]] = ()
+        """The run's append-only log; a page that lost states misses nothing of it."""
+        self._subscribers: set[Subscriber] = set()
+
+    def offer(self, state: dict[str, Any], log: Sequence[dict[str, Any]] = ()) -> None:
+        """Show a state; ``log`` is the whole log so far, the same list each time, only appended to."""
+        self.latest, self.log = state, log
+        for subscriber in self._subscribers:
+            subscriber.put(state)
+
+    @contextmanager
+    def join(self) -> Iterator[Subscriber]:
+        """A place in the broadcast; begins with the newest state, if there is one."""
+        subscriber = Subscriber()
+        if self.latest is not None:
+            subscriber.put(self.latest)
+        self._subscribers.add(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+
+    @property
+    def listeners(self) -> int:
+        """Pages that listen."""
+        return len(self._subscribers)
+
+
+class LivePage:
+    """What a session hands its events to: keeps the view and offers each new look to the pages.
+
+    Parameters
+    ----------
+    view : LiveView
+        The run's view.
+    broadcast : LiveBroadcast
+        Where the pages listen.
+    """
+
+    __slots__ = ("broadcast", "view")
+
+    def __init__(self, view: LiveView, broadcast: LiveBroadcast) -> None:
+        self.view, self.broadcast = view, broadcast
+        self._offer()
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Take the events of one record."""
+        if self.view.push(events):
+            self._offer()
+
+    def finish(self) -> None:
+        """Show the end of the run."""
+        self.view.finish()
+        self._offer()
+
+    def _offer(self) -> None:
+        self.broadcast.offer(self.view.state(), self.view.log)

@@ -1,0 +1,316 @@
+"""From events to what the live page shows. Pure: its time is the time of the events.
+
+The page receives a *state*, small and replaced whole, and a *log*, append-only, which holds all that the
+charts draw. A page that comes late gets the whole log and then what is added to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.signals.events import (
+    Activity,
+    CalibrationFound,
+    DriftUpdate,
+    Event,
+    Gap,
+    LinkChanged,
+    LiveState,
+    Marked,
+    Slip,
+    Split,
+    Stride,
+)
+from latemiles.signals.frames import Segment, Side
+from latemiles.web.medians import ROWS, RowTracker, usable
+from latemiles.web.run_clock import RunClock
+from latemiles.web.sensor_state import BODY_ORDER, SensorState
+from latemiles.web.state_word import LOOK_S, WordKeeper, wanted_word
+from latemiles.web.tilt import TiltShown
+from latemiles.web.words import headline
+
+__all__ = ["LiveView"]
+
+_TILT = "pelvic_tilt_mean_deg"
+_DROP_DEAD_BAND_DEG = 0.2
+_SHORTEST_GAP_TOLD_S = 5.0
+"""Shorter gaps are hatched, not listed."""
+_LONGEST_JUMP_S = 600.0
+"""Looks are not made up for a longer silence than this, such as a pause in a recording."""
+
+
+class LiveView:
+    """The live page's knowledge of one run.
+
+    Parameters
+    ----------
+    run, athlete : str
+        Whose run it is.
+    unit : str
+        ``mile`` or ``km``.
+    baseline_s : tuple of float
+        Window of the runner's start, s after the run began.
+    """
+
+    def __init__(
+        self,
+        run: str = "",
+        athlete: str = "",
+        *,
+        unit: str = "mile",
+        baseline_s: tuple[float, float] = (180.0, 600.0),
+    ) -> None:
+        self.run, self.athlete = run, athlete
+        self.log: list[dict[str, Any]] = []
+        """Append-only: points, gaps, slips, marks, splits, in order."""
+        self._baseline_s = baseline_s
+        self._clock = RunClock(unit)
+        self._words = WordKeeper()
+        self._tilt = TiltShown()
+        self._rows = {row.name: RowTracker(row) for row in ROWS}
+        self._sensors = {segment: SensorState(segment) for segment in BODY_ORDER}
+        self._bands: dict[str, float] = {}
+        self._drop_shown: dict[str, float] = {}
+        self._now_s = -math.inf
+        self._next_look_s = -math.inf
+        self._strides_in_baseline = 0
+        self._change_told = False
+        self._ended = False
+        self._state: dict[str, Any] = self._seen(0.0)
+        self._take: dict[type[Any], Callable[[Any], None]] = {
+            Stride: self._stride,
+            DriftUpdate: self._drift,
+            LiveState: self._still,
+            Gap: self._gap,
+            LinkChanged: self._link,
+            Slip: self._slip,
+            Split: self._split,
+            CalibrationFound: self._calibrated,
+            Activity: self._activity,
+            Marked: self._marked,
+        }
+
+    def push(self, events: Iterable[Event]) -> bool:
+        """Take events in order; True if a new look was taken, so that ``state`` may be sent.
+
+        How the events are cut into calls changes nothing.
+        """
+        looked = False
+        for event in events:
+            t_s = event.end_s if isinstance(event, Gap) else event.t_s
+            looked = self._advance(t_s) or looked
+            if (take := self._take.get(type(event))) is not None:
+                take(event)
+        return looked
+
+    def finish(self) -> None:
+        """Take a last look when the run is over."""
+        self._ended = True
+        if math.isfinite(self._now_s):
+            self._state = self._seen(self._now_s)
+
+    def state(self) -> dict[str, Any]:
+        """The state as of the last look; plain values, None where missing."""
+        return self._state
+
+    # Time
+
+    def _advance(self, t_s: float) -> bool:
+        if not math.isfinite(self._next_look_s) or t_s - self._next_look_s > _LONGEST_JUMP_S:
+            self._next_look_s = t_s
+        looked = False
+        while self._next_look_s <= t_s:
+            self._look(self._next_look_s)
+            self._next_look_s += LOOK_S
+            looked = True
+        self._now_s = max(self._now_s, t_s)
+        return looked
+
+    def _look(self, t_s: float) -> None:
+        reason = self._pelvis_reason(t_s)
+        self._tilt.refuse_if(reason, t_s)
+        wanted = wanted_word(self._tilt.update, self._tilt.band)
+        changed = self._words.look(t_s, "sensor" if reason else wanted)
+        self._tilt.look(t_s, moved=changed)
+        if self._words.word == "drifting" and not self._change_told:
+            self._change_told = True
+            self._add("change", t_s, words="Change of tilt told apart")
+        self._state = self._seen(t_s)
+
+    def _pelvis_reason(self, t_s: float) -> str:
+        """Why the tilt cannot be told; empty when it can."""
+        pelvis = self._sensors[Segment.PELVIS]
+        if math.isfinite(pelvis.slip_s):
+            return "clip moved"
+        if math.isfinite(pelvis.lost_since(t_s)):
+            return "pelvis not heard"
+        return "clip moved" if self._tilt.is_slip else ""
+
+    # Events
+
+    def _stride(self, stride: Stride) -> None:
+        distance_m = stride.values[COLUMN_INDEX["distance_m"]]
+        self._clock.begin(stride.t_s)
+        self._clock.stride(stride, distance_m, stride.values[COLUMN_INDEX["speed_m_s"]])
+        self._hear(stride)
+        if not usable(stride):
+            return
+        since_s = stride.t_s - self._clock.start_s
+        in_baseline = self._baseline_s[0] <= since_s <= self._baseline_s[1]
+        self._strides_in_baseline += in_baseline
+        for name, row in self._rows.items():
+            point = row.push(stride, distance_m, in_baseline)
+            if point is not None:
+                t_s, d, value = point
+                place = round(d, 1) if math.isfinite(d) else None
+                self.log.append(
+                    {"k": "point", "row": name, "t": round(t_s, 2), "d": place, "v": round(value, 3)}
+                )
+
+    def _hear(self, stride: Stride) -> None:
+        # A stored run has no stills; its strides say as well what was heard.
+        if math.isfinite(stride.values[COLUMN_INDEX[_TILT]]):
+            self._sensors[Segment.PELVIS].heard_at(stride.t_s)
+        if math.isfinite(stride.values[COLUMN_INDEX["hip_flexion_ic_deg"]]):
+            thigh = Segment.LEFT_THIGH if stride.side is Side.LEFT else Segment.RIGHT_THIGH
+            self._sensors[thigh].heard_at(stride.t_s)
+
+    def _drift(self, update: DriftUpdate) -> None:
+        if math.isfinite(update.detectable_change):
+            self._bands[update.metric] = update.detectable_change
+        if update.metric != _TILT:
+            return
+        self._tilt.take(update)
+        if update.verdict != "slip":
+            self._sensors[Segment.PELVIS].zeroed(update.t_s)
+        if self._tilt.is_known and math.isnan(self._rows["tilt"].start):
+            for row in self._rows.values():
+                row.freeze()
+            words = f"Start measured, {self._strides_in_baseline} strides"
+            self._add("start", update.t_s, words=words)
+
+    def _still(self, still: LiveState) -> None:
+        for sensor in self._sensors.values():
+            sensor.still(still)
+
+    def _gap(self, gap: Gap) -> None:
+        sensor = self._sensors.get(gap.segment)
+        if sensor is None:
+            return
+        sensor.gap(gap)
+        length_s = gap.end_s - gap.t_s
+        told = length_s >= _SHORTEST_GAP_TOLD_S
+        words = f"{_named(gap.segment)} not heard, {length_s:.0f} s" if told else ""
+        end = {"end": round(gap.end_s, 2), "end_d": self._clock.place(gap.end_s)}
+        self._add("gap", gap.t_s, segment=sensor.name, words=words, **end)
+
+    def _link(self, link: LinkChanged) -> None:
+        if (sensor := self._sensors.get(link.segment)) is not None:
+            sensor.link(link)
+
+    def _slip(self, slip: Slip) -> None:
+        sensor = self._sensors.get(slip.segment)
+        if sensor is None:
+            return
+        sensor.slip(slip)
+        if slip.segment is Segment.PELVIS:
+            self._tilt.slipped()
+        words = f"{_named(slip.segment)} clip moved {math.degrees(slip.angle_rad):.1f}°"
+        self._add("slip", slip.t_s, segment=sensor.name, words=words)
+
+    def _split(self, split: Split) -> None:
+        self._clock.split(split)
+        self._add("split", split.t_s, index=split.index)
+
+    def _calibrated(self, calibration: CalibrationFound) -> None:
+        for sensor in self._sensors.values():
+            sensor.zeroed(calibration.t_s)
+
+    def _activity(self, activity: Activity) -> None:
+        if activity.activity == "running":
+            self._clock.begin(activity.t_s)
+
+    def _marked(self, mark: Marked) -> None:
+        self._add("mark", mark.t_s, words=mark.label or "Mark")
+
+    def _add(self, kind: str, t_s: float, **more: Any) -> None:
+        self.log.append({"k": kind, "t": round(t_s, 2), "d": self._clock.place(t_s), **more})
+
+    # What is seen
+
+    def _seen(self, t_s: float) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "schema": 1,
+            "run": self.run,
+            "athlete": self.athlete,
+            "t": t_s,
+            "ended": self._ended,
+            "word": self._words.word,
+            "tilt": self._tilt.state(t_s, self._words.word, self._pelvis_reason(t_s), self._ready_in_s(t_s)),
+            "clock": self._clock.state(t_s),
+            "drop": self._drop(t_s),
+            "sensors": [sensor.state(t_s) for sensor in self._sensors.values()],
+            "rows": {name: self._row(row, t_s) for name, row in self._rows.items()},
+            "start": self._start_window(),
+        }
+        state["headline"] = headline(state)
+        return state
+
+    def _ready_in_s(self, t_s: float) -> float | None:
+        if math.isnan(self._clock.start_s):
+            return None
+        return max(0.0, self._clock.start_s + self._baseline_s[1] - t_s)
+
+    def _start_window(self) -> dict[str, Any] | None:
+        if math.isnan(self._rows["tilt"].start):
+            return None
+        begin, end = (self._clock.start_s + s for s in self._baseline_s)
+        return {"t": begin, "end": end, "d": self._clock.place(begin), "end_d": self._clock.place(end)}
+
+    def _band(self, row: RowTracker) -> float:
+        if row.row.name == "tilt":
+            return self._tilt.band
+        return self._bands.get(row.row.column, row.band) if math.isfinite(row.start) else math.nan
+
+    def _row(self, row: RowTracker, t_s: float) -> dict[str, Any]:
+        now, change, band = row.now(t_s), row.change(t_s), self._band(row)
+        if row.row.name == "tilt" and math.isfinite(self._tilt.value):
+            # One number for one thing: the row says what the runner's page says.
+            change = self._tilt.value if math.isfinite(now) else math.nan
+        beyond = abs(change) > band
+        if row.row.name == "tilt":
+            beyond = beyond and self._words.word == "drifting"
+        return {
+            "now": _or_none(now),
+            "change": _or_none(change),
+            "start": _or_none(row.start),
+            "band": _or_none(band),
+            "beyond": bool(beyond),
+        }
+
+    def _drop(self, t_s: float) -> dict[str, Any]:
+        sides: dict[str, Any] = {}
+        for side in ("left", "right"):
+            row = self._rows[f"drop_{side}"]
+            now, shown = row.now(t_s), self._drop_shown.get(side, math.nan)
+            if not abs(now - shown) < _DROP_DEAD_BAND_DEG:
+                shown = self._drop_shown[side] = now
+            band = self._band(row)
+            sides[side] = {
+                "now": _or_none(shown),
+                "start": _or_none(row.start),
+                "band": _or_none(band),
+                "beyond": bool(abs(shown - row.start) > band),
+            }
+        return sides
+
+
+def _named(segment: Segment) -> str:
+    return segment.label.capitalize()
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
