@@ -24,15 +24,18 @@ __all__ = [
     "CHUNK_LIMIT",
     "FRAME_MAGIC",
     "MAGIC",
+    "UNREADABLE",
     "MessageDecoder",
     "Piece",
     "check_opening",
+    "first_sequence",
     "has_closing",
     "inflate",
     "open_chunk",
     "pieces",
     "read_metadata",
     "read_statistics",
+    "section_crc",
 ]
 
 MAGIC: Final = b"\x89MCAP0\r\n"
@@ -41,6 +44,9 @@ FRAME_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 CHUNK_LIMIT: Final = 64 * 1024 * 1024
 """Larger chunks are refused, so that a corrupt length cannot eat the memory; ours have 256 KiB."""
 FOOTER_BYTES: Final = 9 + 20
+
+UNREADABLE: Final = (struct.error, UnicodeDecodeError, McapError, OverflowError)
+"""What the parsers of the mcap package raise on corrupt bytes; the last for a length beyond 2^63."""
 
 _RECORD_HEAD: Final = struct.Struct("<BQ")
 _MESSAGE_HEAD: Final = struct.Struct("<HIQQ")
@@ -77,7 +83,7 @@ def check_opening(file: BinaryIO) -> str:
         raise FormatError("its first record is not an MCAP header")
     try:
         return str(Header.read(ReadDataStream(BytesIO(body))).profile)
-    except (struct.error, UnicodeDecodeError, McapError) as error:
+    except UNREADABLE as error:
         raise FormatError("its first record cannot be read") from error
 
 
@@ -141,7 +147,7 @@ def open_chunk(body: bytes) -> bytes:
     """
     try:
         chunk = Chunk.read(ReadDataStream(BytesIO(body)))
-    except (struct.error, UnicodeDecodeError, McapError) as error:
+    except UNREADABLE as error:
         raise FormatError("a chunk cannot be read") from error
     if chunk.compression == "zstd":
         records = inflate(chunk.data, chunk.uncompressed_size)
@@ -160,7 +166,9 @@ def inflate(frame: bytes, expected_size: int) -> bytes:
         # A frame names its size and the library allocates that much: compare before believing it.
         if zstandard.frame_content_size(frame) not in (expected_size, -1) or expected_size > CHUNK_LIMIT:
             raise FormatError("a chunk's size is not what it says")
-        content = zstandard.ZstdDecompressor().decompress(frame, max_output_size=expected_size)
+        content = zstandard.ZstdDecompressor().decompress(
+            frame, max_output_size=expected_size, allow_extra_data=False
+        )
     except zstandard.ZstdError as error:
         raise FormatError("a chunk cannot be decompressed") from error
     if len(content) != expected_size:
@@ -172,28 +180,50 @@ def read_metadata(body: bytes) -> tuple[str, dict[str, str]]:
     """Name and entries of a metadata record; raises FormatError."""
     try:
         metadata = Metadata.read(ReadDataStream(BytesIO(body)))
-    except (struct.error, UnicodeDecodeError, McapError) as error:
+    except UNREADABLE as error:
         raise FormatError("a metadata record cannot be read") from error
     return metadata.name, metadata.metadata
 
 
+def section_crc(file: BinaryIO, start: int, end: int) -> int:
+    """CRC-32 of the bytes from ``start`` to ``end``."""
+    file.seek(start)
+    crc, left = 0, end - start
+    while left > 0 and (block := file.read(min(left, 1024 * 1024))):
+        crc = zlib.crc32(block, crc)
+        left -= len(block)
+    return crc
+
+
 def read_statistics(file: BinaryIO, size: int) -> Statistics | None:
-    """The summary's statistics; None where there is no sound summary."""
+    """The summary's statistics; None where there is no summary or it fails its CRC check."""
     start = size - len(MAGIC) - FOOTER_BYTES
     if start < len(MAGIC):
         return None
     try:
-        for piece in pieces(file, size, (Opcode.FOOTER,), start=start):
-            summary_start = Footer.read(ReadDataStream(BytesIO(piece.body))).summary_start
-            break
-        if not len(MAGIC) <= summary_start < start:
+        footer_piece = next(pieces(file, size, (Opcode.FOOTER,), start=start))
+        footer = Footer.read(ReadDataStream(BytesIO(footer_piece.body)))
+        if not len(MAGIC) <= footer.summary_start < start:
             return None
-        for piece in pieces(file, size, (Opcode.STATISTICS,), start=summary_start):
+        if footer.summary_crc not in (0, section_crc(file, footer.summary_start, footer_piece.end - 4)):
+            return None
+        for piece in pieces(file, size, (Opcode.STATISTICS,), start=footer.summary_start):
             if piece.opcode == Opcode.STATISTICS:
                 statistics: Statistics = Statistics.read(ReadDataStream(BytesIO(piece.body)))
                 return statistics
-    except (struct.error, McapError, FormatError):
+    except (*UNREADABLE, FormatError):
         return None
+    return None
+
+
+def first_sequence(data: bytes) -> int | None:
+    """Running number of the first message inside an inflated chunk; None if there is none."""
+    offset = 0
+    while offset + _INNER_HEAD_BYTES + _MESSAGE_HEAD.size <= len(data):
+        opcode, length = _RECORD_HEAD.unpack_from(data, offset)
+        if opcode == Opcode.MESSAGE:
+            return int(_MESSAGE_HEAD.unpack_from(data, offset + _INNER_HEAD_BYTES)[1])
+        offset += _INNER_HEAD_BYTES + length
     return None
 
 
@@ -242,7 +272,7 @@ class MessageDecoder:
         """Take note of a channel record; raises FormatError."""
         try:
             channel = Channel.read(ReadDataStream(BytesIO(body)))
-        except (struct.error, UnicodeDecodeError, McapError) as error:
+        except UNREADABLE as error:
             raise FormatError("a channel cannot be read") from error
         self._decoders[channel.id] = decoder_for(channel.topic)
 

@@ -50,8 +50,6 @@ class RecordingWriter:
         What is known at the start; on the disk before the constructor returns.
     flush_every_s : float
         A chunk goes to the operating system once it spans this much session time, s.
-    metadata : dict, optional
-        Further MCAP metadata records by name, such as what a recovery lost.
 
     Raises
     ------
@@ -66,7 +64,6 @@ class RecordingWriter:
         header: RunHeader,
         *,
         flush_every_s: float = 1.0,
-        metadata: dict[str, dict[str, str]] | None = None,
     ) -> None:
         self.header = header
         self.records_written = 0
@@ -83,14 +80,12 @@ class RecordingWriter:
         self._mcap = Writer(
             self._stream, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD, enable_data_crcs=True
         )
-        self._begin(metadata or {})
+        self._begin()
 
-    def _begin(self, metadata: dict[str, dict[str, str]]) -> None:
+    def _begin(self) -> None:
         with self._failing_once("write the header"):
             self._mcap.start(profile=PROFILE, library=_library())
             self._mcap.add_metadata(HEADER_METADATA, _header_metadata(self.header))
-            for name, entries in metadata.items():
-                self._mcap.add_metadata(name, entries)
             schemas: dict[str, int] = {}
             for spec in CHANNELS:
                 if spec.schema_name not in schemas:
@@ -150,6 +145,20 @@ class RecordingWriter:
                 self._stream.close()
         self._is_open = False
 
+    def add_metadata(self, name: str, entries: dict[str, str]) -> None:
+        """Add a note on the file itself, such as what a recovery lost; not a record of the run."""
+        self._check_open()
+        with self._failing_once("write"):
+            self._flush()
+            self._mcap.add_metadata(name, entries)
+
+    def abandon(self) -> None:
+        """Close the file without finishing it: it stays as a process that dies would leave it."""
+        self._is_open = False
+        if self._owns_stream:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+
     def __enter__(self) -> RecordingWriter:
         return self
 
@@ -183,10 +192,7 @@ class RecordingWriter:
         try:
             yield
         except OSError as error:
-            self._is_open = False
-            if self._owns_stream:
-                with contextlib.suppress(OSError):
-                    self._stream.close()
+            self.abandon()
             raise RecordingError(
                 self.path,
                 f"Cannot {doing} ({error.strerror or error}). Make room or use another disk; "
