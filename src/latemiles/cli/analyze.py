@@ -29,7 +29,9 @@ def analyze(
     context: typer.Context,
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT...", exists=True, dir_okay=False, help="Recordings, or .csv/.npz files."),
+        typer.Argument(
+            metavar="INPUT...", exists=True, dir_okay=False, help="Recordings, or .csv/.npz files."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -37,7 +39,9 @@ def analyze(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs analysed side by side.")] = 1,
     cluster: Annotated[str | None, typer.Option(help="Dask scheduler, such as tcp://host:8786.")] = None,
-    basis: Annotated[str, typer.Option(help="smoothed, or causal: only what was knowable at the time.")] = "smoothed",
+    basis: Annotated[
+        str, typer.Option(help="smoothed, or causal: only what was knowable at the time.")
+    ] = "smoothed",
     angles: Annotated[bool, typer.Option("--angles", help="Also write angles.csv, every sample.")] = False,
     units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
     standing: Annotated[str | None, typer.Option(metavar="START:END", help="Quiet stance, s.")] = None,

@@ -85,7 +85,9 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         if debug:
             raise
-        _say(f"{error.filename or 'The system'}: {error.strerror or error}. Check the path, its permissions and free space.")
+        _say(
+            f"{error.filename or 'The system'}: {error.strerror or error}. Check the path, its permissions and free space."
+        )
         return 1
     return result if isinstance(result, int) else 0
 

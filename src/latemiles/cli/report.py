@@ -60,5 +60,7 @@ def _find(run: str, recordings: Path) -> Path:
             return path
     names = ", ".join(p.stem for p in known[-5:]) or "none yet"
     raise InputError(
-        "the name of a recorded run", f"'{run}'", f"Recorded runs: {names}. Name one of them, or give a recording's path."
+        "the name of a recorded run",
+        f"'{run}'",
+        f"Recorded runs: {names}. Name one of them, or give a recording's path.",
     )

@@ -28,7 +28,11 @@ class Home:
     @classmethod
     def find(cls, given: Path | None = None) -> Home:
         """Take ``given``, else ``LATEMILES_HOME``, else the platform's folder for user data."""
-        chosen = given or os.environ.get("LATEMILES_HOME") or platformdirs.user_data_dir("latemiles", appauthor=False)
+        chosen = (
+            given
+            or os.environ.get("LATEMILES_HOME")
+            or platformdirs.user_data_dir("latemiles", appauthor=False)
+        )
         return cls(Path(chosen).expanduser())
 
     @property

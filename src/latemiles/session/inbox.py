@@ -49,8 +49,7 @@ class Inbox:
 
     async def get(self) -> Record | None:
         """Return the next record; None once closed. Refusals come first, as records of their own."""
-        record = await self._queue.get()
-        return record
+        return await self._queue.get()
 
     def take_refusals(self, arrival_ns: int) -> list[Record]:
         """Return refusals since the last call as ``Gone`` records and forget them."""

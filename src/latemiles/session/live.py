@@ -16,7 +16,7 @@ from latemiles.pipeline import Pipeline
 from latemiles.recording.writer import RecordingWriter
 from latemiles.session.inbox import Inbox
 from latemiles.signals.events import Event
-from latemiles.signals.records import Record
+from latemiles.signals.records import Record, RunHeader
 
 __all__ = ["EventSink", "LiveSession", "supervise"]
 
@@ -48,8 +48,13 @@ async def supervise(name: str, part: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await part()
-        except Exception:  # noqa: BLE001 - whatever an optional part dies of, the run goes on
-            log.warning("%s stopped; starting it again in %.1f s", name, wait_s, exc_info=log.isEnabledFor(logging.DEBUG))
+        except Exception:
+            log.warning(
+                "%s stopped; starting it again in %.1f s",
+                name,
+                wait_s,
+                exc_info=log.isEnabledFor(logging.DEBUG),
+            )
             await asyncio.sleep(wait_s)
             wait_s = min(2.0 * wait_s, _LONGEST_WAIT_S)
         else:
@@ -80,6 +85,8 @@ class LiveSession:
     sinks: Sequence[EventSink]
     optional: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     inbox: Inbox = field(default_factory=Inbox)
+    heard_ns: int = 0
+    """Arrival of the newest record, ns since the run started."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -120,7 +127,9 @@ class LiveSession:
                 self.recorder.close()
 
     def _take(self, record: Record) -> None:
-        if self.recorder is not None:
+        self.heard_ns = max(self.heard_ns, record_arrival_ns(record))
+        # The header is the recording's first record since the recorder was made.
+        if self.recorder is not None and not isinstance(record, RunHeader):
             self.recorder.append(record)
         self._show(self.pipeline.push(record))
 

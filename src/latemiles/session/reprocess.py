@@ -12,8 +12,9 @@ from latemiles.errors import InputError
 from latemiles.recording.importers import FORMATS, import_to_recording
 from latemiles.recording.reader import Recording
 from latemiles.report.files import write_outputs
-from latemiles.report.words import headline
+from latemiles.report.summary import summary_dict
 from latemiles.session.home import Home
+from latemiles.session.settings import load_config
 
 __all__ = ["AnalyzeOptions", "Outcome", "analyze_file", "finish_run"]
 
@@ -78,6 +79,7 @@ def analyze_file(
             movement=options.movement,
             basis=options.basis,
             angles=options.angles,
+            config=load_config(home.settings),
             progress=progress,
         )
     return finish_run(analysis, out or home.runs / analysis.header.run, options)
@@ -103,7 +105,7 @@ def finish_run(analysis: Analysis, out: Path, options: AnalyzeOptions) -> Outcom
     written = write_outputs(analysis, out, angles=options.angles, units=options.units)
     return Outcome(
         run=analysis.header.run,
-        headline=headline(analysis, units=options.units),
+        headline=str(summary_dict(analysis, units=options.units)["answer"]["headline"]),
         strides=len(analysis.strides),
         duration_s=analysis.quality.duration_s,
         report=written["report.html"],

@@ -1,0 +1,189 @@
+"""One run through the live path from any source of records: recording, store, live page, report."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latemiles.errors import EnvironmentMissing
+from latemiles.pipeline import Pipeline
+from latemiles.recording.writer import RecordingWriter
+from latemiles.sensors.registry import driver_for
+from latemiles.session.home import Home
+from latemiles.session.live import LiveSession
+from latemiles.session.pace import paced
+from latemiles.session.reprocess import AnalyzeOptions, Outcome, analyze_file
+from latemiles.session.settings import load_config
+from latemiles.signals.events import Event, LiveState
+from latemiles.signals.records import Mark, Record, RunHeader
+from latemiles.store import Store
+
+if TYPE_CHECKING:
+    from latemiles.web.broadcast import LivePage
+
+__all__ = ["PlayOptions", "PlayOutcome", "play"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayOptions:
+    """How a run is played."""
+
+    home: Home
+    speed: float | None
+    """Session seconds a second; None: as fast as it goes."""
+    port: int | None
+    """Port of the live page on this machine; None: no page."""
+    units: str = "metric"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayOutcome:
+    """What a played run came to."""
+
+    headline: str
+    report: Path
+    recording: Path
+
+
+@dataclass(slots=True)
+class _StoreSink:
+    """Hands events to the store, in one transaction a record that has any."""
+
+    store: Store
+    run: str
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Take the events of one record."""
+        if events:
+            self.store.commit(self.run, events)
+
+
+@dataclass(slots=True)
+class _PageSink:
+    """Hands events to the live page, with a still of the posture whenever there is a new one."""
+
+    page: LivePage
+    pipeline: Pipeline
+    shown: LiveState | None = None
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Take the events of one record."""
+        posture = self.pipeline.posture
+        if posture is not self.shown:
+            self.shown = posture
+            self.page.take([*events, posture])
+        elif events:
+            self.page.take(events)
+
+
+def play(
+    records: Iterable[Record],
+    header: RunHeader,
+    options: PlayOptions,
+    *,
+    recording: Path | None,
+    say: Say,
+) -> PlayOutcome:
+    """Take a run through the live path to its end, then make its report from the recording.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        In order of arrival, the header first.
+    header : RunHeader
+        Of the run.
+    options : PlayOptions
+        Pace, page and home.
+    recording : Path or None
+        Where the records come from; None: they are new and are written down.
+    say : callable
+        Tells a person one line.
+
+    Returns
+    -------
+    PlayOutcome
+        Headline and files.
+
+    Raises
+    ------
+    LatemilesError
+        If the run cannot be recorded, stored or analysed.
+    """
+    home = options.home
+    config = load_config(home.settings)
+    target = recording or home.recordings / f"{header.run}.mcap"
+    recorder = RecordingWriter(target, header) if recording is None else None
+    pipeline = Pipeline(header, driver_for, config=config)
+    with Store(home.store) as store:
+        run = store.begin_run(header, target, replace=True)
+        session = LiveSession(paced(records, options.speed), pipeline, recorder, [_StoreSink(store, run)])
+        if options.port is not None:
+            _add_page(session, store, header, options, say)
+        asyncio.run(_until_over(session))
+        store.end_run(run)
+    say("The run is over. Making the report from the recording.")
+    outcome = analyze_file(target, None, AnalyzeOptions(home=home.root, units=options.units))
+    return _outcome(outcome, target)
+
+
+def _outcome(outcome: Outcome, target: Path) -> PlayOutcome:
+    return PlayOutcome(outcome.headline, outcome.report, target)
+
+
+async def _until_over(session: LiveSession) -> None:
+    with _stopping_on_interrupt(session):
+        await session.run()
+
+
+@contextmanager
+def _stopping_on_interrupt(session: LiveSession) -> Iterator[None]:
+    """Let Ctrl-C end the run cleanly instead of the program at once."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGINT, session.stop)
+    except NotImplementedError:
+        # Windows has no loop signal handlers: Ctrl-C arrives as KeyboardInterrupt, and the recording is
+        # flushed every second anyway.
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _add_page(session: LiveSession, store: Store, header: RunHeader, options: PlayOptions, say: Say) -> None:
+    """Give a session its live page."""
+    from latemiles.web.app import create_app
+    from latemiles.web.broadcast import LiveBroadcast, LivePage
+    from latemiles.web.server import serve
+    from latemiles.web.view_model import LiveView
+
+    unit = "km" if options.units == "metric" else "mile"
+    broadcast = LiveBroadcast()
+    page = LivePage(LiveView(header.run, header.athlete, unit=unit), broadcast)
+    session.sinks = [*session.sinks, _PageSink(page, session.pipeline)]
+
+    def mark(label: str) -> None:
+        session.inbox.offer(Mark(session.heard_ns, label))
+
+    app = create_app(store, broadcast, unit=unit, on_mark=mark)
+
+    def ready(port: int) -> None:
+        say(f"Live page: http://127.0.0.1:{port}/  (coach: http://127.0.0.1:{port}/coach)")
+
+    async def web() -> None:
+        try:
+            await serve(app, port=options.port or 0, on_ready=ready)
+        except EnvironmentMissing:
+            say(f"Port {options.port} is taken; another one is used.")
+            await serve(app, port=0, on_ready=ready)
+
+    session.optional["live page"] = web
