@@ -23,7 +23,7 @@ __all__ = ["app", "main", "run"]
 
 app = typer.Typer(
     name="latemiles",
-    help="What happens to the pelvis in the later miles. Measures movement for training; not a medical device.",
+    help="What happens to the pelvis in the later miles. Measures movement for training, no medical device.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -85,9 +85,8 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         if debug:
             raise
-        _say(
-            f"{error.filename or 'The system'}: {error.strerror or error}. Check the path, its permissions and free space."
-        )
+        what = f"{error.filename or 'The system'}: {error.strerror or error}"
+        _say(f"{what}. Check the path, its permissions and free space.")
         return 1
     return result if isinstance(result, int) else 0
 
