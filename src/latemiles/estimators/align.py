@@ -152,7 +152,8 @@ class AlignStage:
 
     def _insert(self, lane: int, block: SampleBlock) -> None:
         self._make_room(block.t_s.shape[0])
-        oldest = (self._next - 1) / self.rate_hz if self._started else -inf
+        # The step before the next grid sample may still begin inside a segment that starts this early.
+        oldest = (self._next - 1) / self.rate_hz - float(self._limits[lane]) if self._started else -inf
         self._tails[lane], late, _ = insert_samples(
             self._rows[lane],
             self._heads[lane],
