@@ -10,7 +10,7 @@ The algorithm is VQF without magnetometer [1]_; symbols follow the paper. Per se
 4. The rate of that correction is what the horizontal gyroscope bias does, seen through the low-pass: a
    Kalman filter on the three biases (section 3.4); at rest the low-passed rate itself is the bias.
 
-State is one record a sensor, nothing is allocated. Holes: see ``_missing``.
+State is one record a sensor, nothing is allocated. Holes: see ``is_missing`` and ``_restart``.
 
 References
 ----------
@@ -26,8 +26,21 @@ import math
 import numpy as np
 from numba import njit
 
+from latemiles.kernels.orientation_shared import (
+    ACC_CLIPPED,
+    GAP,
+    GYR_CLIPPED,
+    REST_FIELDS,
+    SETTLING,
+    SMALLEST_ACC,
+    average,
+    clear_rest,
+    clip,
+    detect_rest,
+    is_missing,
+    lowpass,
+)
 from latemiles.kernels.quaternion import exp_rotation, multiply, rotate, rotation_matrix
-from latemiles.signals.quality import SampleQuality
 
 __all__ = ["COEFFICIENTS", "STATE", "new_state", "run"]
 
@@ -42,16 +55,9 @@ STATE = np.dtype(
         ("turn_1", np.float64, (11,)),  # the same for rotation matrix (9) and matrix times bias (2)
         ("turn_2", np.float64, (11,)),
         ("turn", np.float64, (11,)),  # what goes in and what comes out, in place
-        ("rest_gyr_1", np.float64, (3,)),
-        ("rest_gyr_2", np.float64, (3,)),
-        ("rest_acc_1", np.float64, (3,)),
-        ("rest_acc_2", np.float64, (3,)),
-        ("rest_gyr", np.float64, (3,)),  # low-passed rate, rad/s
-        ("rest_time", np.float64),  # s without motion
+        *REST_FIELDS,
         ("last_gyr", np.float64, (3,)),  # rad/s, last good sample: carries the strapdown over a short hole
-        ("rest", np.int64),
         ("averaged", np.int64),  # samples in the running mean of force and turn; -1 once they are filtered
-        ("rest_averaged", np.int64),  # the same for the rest filters
         ("missing", np.int64),  # samples since the last good one
         ("resumed", np.int64),  # 1 while the running mean follows a long hole: no bias from motion then
     ],
@@ -85,18 +91,6 @@ COEFFICIENTS = np.dtype(
 )
 """What parameters and rate come down to; made by ``estimators.orientation_params``."""
 
-ACC_CLIPPED = int(SampleQuality.ACC_CLIPPED)
-GYR_CLIPPED = int(SampleQuality.GYR_CLIPPED)
-GAP = int(SampleQuality.GAP)
-SETTLING = int(SampleQuality.SETTLING)
-
-LARGEST_ACC = 1.0e4
-"""m/s^2; more than 1000 g is not a measurement (shock accelerometers for people end at 400 g)."""
-SMALLEST_ACC = 1.0e-6
-"""m/s^2; all three axes below it is a sensor that sends zeros, not free fall, which has noise."""
-LARGEST_GYR = 1.0e3
-"""rad/s; gyroscopes end at 70 rad/s (4000 deg/s)."""
-
 
 def new_state(lanes, coefficients):
     """State of ``lanes`` sensors that have not seen a sample: array of ``STATE``, shape (lanes,)."""
@@ -108,107 +102,18 @@ def new_state(lanes, coefficients):
 
 
 @njit(cache=True)
-def _missing(gx, gy, gz, ax, ay, az):
-    # Written so that NaN fails every comparison; an infinite or absurd number would poison the state as
-    # surely as NaN, and an accelerometer that sends exact zeros has nothing to say.
-    largest = max(abs(ax), abs(ay), abs(az))
-    usable = (
-        abs(gx) <= LARGEST_GYR
-        and abs(gy) <= LARGEST_GYR
-        and abs(gz) <= LARGEST_GYR
-        and abs(ax) <= LARGEST_ACC
-        and abs(ay) <= LARGEST_ACC
-        and abs(az) <= LARGEST_ACC
-        and largest >= SMALLEST_ACC
-    )
-    return not usable
-
-
-@njit(cache=True)
-def _lowpass(x, b0, a1, a2, s1, s2, j):
-    # Transposed direct form II: the least sensitive to rounding at cut-offs far below the rate.
-    y = b0 * x + s1[j]
-    s1[j] = 2.0 * b0 * x - a1 * y + s2[j]
-    s2[j] = b0 * x - a2 * y
-    return y
-
-
-@njit(cache=True)
-def _average(x, n, is_last, b0, a2, s1, s2, j):
-    # Running mean; with its last sample the low-pass starts as if it had seen that mean for ever.
-    s2[j] += x
-    y = s2[j] / n
-    if is_last:
-        s1[j] = y * (1.0 - b0)
-        s2[j] = y * (b0 - a2)
-    return y
-
-
-@njit(cache=True)
-def _clip(x, limit):
-    return min(max(x, -limit), limit)
-
-
-@njit(cache=True)
 def _restart(st):
     # After a long hole the orientation is unknown: gravity is averaged afresh. Bias and covariance stay,
     # since a sensor does not forget its bias; the heading is arbitrary from here on.
+    clear_rest(st)
     st.averaged = 0
-    st.rest_averaged = 0
-    st.rest = 0
-    st.rest_time = 0.0
     st.resumed = 1
     for j in range(3):
         st.force_1[j] = 0.0
         st.force_2[j] = 0.0
-        st.rest_gyr_1[j] = 0.0
-        st.rest_gyr_2[j] = 0.0
-        st.rest_acc_1[j] = 0.0
-        st.rest_acc_2[j] = 0.0
     for j in range(11):
         st.turn_1[j] = 0.0
         st.turn_2[j] = 0.0
-
-
-@njit(cache=True)
-def _detect_rest(st, co, gx, gy, gz, ax, ay, az):
-    # Rest is small deviation of rate and force from their own short-term means, for rest_min seconds.
-    if st.rest_averaged < 0:
-        b0, a1, a2 = co.rest_b0, co.rest_a1, co.rest_a2
-        lx = _lowpass(gx, b0, a1, a2, st.rest_gyr_1, st.rest_gyr_2, 0)
-        ly = _lowpass(gy, b0, a1, a2, st.rest_gyr_1, st.rest_gyr_2, 1)
-        lz = _lowpass(gz, b0, a1, a2, st.rest_gyr_1, st.rest_gyr_2, 2)
-        fx = _lowpass(ax, b0, a1, a2, st.rest_acc_1, st.rest_acc_2, 0)
-        fy = _lowpass(ay, b0, a1, a2, st.rest_acc_1, st.rest_acc_2, 1)
-        fz = _lowpass(az, b0, a1, a2, st.rest_acc_1, st.rest_acc_2, 2)
-    else:
-        b0, a2 = co.rest_b0, co.rest_a2
-        n = st.rest_averaged + 1
-        last = n * co.dt >= co.rest_tau
-        lx = _average(gx, n, last, b0, a2, st.rest_gyr_1, st.rest_gyr_2, 0)
-        ly = _average(gy, n, last, b0, a2, st.rest_gyr_1, st.rest_gyr_2, 1)
-        lz = _average(gz, n, last, b0, a2, st.rest_gyr_1, st.rest_gyr_2, 2)
-        fx = _average(ax, n, last, b0, a2, st.rest_acc_1, st.rest_acc_2, 0)
-        fy = _average(ay, n, last, b0, a2, st.rest_acc_1, st.rest_acc_2, 1)
-        fz = _average(az, n, last, b0, a2, st.rest_acc_1, st.rest_acc_2, 2)
-        st.rest_averaged = -1 if last else n
-    st.rest_gyr[0] = lx
-    st.rest_gyr[1] = ly
-    st.rest_gyr[2] = lz
-    gyr_squared = (gx - lx) ** 2 + (gy - ly) ** 2 + (gz - lz) ** 2
-    acc_squared = (ax - fx) ** 2 + (ay - fy) ** 2 + (az - fz) ** 2
-    # A mean rate above the largest possible bias is a slow turn, however even.
-    moves = gyr_squared >= co.rest_gyr_squared or max(abs(lx), abs(ly), abs(lz)) > co.bias_clip
-    if moves:
-        st.rest_time = 0.0
-        st.rest = 0
-    if acc_squared >= co.rest_acc_squared:
-        st.rest_time = 0.0
-        st.rest = 0
-    else:
-        st.rest_time += co.dt
-        if st.rest_time >= co.rest_min:
-            st.rest = 1
 
 
 @njit(cache=True)
@@ -246,15 +151,15 @@ def _correct_inclination(st, co, fx, fy, fz):
     # Returns the low-passed force in the earth frame before the correction, x and y over its length.
     if st.averaged < 0:
         b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
-        fx = _lowpass(fx, b0, a1, a2, st.force_1, st.force_2, 0)
-        fy = _lowpass(fy, b0, a1, a2, st.force_1, st.force_2, 1)
-        fz = _lowpass(fz, b0, a1, a2, st.force_1, st.force_2, 2)
+        fx = lowpass(fx, b0, a1, a2, st.force_1, st.force_2, 0)
+        fy = lowpass(fy, b0, a1, a2, st.force_1, st.force_2, 1)
+        fz = lowpass(fz, b0, a1, a2, st.force_1, st.force_2, 2)
     else:
         n = st.averaged + 1
         last = n * co.dt >= co.force_tau
-        fx = _average(fx, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 0)
-        fy = _average(fy, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 1)
-        fz = _average(fz, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 2)
+        fx = average(fx, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 0)
+        fy = average(fy, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 1)
+        fz = average(fz, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 2)
     squared = fx * fx + fy * fy + fz * fz
     if squared < SMALLEST_ACC * SMALLEST_ACC:
         return 0.0, 0.0
@@ -286,12 +191,12 @@ def _track_turn(st, co, w, x, y, z):
     if st.averaged < 0:
         b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
         for j in range(11):
-            turn[j] = _lowpass(turn[j], b0, a1, a2, st.turn_1, st.turn_2, j)
+            turn[j] = lowpass(turn[j], b0, a1, a2, st.turn_1, st.turn_2, j)
     else:
         n = st.averaged + 1
         last = n * co.dt >= co.force_tau
         for j in range(11):
-            turn[j] = _average(turn[j], n, last, co.force_b0, co.force_a2, st.turn_1, st.turn_2, j)
+            turn[j] = average(turn[j], n, last, co.force_b0, co.force_a2, st.turn_1, st.turn_2, j)
 
 
 @njit(cache=True)
@@ -328,17 +233,17 @@ def _update_bias(st, co, use_motion, ex, ey):
         ixx += w
         iyy += w
         izz += w
-        vx = w * _clip(st.rest_gyr[0] - b[0], limit)
-        vy = w * _clip(st.rest_gyr[1] - b[1], limit)
-        vz = w * _clip(st.rest_gyr[2] - b[2], limit)
+        vx = w * clip(st.rest_gyr[0] - b[0], limit)
+        vy = w * clip(st.rest_gyr[1] - b[1], limit)
+        vz = w * clip(st.rest_gyr[2] - b[2], limit)
     else:
         r = st.turn
         wh = co.weight_motion
         wv = co.weight_vertical
         rate = 1.0 / co.dt
-        e0 = wh * _clip(r[9] - ey * rate - r[0] * b[0] - r[1] * b[1] - r[2] * b[2], limit)
-        e1 = wh * _clip(r[10] + ex * rate - r[3] * b[0] - r[4] * b[1] - r[5] * b[2], limit)
-        e2 = wv * _clip(-r[6] * b[0] - r[7] * b[1] - r[8] * b[2], limit)
+        e0 = wh * clip(r[9] - ey * rate - r[0] * b[0] - r[1] * b[1] - r[2] * b[2], limit)
+        e1 = wh * clip(r[10] + ex * rate - r[3] * b[0] - r[4] * b[1] - r[5] * b[2], limit)
+        e2 = wv * clip(-r[6] * b[0] - r[7] * b[1] - r[8] * b[2], limit)
         vx = r[0] * e0 + r[3] * e1 + r[6] * e2
         vy = r[1] * e0 + r[4] * e1 + r[7] * e2
         vz = r[2] * e0 + r[5] * e1 + r[8] * e2
@@ -349,9 +254,9 @@ def _update_bias(st, co, use_motion, ex, ey):
         iyz += wh * (r[1] * r[2] + r[4] * r[5]) + wv * r[7] * r[8]
         izz += wh * (r[2] * r[2] + r[5] * r[5]) + wv * r[8] * r[8]
     pxx, pxy, pxz, pyy, pyz, pzz = _symmetric_inverse(ixx, ixy, ixz, iyy, iyz, izz)
-    b[0] = _clip(b[0] + pxx * vx + pxy * vy + pxz * vz, limit)
-    b[1] = _clip(b[1] + pxy * vx + pyy * vy + pyz * vz, limit)
-    b[2] = _clip(b[2] + pxz * vx + pyz * vy + pzz * vz, limit)
+    b[0] = clip(b[0] + pxx * vx + pxy * vy + pxz * vz, limit)
+    b[1] = clip(b[1] + pxy * vx + pyy * vy + pyz * vz, limit)
+    b[2] = clip(b[2] + pxz * vx + pyz * vy + pzz * vz, limit)
     p[0], p[1], p[2], p[3], p[4], p[5] = pxx, pxy, pxz, pyy, pyz, pzz
 
 
@@ -361,7 +266,7 @@ def _step(st, co, gx, gy, gz, ax, ay, az, clipped):
     if st.missing > co.hold_samples:
         _restart(st)
         st.missing = 0
-    _detect_rest(st, co, gx, gy, gz, ax, ay, az)
+    detect_rest(st, co, gx, gy, gz, ax, ay, az)
     w, x, y, z = _strapdown(st, co, gx, gy, gz)
     st.missing = 0
     st.last_gyr[0] = gx
@@ -409,7 +314,7 @@ def run(states, co, gyr, acc, quality, quat, bias, rest, quality_out):
             gx, gy, gz = gyr[lane, i, 0], gyr[lane, i, 1], gyr[lane, i, 2]
             ax, ay, az = acc[lane, i, 0], acc[lane, i, 1], acc[lane, i, 2]
             flags = quality[lane, i]
-            if _missing(gx, gy, gz, ax, ay, az):
+            if is_missing(gx, gy, gz, ax, ay, az):
                 st.missing += 1
                 if st.missing > co.hold_samples:
                     st.rest = 0
