@@ -1,0 +1,236 @@
+"""What the page says, worked out once: every view and the summary read their numbers here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.report.axis import RunAxis, run_axis
+from latemiles.signals.frames import Segment
+from latemiles.signals.quality import StrideQuality
+
+if TYPE_CHECKING:
+    from latemiles.analysis_result import Analysis
+    from latemiles.signals.results import Asymmetry, FormDrift, SensorQuality
+
+__all__ = [
+    "BASELINE_STRIDES",
+    "DROP",
+    "TILT",
+    "DropStory",
+    "Page",
+    "Shown",
+    "build_page",
+    "shown_of",
+    "window_mean",
+]
+
+F8 = NDArray[np.float64]
+
+TILT = "pelvic_tilt_mean_deg"
+"""The headline metric."""
+DROP = "pelvic_drop_excursion_deg"
+"""Fall from initial contact to the lowest point of stance: free of the sensor's offset."""
+BASELINE_STRIDES = 300
+"""Strides a start needs before anything is compared with it."""
+
+CHANGES = ("likely change", "clear change")
+"""Verdicts beyond the band; colour is spent on these alone."""
+_UNDECIDED = ("cannot separate", "slip", "too short")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The change as the page states it: adjusted where there is a speed source, else raw."""
+
+    change: float
+    low: float
+    high: float
+    detectable: float
+    verdict: str
+    adjusted: bool
+    raw_change: float
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the verdict is beyond the band."""
+        return self.verdict in CHANGES
+
+    @property
+    def hidden(self) -> float:
+        """What speed and the other covariates took off the raw change, in the change's own direction.
+
+        Positive: they hid so much of it. Negative: they made so much of the raw change. NaN if not adjusted.
+        """
+        if not self.adjusted:
+            return math.nan
+        return (self.change - self.raw_change) * (1.0 if self.change >= 0.0 else -1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DropStory:
+    """Right minus left of the offset-free drop: late against the runner's own start."""
+
+    start: float
+    late: float
+    usual_low: float
+    usual_high: float
+    """Range that holds 19 of 20 points of the start."""
+
+    @property
+    def change(self) -> float:
+        """Late minus start."""
+        return self.late - self.start
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the late level lies outside the usual range."""
+        return bool(self.late > self.usual_high or self.late < self.usual_low)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One run, ready to be told."""
+
+    analysis: Analysis
+    axis: RunAxis
+    tilt: FormDrift | None
+    shown: Shown | None
+    drop: DropStory | None
+    speed_start: float
+    """Mean speed in the baseline window, m/s; NaN without a source."""
+    speed_late: float
+    strides: int
+    running_strides: int
+    has_speed: bool
+    has_grade: bool
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of the headline metric; ``too short`` where it is not there at all."""
+        return self.shown.verdict if self.shown else "too short"
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a change with a number."""
+        return self.shown is not None and self.verdict != "too short" and math.isfinite(self.shown.change)
+
+    @property
+    def reference_words(self) -> str:
+        """What zero means, in words."""
+        return {
+            "standing": "your standing pose",
+            "baseline": "the mean of your start",
+            "absolute": "gravity",
+        }.get(self.analysis.reference, self.analysis.reference)
+
+    def sensor(self, segment: Segment) -> SensorQuality | None:
+        """What was heard of one sensor; None where the run never had it."""
+        return next((s for s in self.analysis.quality.sensors if s.segment == segment), None)
+
+    def heard(self, segment: Segment) -> bool:
+        """Whether anything at all came from this sensor."""
+        sensor = self.sensor(segment)
+        return sensor is not None and sensor.samples > 0
+
+    def pelvis_slips_s(self) -> list[float]:
+        """Times at which the pelvis sensor moved on the body."""
+        return [s.t_s for s in self.analysis.quality.slips if s.segment == Segment.PELVIS]
+
+    def pelvis_gaps_s(self) -> list[tuple[float, float]]:
+        """Times in which the pelvis sensor was not heard."""
+        return [(g.t_s, g.end_s) for g in self.analysis.quality.gaps if g.segment == Segment.PELVIS]
+
+    def elevation(self) -> tuple[F8, F8] | None:
+        """(time s, metres above the start) summed from the grade over the distance; None without a source."""
+        context = self.analysis.context
+        if not self.has_grade:
+            return None
+        steps = np.diff(context.distance_m, prepend=context.distance_m[:1])
+        if not np.isfinite(steps).any():
+            steps = np.diff(context.t_s, prepend=context.t_s[:1]) * context.speed_m_s
+        return context.t_s, np.cumsum(np.nan_to_num(context.grade * steps, nan=0.0))
+
+    def band_after_slip(self) -> float:
+        """Half-width of the band after a slip: the detectable change and what the slip may have left in it."""
+        if self.tilt is None or self.shown is None:
+            return math.nan
+        left = [r.share for r in self.tilt.rivals if r.name == "slip" and math.isfinite(r.share)]
+        return math.hypot(self.shown.detectable, *left)
+
+
+def build_page(analysis: Analysis, units: str) -> Page:
+    """Work out what the page says.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        One run.
+    units : str
+        ``metric`` or ``mile``.
+
+    Raises
+    ------
+    ConfigError
+        If the units are neither.
+    """
+    tilt = analysis.form_drift.get(TILT)
+    shown = shown_of(tilt) if tilt else None
+    context = analysis.context
+    speed_t, speed = context.t_s, context.speed_m_s
+    if not np.isfinite(speed).any():
+        speed_t, speed = analysis.strides["t_ic_s"], analysis.strides["speed_m_s"]
+    walking = (analysis.strides["quality"].astype(np.int64) & int(StrideQuality.NOT_RUNNING)) != 0
+    return Page(
+        analysis=analysis,
+        axis=run_axis(analysis, units),
+        tilt=tilt,
+        shown=shown,
+        drop=_drop_story(analysis.asymmetry.get(DROP), tilt),
+        speed_start=window_mean(speed_t, speed, tilt.baseline_window_s) if tilt else math.nan,
+        speed_late=window_mean(speed_t, speed, tilt.late_window_s) if tilt else math.nan,
+        strides=analysis.quality.strides,
+        running_strides=int(np.count_nonzero(~walking)),
+        has_speed=bool(np.isfinite(speed).any()),
+        has_grade=bool(np.isfinite(context.grade).any()),
+    )
+
+
+def shown_of(drift: FormDrift) -> Shown:
+    """Pick what is stated of a change: adjusted where possible, and the weaker of the two verdicts."""
+    adjusted = drift.adjusted
+    if adjusted is None or not math.isfinite(adjusted.change):
+        low, high = drift.interval
+        return Shown(
+            drift.change, low, high, drift.detectable_change, drift.verdict, False, drift.change
+        )
+    low, high = adjusted.interval
+    # "slip" and "too short" stand over any number; "cannot separate" may be known to either of the two.
+    verdict = drift.verdict if drift.verdict in _UNDECIDED else adjusted.verdict
+    return Shown(adjusted.change, low, high, adjusted.detectable_change, verdict, True, drift.change)
+
+
+def window_mean(t_s: F8, values: F8, window_s: tuple[float, float]) -> float:
+    """Mean of the known values inside a window; NaN without any."""
+    inside = (t_s >= window_s[0]) & (t_s < window_s[1]) & np.isfinite(values)
+    return float(np.mean(values[inside])) if inside.any() else math.nan
+
+
+def _drop_story(asymmetry: Asymmetry | None, tilt: FormDrift | None) -> DropStory | None:
+    if asymmetry is None or tilt is None:
+        return None
+    t_s, points = asymmetry.medians_t_s, asymmetry.right_minus_left_medians
+    inside = (t_s >= tilt.baseline_window_s[0]) & (t_s < tilt.baseline_window_s[1]) & np.isfinite(points)
+    late = window_mean(t_s, points, tilt.late_window_s)
+    n = int(np.count_nonzero(inside))
+    if n < 5 or not math.isfinite(late):
+        return None
+    start = float(np.mean(points[inside]))
+    # Prediction range of one more point: Student's t at 97.5 % (1.96 + 2.4/dof within 3 % from 4 up).
+    half = (1.96 + 2.4 / (n - 1) * (1.0 + 1.0 / (n - 1))) * float(np.std(points[inside], ddof=1))
+    half *= math.sqrt(1.0 + 1.0 / n)
+    return DropStory(start, late, start - half, start + half)

@@ -1,0 +1,225 @@
+"""Right against left: the drop without the sensor's offset, and the offset kept apart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.report import ground
+from latemiles.report.numbers import DASH, MINUS, magnitude, signed
+from latemiles.report.page import DROP, Page
+from latemiles.report.svg import (
+    Scale,
+    band,
+    diamond,
+    disc,
+    dots,
+    esc,
+    hline,
+    path,
+    pieces,
+    smooth,
+    svg,
+    text,
+)
+from latemiles.report.words import late_words, metric_words
+from latemiles.signals.results import Asymmetry
+
+__all__ = ["render"]
+
+F8 = NDArray[np.float64]
+
+_RANGE = (-1.5, 5.6)
+_OFFSET_FROM = (DROP, "pelvic_drop_stance_peak_deg", "pelvic_drop_mean_deg")
+_TABLED = (
+    DROP,
+    "pelvic_drop_stance_peak_deg",
+    "hip_flexion_ic_deg",
+    "hip_flexion_rom_deg",
+    "hip_adduction_midstance_deg",
+    "hip_adduction_stance_peak_deg",
+    "hip_internal_rotation_rom_deg",
+    "contact_time_s",
+)
+
+
+def render(page: Page) -> str:
+    """Chart and table; the chart keeps its axes when there is nothing to draw."""
+    wide, narrow = _draw(page, narrow=False), _draw(page, narrow=True)
+    return (
+        f'<section><h2>{esc(_title(page))}</h2><p class="sub">{esc(_explained(page))}</p>'
+        f'<figure class="fig">{wide}{narrow}</figure>{_table(page)}</section>'
+    )
+
+
+def _title(page: Page) -> str:
+    drop = page.drop
+    if drop is None:
+        return "Right against left"
+    if not drop.beyond:
+        return "Right and left kept their usual difference"
+    leg = "right" if drop.change > 0.0 else "left"
+    return f"The pelvis drops more over the {leg} leg {late_words(page)}, by {magnitude(drop.change)}\u00b0"
+
+
+def _explained(page: Page) -> str:
+    words = (
+        "Drop over the right leg minus drop over the left. The offset is mostly how the pelvis sensor sits; "
+        "it says little about the body and is kept apart."
+    )
+    if page.drop is None:
+        return words
+    return words + " Grey is the range that holds 19 of 20 points of your start."
+
+
+def _offset(page: Page) -> Asymmetry | None:
+    """Where the offset line comes from: the first form of the drop that has one."""
+    for metric in _OFFSET_FROM:
+        found = page.analysis.asymmetry.get(metric)
+        if found is not None and np.isfinite(found.offset_medians).any():
+            return found
+    return None
+
+
+def _value_range(lines: list[F8], edges: list[float]) -> tuple[float, float]:
+    values = [v for line in lines if np.isfinite(line).any() for v in (np.nanmin(line), np.nanmax(line))]
+    values += [v for v in edges if math.isfinite(v)] + [0.0]
+    low, high = _RANGE
+    low -= max(0.0, math.ceil(low - min(values)))
+    high += max(0.0, math.ceil(max(values) - high))
+    return low, high
+
+
+def _draw(page: Page, *, narrow: bool) -> str:
+    width = 320.0 if narrow else 820.0
+    left, right = (30.0, 314.0) if narrow else (38.0, 690.0)
+    f = ground.frame(page.axis, left, right, (26.0, 220.0), narrow=narrow, name="a-n" if narrow else "a-w")
+    found, offset, drop = page.analysis.asymmetry.get(DROP), _offset(page), page.drop
+    breaks = [g[0] for g in page.pelvis_gaps_s() if g[1] - g[0] > 2.0] + page.pelvis_slips_s()
+    lines: list[F8] = []
+    points = found.right_minus_left_medians if found is not None else np.zeros(0)
+    times = found.medians_t_s if found is not None else np.zeros(0)
+    piece = pieces(times, breaks)
+    line = smooth(page.axis.at(times), points, 1.2 * page.axis.unit.smoother, piece)
+    lines += [line] + ([offset.offset_medians] if offset is not None else [])
+    y = Scale(*_value_range(lines, [drop.usual_low, drop.usual_high] if drop else []), f.bottom, f.top)
+    body = ground.mile_lines(f, f.bottom)
+    if drop is not None:
+        body += band(left, right, y, drop.usual_low, drop.usual_high)
+    body += hline(left, right, y(0.0), "c-zero")
+    body += ground.gap_hatching(f, page.pelvis_gaps_s()) + ground.slip_lines(f, page.pelvis_slips_s())
+    body += ground.gap_labels(f, page.pelvis_gaps_s(), page.pelvis_slips_s())
+    body += _axis_words(f, y) + ground.mile_words(f, f.bottom + 18.0)
+    if not np.isfinite(line).any():
+        body += text(0.5 * (left + right), y(0.0) - 12.0, _missing(narrow), "t-2 s13 halo", "middle")
+        return svg(width, f.bottom + 40.0, body, "Right minus left pelvic drop: not measured.", _cls(narrow))
+    inside = (points >= y.d0) & (points <= y.d1)
+    body += dots(f.x.many(page.axis.at(times)), y.many(np.where(inside, points, np.nan)))
+    body += path(f.x.many(page.axis.at(times)), y.many(line), _line_class(page), piece)
+    if offset is not None:
+        body += _offset_line(page, f, y, offset, breaks)
+    body += _end_words(page, f, y, line, float(page.axis.at(times[np.isfinite(line)][-1])), offset)
+    return svg(width, f.bottom + 40.0, body, _sentence(page), _cls(narrow))
+
+
+def _cls(narrow: bool) -> str:
+    return "narrow" if narrow else "wide"
+
+
+def _missing(narrow: bool) -> str:
+    return "not measured" if narrow else "Not measured; good strides of both legs with the pelvis sensor fill this."
+
+
+def _line_class(page: Page) -> str:
+    if page.drop is None or not page.drop.beyond:
+        return "c-line"
+    return "c-right" if page.drop.change > 0.0 else "c-left"
+
+
+def _offset_line(page: Page, f: ground.Frame, y: Scale, offset: Asymmetry, breaks: list[float]) -> str:
+    x = f.x.many(page.axis.at(offset.medians_t_s))
+    return path(x, y.many(offset.offset_medians), "c-offset", pieces(offset.medians_t_s, breaks))
+
+
+def _end_words(page: Page, f: ground.Frame, y: Scale, line: F8, end: float, offset: Asymmetry | None) -> str:
+    last = float(line[np.isfinite(line)][-1])
+    drop = page.drop
+    level = drop.late if drop is not None else last
+    leg = "right" if level >= 0.0 else "left"
+    tone = leg if drop is not None and drop.beyond else "ink"
+    mark = diamond if leg == "right" else disc
+    here = y(last)
+    body = mark(f.x(end), here, 6.0, f"f-{tone}")
+    value = f"{leg} leg, {magnitude(level)}\u00b0"
+    when = "more, late" if drop is not None else "more, at the end"
+    known = offset.offset_medians[np.isfinite(offset.offset_medians)] if offset is not None else np.zeros(0)
+    if f.narrow:
+        body += text(f.right, f.top + 2.0, f"{value} more", f"t-{tone} b s13 halo", "end")
+        return body + (
+            text(f.right, y(float(known[-1])) - 8.0, f"offset {signed(float(known[-1]))}\u00b0", "t-2 halo", "end")
+            if len(known)
+            else ""
+        )
+    x0 = f.right + 14.0
+    body += text(x0, here, value, f"t-{tone} b s13") + text(x0, here + 16.0, when, "t-2 s13")
+    if len(known) == 0:
+        return body
+    at = y(float(known[-1]))
+    # Two labels of two lines need 36 px; the offset gives way, being context.
+    if abs(at - here) < 36.0:
+        at = here - 36.0 if at < here else here + 36.0
+    body += text(x0, at, f"offset {signed(float(known[-1]))}\u00b0", "t-2 s13")
+    return body + text(x0, at + 16.0, f"{signed(float(known[0]))} at first", "s13")
+
+
+def _axis_words(f: ground.Frame, y: Scale) -> str:
+    step = 1 if y.d1 - y.d0 <= 10.0 else 2 if y.d1 - y.d0 <= 20.0 else 5
+    ticks = [v for v in range(math.ceil(y.d0), math.floor(y.d1) + 1) if v % step == 0]
+    body = ""
+    for v in ticks:
+        words = "0" if v == 0 else f"+{v}" if v > 0 else f"{MINUS}{abs(v)}"
+        unit = "\u00b0" if v == ticks[-1] else ""
+        body += text(f.left - 8.0, y(v) + 4.0, words + unit, "t-ink" if v == 0 else "", "end")
+    return body + text(0.0, f.top - 10.0, "right more", "t-2") + text(0.0, f.bottom + 34.0, "left more", "t-2")
+
+
+def _sentence(page: Page) -> str:
+    drop = page.drop
+    start = f"Right minus left pelvic drop, by {page.axis.unit.one}."
+    if drop is None:
+        return start
+    return f"{start} {signed(drop.start)} degrees at the start, {signed(drop.late)} late."
+
+
+def _table(page: Page) -> str:
+    rows = []
+    for metric in _TABLED:
+        found = page.analysis.asymmetry.get(metric)
+        if found is None or not math.isfinite(found.right_minus_left):
+            continue
+        scale, unit, decimals = (1000.0, "ms", 0) if found.unit == "s" else (1.0, found.unit, 1)
+
+        def show(value: float, scale: float = scale, decimals: int = decimals) -> str:
+            return signed(scale * value, decimals)
+
+        low, high = found.interval
+        spread = scale * found.alignment_uncertainty
+        cells = (
+            show(found.right_minus_left),
+            f"{show(low)} to {show(high)}",
+            show(found.offset_part),
+            show(found.offset_free),
+            f"\u00b1{spread:.{decimals}f}" if math.isfinite(spread) else DASH,
+        )
+        name = f'<th scope="row">{esc(metric_words(metric))}, {esc(unit)}</th>'
+        rows.append(f"<tr>{name}" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
+    if not rows:
+        return ""
+    heads = ("whole run", "right minus left", "95% interval", "from offset", "free of offset", "mounting alone, 1 SD")
+    head = "".join(f'<th scope="col">{h}</th>' for h in heads)
+    return (
+        '<div class="fig" tabindex="0" role="region" aria-label="Right minus left">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )

@@ -1,0 +1,66 @@
+"""What else could explain the change, each on the same scale as the change itself."""
+
+from __future__ import annotations
+
+import math
+
+from latemiles.report.numbers import signed
+from latemiles.report.page import Page, Shown
+from latemiles.report.svg import Scale, esc, rect, segment, vline
+
+__all__ = ["render"]
+
+_WIDTH, _HEIGHT = 230.0, 18.0
+
+
+def render(page: Page) -> str:
+    """A bar a rival, grey band behind it; without a comparison the place is kept and says why."""
+    if page.tilt is None or page.shown is None or not page.measured:
+        return (
+            '<section><h2>What else could explain it</h2><p class="missing">Nothing to explain: no change '
+            "was measured. A start and a late part fill this.</p></section>"
+        )
+    shown = page.shown
+    shares = [r.share for r in page.tilt.rivals if math.isfinite(r.share)]
+    drawn = [v for v in (0.5, -0.5, shown.detectable, -shown.detectable, shown.low, shown.high, *shares)]
+    drawn = [v for v in drawn if math.isfinite(v)]
+    x = Scale(1.05 * min(drawn), 1.05 * max(drawn), 0.0, _WIDTH)
+    kind = "Adjusted" if shown.adjusted else "Raw"
+    words = f"{kind}, {signed(shown.change)}\u00b0; 95% interval {signed(shown.low)} to {signed(shown.high)}."
+    rows = [_row("measured change", _measured_bar(shown, x), words)]
+    rows += [_row(r.name, _rival_bar(r.share, shown.detectable, x), r.words) for r in page.tilt.rivals]
+    if not page.tilt.rivals:
+        rows.append(_row("nothing else", _rival_bar(0.0, shown.detectable, x), "No other explanation was found."))
+    title = "What else could explain it" if shown.is_change else "What else was at work"
+    sub = (
+        "Degrees of tilt each may have made; back is to the left, forward to the right. "
+        "Grey is what this run cannot detect. The parts need not add up."
+    )
+    return f'<section><h2>{title}</h2><p class="sub">{sub}</p><ul class="rivals">{"".join(rows)}</ul></section>'
+
+
+def _row(name: str, bar: str, words: str) -> str:
+    return f"<li><span>{esc(name)}</span>{bar}<span>{esc(words)}</span></li>"
+
+
+def _frame(body: str, detectable: float, x: Scale) -> str:
+    y = Scale(0.0, 1.0, 0.0, _HEIGHT)
+    ground = rect(x(-detectable), y(0.0), x(detectable), y(1.0), "c-band") if math.isfinite(detectable) else ""
+    zero = vline(x(0.0), 0.0, _HEIGHT, "c-zero")
+    return (
+        f'<svg width="{_WIDTH:.0f}" height="{_HEIGHT:.0f}" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" '
+        f'aria-hidden="true">{ground}{body}{zero}</svg>'
+    )
+
+
+def _measured_bar(shown: Shown, x: Scale) -> str:
+    cls = "f-change" if shown.is_change else "f-ink-2"
+    body = rect(x(0.0), 4.0, x(shown.change), 14.0, cls)
+    body += segment(x(shown.low), 9.0, x(shown.high), 9.0, "c-whisker")
+    body += vline(x(shown.low), 5.0, 13.0, "c-whisker") + vline(x(shown.high), 5.0, 13.0, "c-whisker")
+    return _frame(body, shown.detectable, x)
+
+
+def _rival_bar(share: float, detectable: float, x: Scale) -> str:
+    body = rect(x(0.0), 4.0, x(share), 14.0, "f-ink-2") if math.isfinite(share) else ""
+    return _frame(body, detectable, x)

@@ -1,0 +1,255 @@
+"""Sentences made of numbers. No cause, no injury, no advice; verdicts only in the words of ``VERDICTS``."""
+
+from __future__ import annotations
+
+import math
+
+from latemiles.metrics.catalogue import CATALOGUE, COLUMN_INDEX
+from latemiles.report.numbers import (
+    count,
+    degrees,
+    listed,
+    magnitude,
+    percent,
+    plural,
+    signed,
+)
+from latemiles.report.page import BASELINE_STRIDES, DROP, TILT, Page, Shown, shown_of
+from latemiles.signals.frames import Segment
+from latemiles.signals.results import Ensemble
+
+__all__ = [
+    "adjusted_for",
+    "headline",
+    "lead",
+    "metric_words",
+    "start_words",
+    "what_is_missing",
+]
+
+_COVARIATES = {"speed_m_s": "speed", "speed": "speed", "grade": "grade", "cadence_spm": "cadence"}
+
+
+def metric_words(metric: str) -> str:
+    """The catalogue's label of a column, with ``(estimate)`` where it is one; the bare name if unknown."""
+    if metric not in COLUMN_INDEX:
+        return metric.removesuffix("_deg").replace("_", " ")
+    entry = CATALOGUE[COLUMN_INDEX[metric]]
+    return f"{entry.label} (estimate)" if entry.estimate else entry.label
+
+
+def adjusted_for(page: Page) -> list[str]:
+    """What the change was adjusted for, in words."""
+    if page.tilt is None or page.tilt.adjusted is None:
+        return []
+    return [_COVARIATES.get(c, c.replace("_", " ")) for c in page.tilt.adjusted.covariates]
+
+
+def start_words(page: Page) -> str:
+    """``minutes 3 to 10``: when the start was measured."""
+    if page.tilt is None or not math.isfinite(page.tilt.baseline_window_s[0]):
+        return ""
+    low, high = page.tilt.baseline_window_s
+    return f"minutes {low / 60.0:.0f} to {high / 60.0:.0f}"
+
+
+def headline(page: Page) -> tuple[str, str, str]:
+    """The answer as (before, what changed, after); the middle part is empty where nothing is beyond the band."""
+    missing = _not_measured(page)
+    if missing or page.shown is None:
+        return missing, "", ""
+    shown = page.shown
+    way = "forward" if shown.change >= 0.0 else "back"
+    if shown.is_change:
+        lean = "Your pelvis tipped " if shown.verdict == "clear change" else "Your pelvis likely tipped "
+        return lean, f"{degrees(shown.change)} further {way}", f" {_since(page)}."
+    if shown.verdict == "cannot separate":
+        verb = "rose" if shown.raw_change >= 0.0 else "fell"
+        text = f"Tilt {verb} {degrees(shown.raw_change)} while {_speed_clause(page)}; this run cannot tell the two apart."
+        return text, "", ""
+    if shown.verdict == "slip":
+        return f"{_slip_clause(page)}; this run cannot tell that from a change of tilt.", "", ""
+    return f"No change beyond {degrees(shown.detectable)} in {page.axis.length}.", "", ""
+
+
+def lead(page: Page) -> list[tuple[str, str, str]]:
+    """The sentences under the headline, each as (before, the verdict word in bold or nothing, after)."""
+    if not page.measured or page.shown is None:
+        return [("", "", sentence) for sentence in what_is_missing(page)]
+    sentences = [_verdict_sentence(page.shown)]
+    sentences += [("", "", s) for s in (_speed_sentence(page), _drop_sentence(page), _others(page)) if s]
+    return sentences
+
+
+def what_is_missing(page: Page) -> list[str]:
+    """What is missing for a comparison, and what would fill it."""
+    if page.strides == 0:
+        return ["Strides are found from both thighs while running or walking."]
+    if not page.heard(Segment.PELVIS):
+        return ["The pelvis sensor fills this. The rest of the page shows what the thighs told."]
+    if page.running_strides == 0:
+        return ["Angles of the walking strides are below. A run fills the comparison."]
+    if page.tilt is not None and page.tilt.strides_baseline >= BASELINE_STRIDES:
+        return [
+            "The start was measured, the late part was not.",
+            "A longer steady run fills this.",
+        ]
+    return [
+        "A change needs a start to compare with and a late part.",
+        "A steady run of 20 minutes or more fills this.",
+    ]
+
+
+def _not_measured(page: Page) -> str:
+    if page.strides == 0:
+        return f"No strides found in {page.axis.length}."
+    if not page.heard(Segment.PELVIS):
+        return "No tilt in this run: the pelvis sensor was not heard."
+    if page.running_strides == 0:
+        return f"A walk of {page.axis.length}: no running strides to compare."
+    if page.measured:
+        return ""
+    tilt = page.tilt
+    used = tilt.strides_baseline if tilt is not None else page.analysis.quality.strides_used
+    if used < BASELINE_STRIDES:
+        return f"Too short to compare: {plural(used, 'stride')}, {BASELINE_STRIDES} needed."
+    late = tilt.strides_late if tilt is not None else 0
+    return f"Too short to compare: {plural(late, 'late stride')} after the start."
+
+
+def _since(page: Page) -> str:
+    tilt = page.tilt
+    if tilt is not None and tilt.change_point_s is not None:
+        return f"from {page.axis.place(tilt.change_point_s)}"
+    return late_words(page)
+
+
+def _speed_share(page: Page) -> float:
+    return (page.speed_late - page.speed_start) / page.speed_start if page.speed_start > 0.0 else math.nan
+
+
+def _speed_clause(page: Page) -> str:
+    share = _speed_share(page)
+    if share < 0.0:
+        return "you slowed"
+    return "you sped up" if share > 0.0 else "your speed changed"
+
+
+def _slip_clause(page: Page) -> str:
+    slips = page.pelvis_slips_s()
+    if not slips:
+        return "A sensor moved on the body"
+    return f"The pelvis sensor moved at {page.axis.place(slips[0])}"
+
+
+def _interval(shown: Shown) -> str:
+    """``1.6 to 2.6`` where both ends point the way of the change, else with signs."""
+    if shown.low * shown.high > 0.0:
+        ends = sorted((abs(shown.low), abs(shown.high)))
+        return f"{magnitude(ends[0])} to {magnitude(ends[1])}"
+    return f"{signed(shown.low)} to {signed(shown.high)}"
+
+
+def _verdict_sentence(shown: Shown) -> tuple[str, str, str]:
+    detect = magnitude(shown.detectable)
+    if shown.is_change:
+        after = f": the 95% interval is {_interval(shown)} degrees, and this run could detect {detect}."
+        return "That is a ", shown.verdict, after
+    kind = "Raw, " if shown.verdict == "cannot separate" and not shown.adjusted else ""
+    span = f"{signed(shown.low)} to {signed(shown.high)}"
+    after = f": {kind.lower()}{signed(shown.change)} degrees, 95% interval {span}; this run could detect {detect}."
+    return "That reads ", shown.verdict, after
+
+
+def _speed_sentence(page: Page) -> str:
+    if page.shown is None:
+        return ""
+    if not page.shown.adjusted:
+        return _why_raw(page)
+    names = adjusted_for(page)
+    share, hidden = _speed_share(page), page.shown.hidden
+    effect = f"hid about {degrees(hidden)} of it" if hidden > 0.0 else f"made about {degrees(hidden)} of the raw change"
+    if page.shown.verdict == "cannot separate":
+        return f"{listed(names).capitalize()} moved with time, so their part cannot be taken off."
+    if abs(hidden) < 0.05:
+        return f"Taking off {listed(names)} changed nothing."
+    if math.isfinite(share) and abs(share) >= 0.005 and names[:1] == ["speed"]:
+        verb = "slowed" if share < 0.0 else "sped up"
+        rest = f"; with {listed(names[1:])} this" if names[1:] else ", which"
+        return f"You also {verb} by {percent(abs(share))}{rest} {effect}."
+    return f"{listed(names).capitalize()} {effect}."
+
+
+def _why_raw(page: Page) -> str:
+    if not page.has_speed:
+        return "No speed source was heard, so the change is raw."
+    return "The change is raw: it could not be adjusted for speed."
+
+
+def _drop_sentence(page: Page) -> str:
+    drop = page.drop
+    if drop is None:
+        return ""
+    if not drop.beyond:
+        return "Pelvic drop kept its usual difference between the legs."
+    more, less = ("right", "left") if drop.change > 0.0 else ("left", "right")
+    return f"The pelvic drop over your {more} leg grew {degrees(drop.change)} against your {less}."
+
+
+def _others(page: Page) -> str:
+    others = [d for d in page.analysis.form_drift.values() if d.metric not in (TILT, DROP)]
+    if not others:
+        return ""
+    # The tilt's own features move with its mean and are no second finding.
+    beyond = [d for d in others if shown_of(d).is_change and not d.metric.startswith("pelvic_tilt")]
+    if not beyond:
+        return "Nothing else left its band."
+    if len(beyond) > 2:
+        return f"Of {count(len(others))} other measures {len(beyond)} left their band; a few do so by chance."
+    return f"Of the rest, {listed([metric_words(d.metric) for d in beyond])} left {'its' if len(beyond) == 1 else 'their'} band."
+
+
+def basis_words(page: Page) -> str:
+    """``smoothed`` or ``causal``, and what that means."""
+    if page.analysis.basis == "smoothed":
+        return "smoothed (each moment also knows what came after)"
+    if page.analysis.basis == "causal":
+        return "causal (each moment knows only what came before)"
+    return page.analysis.basis
+
+
+def what_would_fill(page: Page, *, narrow: bool) -> str:
+    """One line in an empty chart: what is missing and what would fill it."""
+    if not page.heard(Segment.PELVIS):
+        return "pelvis not heard" if narrow else "Pelvis sensor not heard; it fills this chart."
+    if page.running_strides == 0:
+        return "no running found" if narrow else "No running strides; a run fills this chart."
+    tilt = page.tilt
+    if tilt is not None and tilt.strides_baseline >= BASELINE_STRIDES:
+        return "late part not measured" if narrow else "Late part not measured; a longer run fills this chart."
+    return "start not measured" if narrow else "Start not measured; a steady run of 20 minutes fills this chart."
+
+
+def chart_sentence(page: Page) -> str:
+    """What the chart of the tilt shows, for who cannot see it."""
+    start = f"Pelvic tilt against your start, by {page.axis.unit.one}. "
+    if page.shown is None or not page.measured:
+        return start + "".join(headline(page))
+    shown = page.shown
+    kind = "adjusted" if shown.adjusted else "raw"
+    way = "forward" if shown.change >= 0.0 else "back"
+    return (
+        f"{start}Late part {degrees(shown.change)} {way}, {kind}: {shown.verdict}. "
+        f"The grey band is {degrees(shown.detectable)} to each side."
+    )
+
+
+def part_words(page: Page, part: Ensemble) -> str:
+    """Where one part of the run lay: ``miles 0.4 to 1.3``, or minutes."""
+    axis = page.axis
+    return f"{axis.unit.many} {axis.number(part.start_s)} to {axis.number(part.end_s)}"
+
+
+def late_words(page: Page) -> str:
+    """``in the late miles``, or ``late in the run`` without a distance."""
+    return f"in the late {page.axis.unit.many}" if page.axis.has_distance else "late in the run"
