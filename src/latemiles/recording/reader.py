@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from os import PathLike
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from mcap.opcode import Opcode
 
@@ -23,6 +23,10 @@ from latemiles.recording.container import (
 )
 from latemiles.recording.format import FORMAT_VERSION, FormatError, profile_version
 from latemiles.signals.records import Mark, Record, RunHeader
+
+if TYPE_CHECKING:
+    from latemiles.signals.blocks import ImuStream
+    from latemiles.signals.frames import Segment
 
 __all__ = ["Recording"]
 
@@ -101,6 +105,13 @@ class Recording:
         if statistics is not None:
             return float(statistics.message_end_time * 1e-9)
         return max((getattr(record, "arrival_ns", 0) for record in self.records()), default=0) * 1e-9
+
+    def streams(self) -> dict[Segment, ImuStream]:
+        """Samples of each sensor in session time, whole in memory; see `recording.streams.decode_streams`."""
+        # Decoding needs the compiled clock; replaying a file does not, and starts faster without.
+        from latemiles.recording.streams import decode_streams
+
+        return decode_streams(self)
 
     def close(self) -> None:
         """Nothing is held open between calls; here so that a recording can be used as a context."""
