@@ -17,7 +17,6 @@ from latemiles.signals.frames import (
     hip_quat,
     pelvis_quat,
     quat_multiply,
-    quat_rotate,
 )
 from latemiles.sim.plan import AngleOffset, FormDrift, RunnerPlan
 from latemiles.sim.timeline import Timeline, smooth_ramp, wander
@@ -173,7 +172,7 @@ class Gait:
             quats[THIGH[side]] = quat_multiply(quats[Segment.PELVIS], hip_quat(hip, side))
         return quats
 
-    def squat_path(self, t_s: F8, quat_pelvis: F8) -> F8 | None:
+    def squat_path(self, t_s: F8) -> F8 | None:
         """Way (n, 3) of the pelvis while squatting, earth, m; None where there is none in these times."""
         active = [
             s for s in self._squats if t_s[-1] > s.start_s and t_s[0] < s.start_s + _SQUAT_S * len(s.depth)
@@ -181,14 +180,15 @@ class Gait:
         if not active:
             return None
         depth = np.sum([squats_depth(s, t_s) for s in active], axis=0)
-        thigh, shank = _SQUAT_THIGH * depth, _SQUAT_SHANK * depth
-        ahead = _SHANK_M * np.sin(shank) - _THIGH_M * np.sin(thigh)
-        up = -_SHANK_M * (1.0 - np.cos(shank)) - _THIGH_M * (1.0 - np.cos(thigh))
-        heading = self.timeline.heading_at(t_s)
-        hips = np.stack([ahead * np.cos(heading), ahead * np.sin(heading), up], axis=1)
-        middle = 0.5 * (HIP_IN_PELVIS_M[Side.LEFT] + HIP_IN_PELVIS_M[Side.RIGHT])
+        thigh, shank, tilt = (size * depth for size in (_SQUAT_THIGH, _SQUAT_SHANK, _SQUAT_PELVIS))
         # The hips are what the legs carry; the pelvis turns about them.
-        return np.asarray(hips - quat_rotate(quat_pelvis, middle), dtype=np.float64)
+        x, _, z = 0.5 * (HIP_IN_PELVIS_M[Side.LEFT] + HIP_IN_PELVIS_M[Side.RIGHT])
+        ahead = _SHANK_M * np.sin(shank) - _THIGH_M * np.sin(thigh)
+        ahead -= x * (np.cos(tilt) - 1.0) + z * np.sin(tilt)
+        up = -_SHANK_M * (1.0 - np.cos(shank)) - _THIGH_M * (1.0 - np.cos(thigh))
+        up -= z * (np.cos(tilt) - 1.0) - x * np.sin(tilt)
+        heading = self.timeline.heading_at(t_s)
+        return np.stack([ahead * np.cos(heading), ahead * np.sin(heading), up], axis=1)
 
     def acceleration(self, t_s: F8) -> F8:
         """Acceleration (n, 3) of the pelvis in earth, m/s^2, without squats.

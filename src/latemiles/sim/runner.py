@@ -174,7 +174,7 @@ class SimulatedRun:
         first, last = np.floor((start - _MARGIN_S) * rate), np.ceil((stop + _MARGIN_S) * rate)
         t = np.arange(first, last + 1.0) / rate
         quats = self.gait.quats(t)
-        squat = self.gait.squat_path(t, quats[Segment.PELVIS])
+        squat = self.gait.squat_path(t)
         chunks = []
         for sensor in self.sensors:
             hip = np.zeros((len(t), 3)) if squat is None else squat
