@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -14,11 +15,12 @@ from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
 from mcap.records import DataEnd, Footer
 
-from latemiles.errors import RecordingError
+from latemiles.errors import ConfigError, RecordingError
 from latemiles.recording.container import MAGIC, UNREADABLE, pieces, section_crc
 from latemiles.recording.format import FormatError, kind_of
 from latemiles.recording.reader import check_profile, checked_size, open_file
 from latemiles.recording.salvage import Loss, Salvage, find_header
+from latemiles.recording.streams import SampleCount, SensorReader
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Gone, Packet, Record, RunHeader
 
@@ -36,6 +38,8 @@ class VerifyReport:
     packets: Mapping[Segment, int]
     refused: Mapping[Segment, int]
     """Packets that the run itself noted as lost before they could be written (`Gone`)."""
+    samples: Mapping[Segment, SampleCount]
+    """Samples heard and missing, of each sensor whose driver is known here."""
     longest_silence_s: Mapping[Segment, float]
     """Longest time between two packets of a sensor, s."""
     duration_s: float
@@ -64,6 +68,7 @@ class VerifyReport:
             out.append(
                 f"{segment.label}: {count} packets, longest silence {self.longest_silence_s[segment]:.3f} s"
                 + (f", {refused} lost before they were written" if refused else "")
+                + (f"; {_in_words(self.samples[segment])}" if segment in self.samples else "; not decoded")
             )
         if self.n_steps_back:
             out.append(
@@ -102,24 +107,22 @@ def verify(path: str | PathLike[str]) -> VerifyReport:
             size = checked_size(file, name)
             check_profile(file, name)
             salvage = Salvage(file, size)
-            tally = _Tally()
+            tally = _Tally(find_header(file))
             for records in salvage.chunks():
                 for record in records:
                     tally.take(record)
             problems = () if salvage.torn_at is not None else tuple(_container_problems(file, size))
-            header = tally.header
-            if header is None:
-                header = find_header(file)
         except OSError as error:
             raise RecordingError(
                 name, f"Cannot read on ({error.strerror}). Copy the file to another disk and try again."
             ) from error
     return VerifyReport(
         path=name,
-        header=header,
+        header=tally.header,
         records=dict(tally.records),
         packets=dict(tally.packets),
         refused=dict(tally.refused),
+        samples={segment: reader.count() for segment, reader in tally.readers.items()},
         longest_silence_s={segment: gap * 1e-9 for segment, gap in tally.silence_ns.items()},
         duration_s=tally.last_ns * 1e-9,
         n_chunks=salvage.n_chunks,
@@ -133,10 +136,17 @@ def verify(path: str | PathLike[str]) -> VerifyReport:
 
 
 class _Tally:
-    """Counts what passes by."""
+    """Counts what passes by.
 
-    def __init__(self) -> None:
-        self.header: RunHeader | None = None
+    Parameters
+    ----------
+    header : RunHeader or None
+        From the metadata; the message takes its place.
+    """
+
+    def __init__(self, header: RunHeader | None) -> None:
+        self.header = header
+        self.readers = _sensor_readers(header)
         self.records: Counter[str] = Counter()
         self.packets: Counter[Segment] = Counter()
         self.refused: Counter[Segment] = Counter()
@@ -151,6 +161,7 @@ class _Tally:
         """Count one record."""
         if isinstance(record, RunHeader):
             self.header = record
+            self.readers = _sensor_readers(record)
             return
         self.records[kind_of(record)] += 1
         arrival_ns = record.arrival_ns
@@ -165,8 +176,31 @@ class _Tally:
             silence = arrival_ns - self._heard_ns.get(segment, arrival_ns)
             self.silence_ns[segment] = max(self.silence_ns.get(segment, 0), silence)
             self._heard_ns[segment] = arrival_ns
+            if segment in self.readers:
+                self.readers[segment].push(record)
         elif isinstance(record, Gone):
             self.refused[record.segment] += record.count
+
+
+def _sensor_readers(header: RunHeader | None) -> dict[Segment, SensorReader]:
+    """Readers of the sensors whose drivers are known here; a file of a newer sensor can still be verified."""
+    out = {}
+    for info in header.sensors if header else ():
+        with contextlib.suppress(ConfigError):
+            out[info.segment] = SensorReader(info)
+    return out
+
+
+def _in_words(count: SampleCount) -> str:
+    words = [f"{count.samples} samples", f"{count.missing} missing"]
+    for number, what in (
+        (count.duplicates, "heard twice"),
+        (count.restarts, "restarts"),
+        (count.damaged_packets, "damaged packets"),
+    ):
+        if number:
+            words.append(f"{number} {what}")
+    return ", ".join(words)
 
 
 def _container_problems(file: BinaryIO, size: int) -> list[str]:
