@@ -57,8 +57,8 @@ class DriftParams:
     """Least length of the late part, s of running; shorter only where the run is."""
     late_share: float = 0.2
     """Length of the late part as a share of the run, where that is longer."""
-    headline_level: float = 0.99
-    """A change must lie outside the interval of this level to be called."""
+    headline_level: float = 0.98
+    """A change must lie outside the interval of this level to be called: one steady hour in fifty."""
     secondary_level: float = 0.999
     """The same for the metrics that are not the headline."""
     clear_ratio: float = 1.5

@@ -32,7 +32,7 @@ def judge(
     - *no change*: the 95 % interval holds zero, or the change is under half of what could be detected;
     - *small, inside noise*: outside of that, but under the detectable change;
     - *likely change*: at least the detectable change, which is the half width of the stricter interval
-      (99 % for the headline, 99.9 % for the many others) and never under the metric's floor;
+      (98 % for the headline, 99.9 % for the many others) and never under the metric's floor;
     - *clear change*: at least one and a half times that;
     - *too short*: there is no number.
 

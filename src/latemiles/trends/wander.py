@@ -31,7 +31,7 @@ SIZE_LOG_SD: Final = 0.7
 TAUS_S: Final = np.array([75.0, 150.0, 300.0, 600.0, 1200.0])
 """Correlation times that are tried, s."""
 
-TAU_PRIOR: Final = np.array([0.10, 0.20, 0.35, 0.20, 0.15])
+TAU_PRIOR: Final = np.array([0.15, 0.25, 0.35, 0.20, 0.05])
 """How likely each is beforehand: five minutes is what runners show."""
 
 LEAST_NOISE: Final = 1e-3

@@ -1,0 +1,144 @@
+"""Splits of a run as it goes on: a mile or a kilometre, or five minutes where no distance is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
+from latemiles.metrics.table import EXCLUDING
+from latemiles.signals.events import Split, Stride
+
+__all__ = ["KILOMETRE_M", "MILE_M", "SplitMaker", "SplitParams"]
+
+F8 = NDArray[np.float64]
+
+MILE_M: Final = 1609.344
+KILOMETRE_M: Final = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class SplitParams:
+    """How a run is split."""
+
+    length_m: float = MILE_M
+    """Length of a split, m, where a distance is known."""
+    length_s: float = 300.0
+    """Length of a split without distance, s."""
+    most_strides: int = 6000
+    """A split is closed at this many strides whatever its length; bounds the memory."""
+    least_last_s: float = 30.0
+    """A last split that is shorter is left out, s."""
+
+
+class SplitMaker:
+    """Collects the strides of the present split; gives a ``Split`` when it is full.
+
+    Parameters
+    ----------
+    params : SplitParams, optional
+        How a run is split.
+    """
+
+    def __init__(self, params: SplitParams | None = None) -> None:
+        self._params = params or SplitParams()
+        self._rows: list[tuple[float, ...]] = []
+        self._lanes: list[int] = []
+        self._quality: list[int] = []
+        self._index = 0
+        self._start_s = math.nan
+        self._start_m = math.nan
+        self._last = (math.nan, math.nan)
+
+    def push(self, stride: Stride) -> Split | None:
+        """Take in a stride; give the split that it is the first one after."""
+        distance = stride.values[COLUMN_INDEX["distance_m"]]
+        done = None
+        if self._rows and self._is_full(stride.t_s, distance):
+            done = self._make(stride.t_s, distance)
+            self._start(stride.t_s, distance)
+        elif not self._rows:
+            self._start(stride.t_s, distance)
+        self._rows.append(stride.values)
+        self._lanes.append(stride.side.lane)
+        self._quality.append(stride.quality)
+        duration = stride.values[COLUMN_INDEX["stride_time_s"]]
+        self._last = (stride.t_s + (duration if math.isfinite(duration) else 0.0), distance)
+        return done
+
+    def finish(self) -> Split | None:
+        """The last, incomplete split; None where it is too short to mean something."""
+        if not self._rows or self._last[0] - self._start_s < self._params.least_last_s:
+            return None
+        done = self._make(*self._last)
+        self._rows, self._lanes, self._quality = [], [], []
+        return done
+
+    def save(self) -> tuple[dict[str, Any], F8]:
+        """Facts and rows."""
+        facts = {
+            "index": self._index,
+            "start": [self._start_s, self._start_m],
+            "last": list(self._last),
+            "lanes": self._lanes,
+            "quality": self._quality,
+        }
+        return facts, np.array(self._rows).reshape(len(self._rows), len(NUMERIC_COLUMNS))
+
+    def load(self, facts: dict[str, Any], rows: F8) -> None:
+        """Go on from what ``save`` gave."""
+        self._index = facts["index"]
+        self._start_s, self._start_m = facts["start"]
+        self._last = (facts["last"][0], facts["last"][1])
+        self._lanes, self._quality = list(facts["lanes"]), list(facts["quality"])
+        self._rows = [tuple(row) for row in rows.tolist()]
+
+    def _start(self, t_s: float, distance: float) -> None:
+        self._rows, self._lanes, self._quality = [], [], []
+        self._start_s = t_s
+        if math.isfinite(self._start_m) and math.isfinite(distance):
+            # On the mile, not a stride after it: splits must not creep.
+            whole = math.floor((distance - self._start_m) / self._params.length_m)
+            self._start_m += max(0, whole) * self._params.length_m
+        else:
+            self._start_m = distance
+
+    def _is_full(self, t_s: float, distance: float) -> bool:
+        if len(self._rows) >= self._params.most_strides:
+            return True
+        if math.isfinite(self._start_m) and math.isfinite(distance):
+            return distance - self._start_m >= self._params.length_m
+        return t_s - self._start_s >= self._params.length_s
+
+    def _make(self, end_s: float, distance: float) -> Split:
+        used = (np.array(self._quality) & int(EXCLUDING)) == 0
+        rows, lanes = np.array(self._rows), np.array(self._lanes)
+        legs = np.stack([_medians(rows[used & (lanes == lane)]) for lane in (0, 1)])
+        # Mean of the legs' medians: the median of both together hops where the legs differ.
+        values = np.where(np.isfinite(legs).all(axis=0), legs.mean(axis=0), np.fmax(legs[0], legs[1]))
+        split = Split(
+            end_s,
+            self._index,
+            self._start_s,
+            distance - self._start_m,
+            len(self._rows),
+            int(np.count_nonzero(used)),
+            tuple(values.tolist()),
+        )
+        self._index += 1
+        return split
+
+
+def _medians(rows: F8) -> F8:
+    """Median of the finite values of each column; NaN for a column without any."""
+    ordered = np.sort(rows, axis=0)  # NaN goes last
+    n = np.count_nonzero(np.isfinite(rows), axis=0)
+    columns = np.arange(rows.shape[1])
+    if rows.shape[0] == 0:
+        return np.full(rows.shape[1], np.nan)
+    low, high = np.maximum(n - 1, 0) // 2, np.minimum(n // 2, rows.shape[0] - 1)
+    return np.where(n > 0, 0.5 * (ordered[low, columns] + ordered[high, columns]), np.nan)
