@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError, UnitError
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
+from latemiles.estimators.orientation_smoothed import SmoothedBlock, SmoothedLanes
 from latemiles.kernels.orientation import STATE, new_state, run
 from latemiles.signals.blocks import GridBlock, OrientationBlock
 from latemiles.signals.frames import GRAVITY_M_S2
@@ -46,7 +47,7 @@ class Orientation(NamedTuple):
     quat: F8
     """(n, 4) sensor to earth, w x y z, earth z up, heading arbitrary; NaN where the sample was missing."""
     gyr_bias: F8
-    """(n, 3) rad/s, sensor frame; held where the sample was missing."""
+    """(n, 3) rad/s, sensor frame; where samples were missing it is held (causal) or NaN (smoothed)."""
     rest: NDArray[np.bool_]
     """(n,) whether the sensor lay or hung still."""
 
@@ -260,7 +261,8 @@ class OrientationStage:
         Rate of the grid.
     lanes : int
     basis : {"causal", "smoothed"}
-        In the smoothed basis what ``push`` returns lags behind, and some calls return no samples.
+        In the smoothed basis samples become final a minute at a time, one to two minutes late; ``push``
+        then often returns no samples.
     params : OrientationParams, optional
 
     Raises
@@ -271,7 +273,7 @@ class OrientationStage:
         If the rate cannot be used.
     """
 
-    __slots__ = ("_lanes", "_next", "lanes", "rate_hz")
+    __slots__ = ("_filter", "_next", "_ready", "lanes", "rate_hz")
 
     def __init__(
         self,
@@ -283,13 +285,23 @@ class OrientationStage:
     ) -> None:
         if basis not in BASES:
             raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
+        params = params or OrientationParams()
+        self._filter: CausalLanes | SmoothedLanes = (
+            CausalLanes(rate_hz, lanes, params)
+            if basis == "causal"
+            else SmoothedLanes(rate_hz, lanes, params)
+        )
         self.rate_hz = float(rate_hz)
         self.lanes = lanes
-        self._lanes = CausalLanes(rate_hz, lanes, params or OrientationParams())
         self._next: int | None = None
+        self._ready = 0
 
     def push(self, grid: GridBlock) -> tuple[GridBlock, OrientationBlock]:
         """Take the next samples of the grid; return those that are ready, the same in both blocks.
+
+        Quality bits gain GAP where a sample cannot be used, and SETTLING where gravity is not known well
+        yet: for three seconds after the start or a long hole in the causal basis, and on islands shorter
+        than that in the smoothed one.
 
         Raises
         ------
@@ -305,30 +317,40 @@ class OrientationStage:
                 f"{grid.acc.shape} and {grid.gyr.shape}",
                 "Hand in one row a sensor, in lane order.",
             )
-        if self._next is not None and grid.first != self._next:
+        if self._next is None:
+            self._ready = grid.first
+        elif grid.first != self._next:
             raise TimeOrderError(
                 f"a block that starts at grid sample {self._next}",
                 f"one that starts at {grid.first}",
                 "Fill what is missing with NaN; the grid has no holes.",
             )
         self._next = grid.first + k
-        out = self._lanes.push(grid.gyr, grid.acc, grid.quality)
-        return grid, OrientationBlock(grid.first, grid.rate_hz, *out)
+        if isinstance(self._filter, SmoothedLanes):
+            return self._final(self._filter.push(grid.gyr, grid.acc, grid.quality))
+        self._ready = self._next
+        out = self._filter.push(grid.gyr, grid.acc, grid.quality)
+        return grid, OrientationBlock(grid.first, self.rate_hz, *out)
 
     def finish(self) -> tuple[GridBlock, OrientationBlock]:
         """Return what is still held back, after the last push."""
-        first = self._next or 0
-        none = np.empty((self.lanes, 0, 3))
-        flags = np.empty((self.lanes, 0), dtype=np.int64)
+        if isinstance(self._filter, SmoothedLanes):
+            return self._final(self._filter.finish())
+        none, flags = np.empty((self.lanes, 0, 3)), np.empty((self.lanes, 0), dtype=np.int64)
+        return self._final(SmoothedBlock(none, none, flags, np.empty((self.lanes, 0, 4)), none, flags, flags))
+
+    def _final(self, b: SmoothedBlock) -> tuple[GridBlock, OrientationBlock]:
+        first = self._ready
+        self._ready += b.quality.shape[1]
         return (
-            GridBlock(first, self.rate_hz, none, none, flags),
-            OrientationBlock(first, self.rate_hz, np.empty((self.lanes, 0, 4)), none, flags, flags),
+            GridBlock(first, self.rate_hz, b.acc, b.gyr, b.quality),
+            OrientationBlock(first, self.rate_hz, b.quat, b.gyr_bias, b.rest, b.quality_out),
         )
 
     def save(self) -> bytes:
         """Return the state as bytes."""
-        following = -1 if self._next is None else self._next
-        return following.to_bytes(8, "little", signed=True) + self._lanes.save()
+        indices = np.array([-1 if self._next is None else self._next, self._ready], dtype=np.int64)
+        return indices.tobytes() + self._filter.save()
 
     def load(self, saved: bytes) -> None:
         """Continue from bytes of ``save`` of a stage with the same settings.
@@ -338,8 +360,8 @@ class OrientationStage:
         ShapeError
             If the bytes are not such a state.
         """
-        self._lanes.load(saved[8:])
-        following = int.from_bytes(saved[:8], "little", signed=True)
+        self._filter.load(saved[16:])
+        following, self._ready = (int(x) for x in np.frombuffer(saved[:16], dtype=np.int64))
         self._next = None if following < 0 else following
 
 

@@ -1,0 +1,303 @@
+"""The smoothed basis: a forward filter and, over a window, a backward pass; bounded memory and lag."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.errors import ShapeError
+from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
+from latemiles.kernels.orientation_epochs import (
+    SMOOTHER,
+    SMOOTHER_COEFFICIENTS,
+    close_open,
+    forward,
+    new_smoother,
+)
+from latemiles.kernels.orientation_kalman import EPOCH, N, backward
+from latemiles.kernels.orientation_render import quiet_before, render
+
+__all__ = ["SmoothedBlock", "SmoothedLanes"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+SEGMENT_S: Final = 60
+"""s; so much becomes final at once."""
+LOOKAHEAD_S: Final = 60
+"""s; so much of the future a sample knows at least. Tilt errors are correlated over some 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmootherParams:
+    """What the smoother takes for granted of sensors and people, SI units."""
+
+    epoch: float = 1.0
+    """s; a bias moves little in it, and a stride or a step averages out."""
+    tilt_init: float = math.radians(10.0)
+    """rad; after levelling by the mean force of one or two epochs."""
+    velocity_init: float = 3.0
+    """m/s; against the mean of the person's velocity."""
+    tilt_noise: float = math.radians(0.2)
+    """rad per root s; twenty times a gyroscope's white noise, for cross-axis and vibration errors."""
+    force_noise: float = 0.01
+    """m/s per root s; ten times an accelerometer's white noise, for vibration."""
+    scale_init: float = 0.003
+    """Scale error of a consumer gyroscope after factory trim."""
+    bias_tau: float = 5000.0
+    """s; makes the bias wander by 0.1 deg/s in 100 s, as in the causal filter, but not away."""
+    velocity_sigma: float = 0.3
+    """m/s; how far a body part's velocity is from its mean,"""
+    velocity_tau: float = 0.5
+    """s; and for how long."""
+    velocity_sigma_rest: float = 0.03
+    """m/s; sway in quiet standing."""
+    acc_clip: float = 0.1
+    """m/s; what a clipped sample may hide: 20 m/s^2 over 5 ms."""
+    gyr_clip: float = math.radians(1.0)
+    """rad; what a clipped sample may hide: 200 deg/s over 5 ms."""
+
+
+class SmoothedBlock(NamedTuple):
+    """Samples that became final, with what came in for them."""
+
+    gyr: F8
+    acc: F8
+    quality: I8
+    quat: F8
+    gyr_bias: F8
+    rest: I8
+    quality_out: I8
+
+
+class SmoothedLanes:
+    """Fixed-lag smoother for several sensors at one rate; memory is bounded by its window of two minutes.
+
+    Parameters
+    ----------
+    rate_hz : float
+    lanes : int
+    params : OrientationParams
+        The causal filter's; rest detection and the bias's statistics are taken from it.
+    """
+
+    __slots__ = (
+        "_acc",
+        "_adjoint",
+        "_base",
+        "_coefficients",
+        "_counts",
+        "_epochs",
+        "_fill",
+        "_gyr",
+        "_heading",
+        "_lookahead",
+        "_quality",
+        "_quat",
+        "_rest",
+        "_rest_samples",
+        "_segment",
+        "_smooth",
+        "_states",
+    )
+
+    def __init__(self, rate_hz: float, lanes: int, params: OrientationParams) -> None:
+        rate_hz = check_rate(rate_hz, params)
+        co = smoother_coefficients(params, SmootherParams(), rate_hz)
+        self._coefficients = co
+        per_epoch = int(co["epoch_samples"])
+        self._segment = round(SEGMENT_S / (per_epoch / rate_hz)) * per_epoch
+        self._lookahead = round(LOOKAHEAD_S / (per_epoch / rate_hz)) * per_epoch
+        self._rest_samples = math.ceil(params.rest_min * rate_hz)
+        room = self._segment + self._lookahead
+        # An epoch ends at its time or at a long hole, and both take samples; two may be open or straddle.
+        most = room // min(per_epoch, int(co["hold_samples"]) + 2) + 3
+        self._states: NDArray[Any] = new_smoother(lanes, co)
+        self._epochs: NDArray[Any] = np.zeros((lanes, most), dtype=EPOCH)
+        self._counts = np.zeros(lanes, dtype=np.int64)
+        self._heading = np.zeros(lanes)
+        self._smooth = np.zeros((most, N))
+        self._adjoint = np.zeros((2, N))
+        self._gyr = np.zeros((lanes, room, 3))
+        self._acc = np.zeros((lanes, room, 3))
+        self._quality = np.zeros((lanes, room), dtype=np.int64)
+        self._quat = np.zeros((lanes, room, 4))
+        self._rest = np.zeros((lanes, room), dtype=np.int64)
+        self._base = 0
+        self._fill = 0
+
+    def push(self, gyr: F8, acc: F8, quality: I8) -> SmoothedBlock:
+        """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final."""
+        ready = []
+        k = quality.shape[1]
+        at = 0
+        while at < k:
+            take = min(k - at, self._gyr.shape[1] - self._fill)
+            old, new = self._fill, self._fill + take
+            self._gyr[:, old:new] = gyr[:, at : at + take]
+            self._acc[:, old:new] = acc[:, at : at + take]
+            self._quality[:, old:new] = quality[:, at : at + take]
+            forward(
+                self._states,
+                self._coefficients[()],
+                self._gyr,
+                self._acc,
+                self._quality,
+                self._base,
+                self._base + old,
+                self._base + new,
+                self._quat,
+                self._rest,
+                self._epochs,
+                self._counts,
+            )
+            self._fill = new
+            at += take
+            if self._fill == self._gyr.shape[1]:
+                ready.append(self._release(self._segment))
+        return self._joined(ready)
+
+    def finish(self) -> SmoothedBlock:
+        """Return all that is held back."""
+        close_open(
+            self._states,
+            self._coefficients[()],
+            self._base,
+            self._quat,
+            self._epochs,
+            self._counts,
+            self._base + self._fill,
+        )
+        return self._joined([self._release(self._fill)] if self._fill else [])
+
+    def _release(self, k: int) -> SmoothedBlock:
+        """Make the first k samples final and forget them."""
+        lanes = self._counts.size
+        block = SmoothedBlock(
+            self._gyr[:, :k].copy(),
+            self._acc[:, :k].copy(),
+            self._quality[:, :k].copy(),
+            np.empty((lanes, k, 4)),
+            np.empty((lanes, k, 3)),
+            np.empty((lanes, k), dtype=np.int64),
+            self._quality[:, :k].copy(),
+        )
+        for lane in range(lanes):
+            count = int(self._counts[lane])
+            backward(self._epochs[lane], count, self._smooth, self._adjoint)
+            done, self._heading[lane] = render(
+                self._epochs[lane],
+                count,
+                self._coefficients[()],
+                self._smooth,
+                self._heading[lane],
+                self._base,
+                self._base,
+                self._base + k,
+                self._quat[lane],
+                block.quat[lane],
+                block.gyr_bias[lane],
+                block.quality_out[lane],
+            )
+            quiet_before(self._rest[lane], 0, self._fill, self._rest_samples)
+            block.rest[lane] = np.where(np.isnan(block.quat[lane, :, 0]), 0, self._rest[lane, :k])
+            self._epochs[lane, : count - done] = self._epochs[lane, done:count].copy()
+            self._counts[lane] = count - done
+        left = self._fill - k
+        for buffer in (self._gyr, self._acc, self._quality, self._quat, self._rest):
+            buffer[:, :left] = buffer[:, k : self._fill].copy()
+        self._base += k
+        self._fill = left
+        return block
+
+    def _joined(self, blocks: list[SmoothedBlock]) -> SmoothedBlock:
+        lanes = self._counts.size
+        if len(blocks) == 1:
+            return blocks[0]
+        if blocks:
+            return SmoothedBlock(*(np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)))
+        none, flags = np.empty((lanes, 0, 3)), np.empty((lanes, 0), dtype=np.int64)
+        return SmoothedBlock(none, none, flags, np.empty((lanes, 0, 4)), none, flags, flags)
+
+    def save(self) -> bytes:
+        """Return the state as bytes; what is held back is part of it."""
+        out = io.BytesIO()
+        out.write(np.array([self._base, self._fill, *self._counts], dtype=np.int64).tobytes())
+        out.write(self._heading.tobytes())
+        out.write(self._states.tobytes())
+        for lane, count in enumerate(self._counts):
+            out.write(self._epochs[lane, :count].tobytes())
+        for buffer in (self._gyr, self._acc, self._quality, self._quat, self._rest):
+            out.write(buffer[:, : self._fill].tobytes())
+        return out.getvalue()
+
+    def load(self, saved: bytes) -> None:
+        """Continue from bytes of ``save``.
+
+        Raises
+        ------
+        ShapeError
+            If the bytes are not a state of a smoother with the same settings.
+        """
+        lanes = self._counts.size
+        wrong = ShapeError(
+            f"a saved smoother of {lanes} sensors",
+            f"{len(saved)} bytes that are none",
+            "Restore only what the same version saved with the same settings.",
+        )
+        source = io.BytesIO(saved)
+
+        def read(shape: tuple[int, ...], dtype: object) -> NDArray[Any]:
+            kind = np.dtype(dtype)  # type: ignore[call-overload]
+            size = math.prod(shape) * kind.itemsize
+            part = source.read(size)
+            if len(part) != size:
+                raise wrong
+            return np.frombuffer(part, dtype=kind).reshape(shape)
+
+        base, fill, *counts = (int(x) for x in read((2 + lanes,), np.int64))
+        room, most = self._gyr.shape[1], self._epochs.shape[1]
+        if not (base >= 0 and 0 <= fill <= room and all(0 <= c <= most for c in counts)):
+            raise wrong
+        heading = read((lanes,), np.float64).copy()
+        states = read((lanes,), SMOOTHER).copy()
+        epochs = [read((c,), EPOCH) for c in counts]
+        buffers = (self._gyr, self._acc, self._quality, self._quat, self._rest)
+        parts = [read((lanes, fill, *b.shape[2:]), b.dtype) for b in buffers]
+        if source.read(1):
+            raise wrong
+        self._base, self._fill, self._heading, self._states = base, fill, heading, states
+        self._counts[:] = counts
+        for lane, kept in enumerate(epochs):
+            self._epochs[lane, : counts[lane]] = kept
+        for buffer, part in zip(buffers, parts, strict=True):
+            buffer[:, :fill] = part
+
+
+def smoother_coefficients(params: OrientationParams, own: SmootherParams, rate_hz: float) -> NDArray[Any]:
+    """Coefficients of the kernels: a zero-dimensional array of ``SMOOTHER_COEFFICIENTS``."""
+    causal = coefficients(params, rate_hz)
+    co = np.zeros((), dtype=SMOOTHER_COEFFICIENTS)
+    for name in set(causal.dtype.names or ()) & set(co.dtype.names or ()):
+        co[name] = causal[name]
+    co["tilt_init"] = own.tilt_init**2
+    co["velocity_init"] = own.velocity_init**2
+    co["bias_init"] = params.bias_sigma_init**2
+    co["scale_init"] = own.scale_init**2
+    co["tilt_noise"] = own.tilt_noise**2
+    co["force_noise"] = own.force_noise**2
+    co["bias_tau"] = own.bias_tau
+    co["velocity_spread"] = own.velocity_sigma**2 * own.velocity_tau
+    co["velocity_spread_rest"] = own.velocity_sigma_rest**2 * own.velocity_tau
+    # The causal filter's weight of a sample at rest, as a density over time.
+    co["rate_spread_rest"] = 1.0 / (rate_hz * float(causal["weight_rest"]))
+    co["acc_clip_noise"] = own.acc_clip**2
+    co["gyr_clip_noise"] = own.gyr_clip**2
+    co["settling"] = params.force_tau
+    co["epoch_samples"] = max(1, round(own.epoch * rate_hz))
+    return co

@@ -1,0 +1,311 @@
+"""The forward half of the smoothed basis: samples to epochs. Equations: ``orientation_kalman``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from latemiles.kernels.orientation_kalman import N, fill_transition, forget, measure_epoch, propagate
+from latemiles.kernels.orientation_shared import (
+    ACC_CLIPPED,
+    GYR_CLIPPED,
+    REST_FIELDS,
+    SMALLEST_ACC,
+    clear_rest,
+    detect_rest,
+    is_missing,
+)
+from latemiles.kernels.quaternion import (
+    exp_rotation,
+    min_rotation,
+    multiply,
+    normalize,
+    rotate,
+    rotation_matrix,
+)
+
+__all__ = ["SMOOTHER", "SMOOTHER_COEFFICIENTS", "close_open", "forward", "new_smoother"]
+
+SMOOTHER = np.dtype(
+    [
+        ("quat", np.float64, (4,)),  # sensor to earth as integrated
+        ("bias", np.float64, (3,)),  # rad/s, and the next two: what the error state is relative to
+        ("scale", np.float64, (3,)),
+        ("velocity", np.float64, (2,)),  # m/s
+        ("cov", np.float64, (N, N)),  # of the error state at the start of the open epoch
+        ("last_gyr", np.float64, (3,)),  # rad/s
+        ("force_sum", np.float64, (3,)),  # m/s: integral of force over the epoch so far
+        ("velocity_sum", np.float64, (3,)),  # m: integral of that
+        ("turn_sum", np.float64, (9,)),  # s: integral of R
+        ("rate_sum", np.float64, (9,)),  # rad: integral of R diag(gyr)
+        ("gyr_sum", np.float64, (3,)),  # rad
+        *REST_FIELDS,
+        ("age", np.float64),  # s since the last long hole
+        ("hole", np.float64),  # s without an open epoch
+        ("start", np.int64),  # sample index: first of the open epoch
+        ("end", np.int64),  # first after it
+        ("weight", np.int64),  # samples in it, bridged ones counted
+        ("quiet", np.int64),  # samples in it at rest
+        ("acc_clipped", np.int64),
+        ("gyr_clipped", np.int64),
+        ("is_open", np.int64),
+        ("level", np.int64),  # 1: the open epoch follows a long hole and will be levelled by its mean force
+        ("missing", np.int64),  # samples since the last good one
+    ],
+    align=True,
+)
+"""Forward state of one sensor."""
+
+SMOOTHER_COEFFICIENTS = np.dtype(
+    [
+        ("dt", np.float64),
+        ("rest_tau", np.float64),
+        ("rest_b0", np.float64),
+        ("rest_a1", np.float64),
+        ("rest_a2", np.float64),
+        ("rest_min", np.float64),
+        ("rest_gyr_squared", np.float64),
+        ("rest_acc_squared", np.float64),
+        ("bias_clip", np.float64),
+        ("tilt_init", np.float64),  # variances: rad^2
+        ("velocity_init", np.float64),  # (m/s)^2
+        ("bias_init", np.float64),  # (rad/s)^2, also what the bias wanders within
+        ("scale_init", np.float64),
+        ("tilt_noise", np.float64),  # rad^2/s
+        ("force_noise", np.float64),  # (m/s)^2/s
+        ("bias_tau", np.float64),  # s
+        ("velocity_spread", np.float64),  # (m/s)^2 s: variance of mean velocity over T is this over T
+        ("velocity_spread_rest", np.float64),
+        ("rate_spread_rest", np.float64),  # (rad/s)^2 s
+        ("acc_clip_noise", np.float64),  # (m/s)^2 a clipped sample
+        ("gyr_clip_noise", np.float64),  # rad^2 a clipped sample
+        ("settling", np.float64),  # s
+        ("hold_samples", np.int64),
+        ("epoch_samples", np.int64),
+    ],
+    align=True,
+)
+"""What parameters and rate come down to; made by ``estimators.orientation_smoothed``."""
+
+
+def new_smoother(lanes, coefficients):
+    """State of ``lanes`` sensors that have not seen a sample: array of ``SMOOTHER``, shape (lanes,)."""
+    state = np.zeros(lanes, dtype=SMOOTHER)
+    state["quat"][:, 0] = 1.0
+    for j in range(3):
+        state["cov"][:, 4 + j, 4 + j] = coefficients["bias_init"]
+        state["cov"][:, 7 + j, 7 + j] = coefficients["scale_init"]
+    # Nothing was heard before the first sample: it starts like one after a long hole.
+    state["missing"] = coefficients["hold_samples"] + 1
+    return state
+
+
+@njit(cache=True)
+def _open(st, co, index):
+    st.is_open = 1
+    st.start = index
+    st.end = (index // co.epoch_samples + 1) * co.epoch_samples
+    st.level = 0
+    st.weight = 0
+    st.quiet = 0
+    st.acc_clipped = 0
+    st.gyr_clipped = 0
+    for j in range(3):
+        st.force_sum[j] = 0.0
+        st.velocity_sum[j] = 0.0
+        st.gyr_sum[j] = 0.0
+    for j in range(9):
+        st.turn_sum[j] = 0.0
+        st.rate_sum[j] = 0.0
+
+
+@njit(cache=True)
+def _open_after_hole(st, co, index):
+    # Tilt and velocity are lost, bias and scale are not. The epoch is at least one whole epoch long, so that
+    # its mean force is worth levelling by.
+    _open(st, co, index)
+    st.end += co.epoch_samples
+    st.level = 1
+    st.age = 0.0
+    clear_rest(st)
+    for j in range(4):
+        for i in range(N):
+            st.cov[i, j] = 0.0
+            st.cov[j, i] = 0.0
+    forget(st, co, math.exp(-st.hole / co.bias_tau))
+    st.cov[0, 0] = co.tilt_init
+    st.cov[1, 1] = co.tilt_init
+    st.cov[2, 2] = co.velocity_init
+    st.cov[3, 3] = co.velocity_init
+    st.velocity[0] = 0.0
+    st.velocity[1] = 0.0
+
+
+@njit(cache=True)
+def _integrate(st, co, gx, gy, gz, ax, ay, az):
+    q = st.quat
+    b = st.bias
+    s = st.scale
+    w, x, y, z = q[0], q[1], q[2], q[3]
+    kx, ky, kz = 1.0 - s[0], 1.0 - s[1], 1.0 - s[2]
+    if st.missing > 0:
+        # Over a short hole the rate is taken to change linearly between its two ends, the force to stand.
+        span = co.dt * st.missing
+        g = st.last_gyr
+        dw, dx, dy, dz = exp_rotation(
+            (0.5 * kx * (gx + g[0]) - b[0]) * span,
+            (0.5 * ky * (gy + g[1]) - b[1]) * span,
+            (0.5 * kz * (gz + g[2]) - b[2]) * span,
+        )
+        w, x, y, z = multiply(w, x, y, z, dw, dx, dy, dz)
+    dt = co.dt
+    dw, dx, dy, dz = exp_rotation((kx * gx - b[0]) * dt, (ky * gy - b[1]) * dt, (kz * gz - b[2]) * dt)
+    w, x, y, z = multiply(w, x, y, z, dw, dx, dy, dz)
+    # One Newton step of 1/sqrt about 1: exact to rounding for a product of unit quaternions.
+    k = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
+    w, x, y, z = w * k, x * k, y * k, z * k
+    q[0], q[1], q[2], q[3] = w, x, y, z
+    span = dt * (1 + st.missing)
+    r0, r1, r2, r3, r4, r5, r6, r7, r8 = rotation_matrix(w, x, y, z)
+    f, v = st.force_sum, st.velocity_sum
+    f[0] += (r0 * ax + r1 * ay + r2 * az) * span
+    f[1] += (r3 * ax + r4 * ay + r5 * az) * span
+    f[2] += (r6 * ax + r7 * ay + r8 * az) * span
+    v[0] += f[0] * span
+    v[1] += f[1] * span
+    v[2] += f[2] * span
+    gx, gy, gz = gx * span, gy * span, gz * span
+    g, t, a = st.gyr_sum, st.turn_sum, st.rate_sum
+    g[0] += gx
+    g[1] += gy
+    g[2] += gz
+    t[0] += r0 * span
+    t[1] += r1 * span
+    t[2] += r2 * span
+    t[3] += r3 * span
+    t[4] += r4 * span
+    t[5] += r5 * span
+    t[6] += r6 * span
+    t[7] += r7 * span
+    t[8] += r8 * span
+    a[0] += r0 * gx
+    a[1] += r1 * gy
+    a[2] += r2 * gz
+    a[3] += r3 * gx
+    a[4] += r4 * gy
+    a[5] += r5 * gz
+    a[6] += r6 * gx
+    a[7] += r7 * gy
+    a[8] += r8 * gz
+
+
+@njit(cache=True)
+def _level(st, first, last, quat):
+    # The first orientation after a hole is arbitrary; its mean force is up. All sums are linear in it.
+    f = st.force_sum
+    if f[0] * f[0] + f[1] * f[1] + f[2] * f[2] < SMALLEST_ACC * SMALLEST_ACC:
+        return
+    w, x, y, z = min_rotation(f[0], f[1], f[2], 0.0, 0.0, 1.0)
+    f[0], f[1], f[2] = rotate(w, x, y, z, f[0], f[1], f[2])
+    v = st.velocity_sum
+    v[0], v[1], v[2] = rotate(w, x, y, z, v[0], v[1], v[2])
+    for sums in (st.turn_sum, st.rate_sum):
+        for j in range(3):
+            sums[j], sums[3 + j], sums[6 + j] = rotate(w, x, y, z, sums[j], sums[3 + j], sums[6 + j])
+    for i in range(first, last):
+        p = quat[i]
+        p[0], p[1], p[2], p[3] = multiply(w, x, y, z, p[0], p[1], p[2], p[3])
+    q = st.quat
+    q[0], q[1], q[2], q[3] = normalize(*multiply(w, x, y, z, q[0], q[1], q[2], q[3]))
+
+
+@njit(cache=True)
+def _close(st, co, end, base, quat, ep):
+    if st.level == 1:
+        _level(st, st.start - base, end - base, quat)
+    ep.start = st.start
+    ep.end = end
+    ep.restarts = st.level
+    ep.hole_decay = math.exp(-st.hole / co.bias_tau)
+    st.age += st.weight * co.dt
+    ep.age = st.age
+    st.hole = 0.0
+    measure_epoch(st, co, ep)
+    fill_transition(st, ep)
+    propagate(st, co, ep)
+    st.is_open = 0
+
+
+@njit(cache=True)
+def forward(states, co, gyr, acc, quality, base, first, stop, quat, rest, epochs, counts):
+    """Take samples ``first`` to ``stop`` of each lane through the forward filter.
+
+    Parameters
+    ----------
+    states : array of SMOOTHER, shape (lanes,)
+        Changed in place.
+    co : record of SMOOTHER_COEFFICIENTS
+    gyr, acc : float64 arrays, shape (lanes, n, 3)
+        Buffers whose row 0 is sample ``base``; rad/s and m/s^2.
+    quality : int64 array, shape (lanes, n)
+    base, first, stop : int
+        Sample numbers since the stream began.
+    quat : float64 array, shape (lanes, n, 4)
+        Out: orientation as integrated, NaN in a hole.
+    rest : int64 array, shape (lanes, n)
+        Out: 1 at rest.
+    epochs : array of EPOCH, shape (lanes, e)
+        Out: epochs that ended are appended.
+    counts : int64 array, shape (lanes,)
+        How many epochs each lane has.
+    """
+    for lane in range(gyr.shape[0]):
+        st = states[lane]
+        for i in range(first, stop):
+            p = i - base
+            gx, gy, gz = gyr[lane, p, 0], gyr[lane, p, 1], gyr[lane, p, 2]
+            ax, ay, az = acc[lane, p, 0], acc[lane, p, 1], acc[lane, p, 2]
+            if is_missing(gx, gy, gz, ax, ay, az):
+                st.missing += 1
+                rest[lane, p] = 0
+                for j in range(4):
+                    quat[lane, p, j] = math.nan
+                if st.missing > co.hold_samples:
+                    if st.is_open == 1:
+                        _close(st, co, i + 1 - st.missing, base, quat[lane], epochs[lane, counts[lane]])
+                        counts[lane] += 1
+                    st.hole += co.dt
+                continue
+            if st.missing > co.hold_samples:
+                _open_after_hole(st, co, i)
+                st.missing = 0
+            elif st.is_open == 0:
+                _open(st, co, i - st.missing)
+            detect_rest(st, co, gx, gy, gz, ax, ay, az)
+            _integrate(st, co, gx, gy, gz, ax, ay, az)
+            for j in range(4):
+                quat[lane, p, j] = st.quat[j]
+            rest[lane, p] = st.rest
+            st.weight += 1 + st.missing
+            st.quiet += (1 + st.missing) * st.rest
+            st.acc_clipped += (quality[lane, p] & ACC_CLIPPED) != 0
+            st.gyr_clipped += (quality[lane, p] & GYR_CLIPPED) != 0
+            st.missing = 0
+            st.last_gyr[0] = gx
+            st.last_gyr[1] = gy
+            st.last_gyr[2] = gz
+            if i + 1 >= st.end:
+                _close(st, co, i + 1, base, quat[lane], epochs[lane, counts[lane]])
+                counts[lane] += 1
+
+
+@njit(cache=True)
+def close_open(states, co, base, quat, epochs, counts, stop):
+    """End the open epochs at the end of the stream, sample ``stop``; arguments as for ``forward``."""
+    for lane in range(quat.shape[0]):
+        st = states[lane]
+        if st.is_open == 1:
+            _close(st, co, stop - st.missing, base, quat[lane], epochs[lane, counts[lane]])
+            counts[lane] += 1
