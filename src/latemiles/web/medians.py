@@ -13,10 +13,13 @@ from latemiles.signals.events import Stride
 from latemiles.signals.frames import Side
 from latemiles.signals.quality import StrideQuality
 
-__all__ = ["ROWS", "Row", "RowTracker", "usable"]
+__all__ = ["BLOCK", "ROWS", "Row", "RowTracker", "usable"]
 
 BLOCK = 25
 """Strides a point stands for."""
+
+SMOOTHED = 100
+"""Strides that a row's value rests on: one point alone would jump by its own noise."""
 
 _LONGEST_PAUSE_S = 15.0
 """A hole in a row's strides that ends a block, so that no point spans a gap."""
@@ -48,6 +51,11 @@ class Row:
     """None: strides of both sides."""
     angle: bool = True
     """Whether it is read against its own start."""
+
+    @property
+    def key(self) -> str:
+        """Its name among form drift's metrics."""
+        return self.column if self.side is None else f"{self.column}_{self.side}"
 
 
 def _both_sides(name: str, column: str) -> tuple[Row, Row]:
@@ -88,7 +96,7 @@ class RowTracker:
         """Level at the start of the run; NaN until ``freeze``."""
         self.band = math.nan
         self._block: list[tuple[float, float, float]] = []
-        self._recent: deque[tuple[float, float]] = deque(maxlen=BLOCK)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=SMOOTHED)
         self._baseline: list[float] = []
         self._points: deque[float] = deque(maxlen=60)
 
@@ -133,11 +141,11 @@ class RowTracker:
         spread = 1.4826 * median(abs(m - self.start) for m in medians)
         return max(1.96 * math.sqrt(2.0) * spread, _LEAST_BAND_DEG)
 
-    def now(self, t_s: float) -> float:
-        """Median of the last 25 strides, absolute; NaN when the last is too old."""
+    def now(self, t_s: float, strides: int = SMOOTHED) -> float:
+        """Median of the last strides, absolute; NaN when the last is too old."""
         if not self._recent or t_s - self._recent[-1][0] > _STALE_S:
             return math.nan
-        return median(v for _, v in self._recent)
+        return median([v for _, v in self._recent][-strides:])
 
     def change(self, t_s: float) -> float:
         """Value now minus the start; NaN where either is missing."""

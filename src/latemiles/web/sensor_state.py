@@ -136,7 +136,7 @@ class SensorState:
         elif not self.heard:
             status, words = "unknown", "not yet"
         elif self.battery < _LOW_BATTERY:
-            words = f"battery {self.battery:.0f}%"
+            words = f"low, {self.battery:.0f}%"
         elif share > 1.0 - _WEAK_SHARE:
             words = "weak"
         return {

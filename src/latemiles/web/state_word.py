@@ -18,33 +18,31 @@ _LOOKS_NEEDED = 2
 
 
 def wanted_word(update: DriftUpdate | None, band: float) -> str:
-    """What one look at the tilt would say by itself.
+    """What one look at the tilt would say by itself, by the verdict of form drift.
 
     Parameters
     ----------
     update : DriftUpdate or None
         Newest form drift of the tilt.
     band : float
-        Smallest change that can be told from noise, deg; after a slip wider than the update's own.
+        Smallest change that can be told from noise, deg; after a slip it may be wider than the update's own.
 
     Returns
     -------
     str
-        ``learning`` before the start is known; ``drifting`` when the change is told apart from noise;
-        ``watch`` when its interval reaches out of the band, or when speed and time move together;
-        ``sensor`` when the verdict is a slip; else ``steady``.
+        ``learning`` before the start is known; ``steady`` while the change lies inside the band;
+        ``drifting`` for a clear change, or when the whole interval lies beyond the band; ``watch`` for a
+        change beyond the band that is less sure, or that cannot be told from the speed's; ``sensor`` when
+        the verdict is a slip.
     """
     if update is None or not math.isfinite(update.change):
         return "learning"
     if update.verdict == "slip":
         return "sensor"
-    low, high = update.low, update.high
-    beyond = low > band or high < -band
-    if update.verdict == "clear change" and abs(update.change) > band:
-        beyond = True
-    if beyond:
-        return "watch" if update.verdict == "cannot separate" else "drifting"
-    return "watch" if high > band or low < -band else "steady"
+    if abs(update.change) <= band:
+        return "steady"
+    is_sure = update.verdict == "clear change" or update.low > band or update.high < -band
+    return "drifting" if is_sure and update.verdict != "cannot separate" else "watch"
 
 
 class WordKeeper:

@@ -15,7 +15,16 @@ _DEAD_BAND_DEG = 0.2
 class TiltShown:
     """The tilt change as shown: it moves only past a dead-band, and after a slip its band never shrinks."""
 
-    __slots__ = ("_good_s", "_held_band", "_high", "_low", "_refused_since_s", "update", "value")
+    __slots__ = (
+        "_band_before_slip",
+        "_good_s",
+        "_held_band",
+        "_high",
+        "_low",
+        "_refused_since_s",
+        "update",
+        "value",
+    )
 
     def __init__(self) -> None:
         self.update: DriftUpdate | None = None
@@ -25,6 +34,7 @@ class TiltShown:
         self._high = math.nan
         self._good_s = math.nan
         self._held_band = 0.0
+        self._band_before_slip = math.nan
         self._refused_since_s = math.nan
 
     def take(self, update: DriftUpdate) -> None:
@@ -34,6 +44,8 @@ class TiltShown:
 
     def slipped(self) -> None:
         """From here on the band may widen and not shrink."""
+        if math.isnan(self._band_before_slip):
+            self._band_before_slip = self.band
         self._held_band = max(self._held_band, self.band if math.isfinite(self.band) else 0.0)
 
     def refuse_if(self, reason: str, t_s: float) -> None:
@@ -82,6 +94,7 @@ class TiltShown:
             "low": _or_none(self._low),
             "high": _or_none(self._high),
             "band": _or_none(self.band),
+            "band_before_slip": _or_none(self._band_before_slip),
             "way": way if word in ("watch", "drifting") else "",
             "words": {
                 "learning": "measuring your start",

@@ -25,7 +25,7 @@ from latemiles.signals.events import (
     Stride,
 )
 from latemiles.signals.frames import Segment, Side
-from latemiles.web.medians import ROWS, RowTracker, usable
+from latemiles.web.medians import BLOCK, ROWS, RowTracker, usable
 from latemiles.web.run_clock import RunClock
 from latemiles.web.sensor_state import BODY_ORDER, SensorState
 from latemiles.web.state_word import LOOK_S, WordKeeper, wanted_word
@@ -36,6 +36,7 @@ __all__ = ["LiveView"]
 
 _TILT = "pelvic_tilt_mean_deg"
 _DROP_DEAD_BAND_DEG = 0.2
+_LOOKS_BEYOND = 2
 _SHORTEST_GAP_TOLD_S = 5.0
 """Shorter gaps are hatched, not listed."""
 _LONGEST_JUMP_S = 600.0
@@ -77,7 +78,9 @@ class LiveView:
         self._now_s = -math.inf
         self._next_look_s = -math.inf
         self._strides_in_baseline = 0
-        self._change_told = False
+        self._noticed: dict[str, Any] | None = None
+        self._start_window: dict[str, Any] | None = None
+        self._beyond_looks: dict[str, int] = {}
         self._ended = False
         self._state: dict[str, Any] = self._seen(0.0)
         self._take: dict[type[Any], Callable[[Any], None]] = {
@@ -101,6 +104,8 @@ class LiveView:
         looked = False
         for event in events:
             t_s = event.end_s if isinstance(event, Gap) else event.t_s
+            if not math.isfinite(t_s):
+                continue
             looked = self._advance(t_s) or looked
             if (take := self._take.get(type(event))) is not None:
                 take(event)
@@ -135,9 +140,12 @@ class LiveView:
         wanted = wanted_word(self._tilt.update, self._tilt.band)
         changed = self._words.look(t_s, "sensor" if reason else wanted)
         self._tilt.look(t_s, moved=changed)
-        if self._words.word == "drifting" and not self._change_told:
-            self._change_told = True
-            self._add("change", t_s, words="Change of tilt told apart")
+        if self._words.word == "drifting" and self._noticed is None:
+            self._noticed = {"t": t_s, "d": self._clock.place(t_s)}
+            self._add("change", t_s, words="Tilt change noticed")
+        for name, row in self._rows.items():
+            beyond = abs(self._change(row, t_s)) > self._band(row)
+            self._beyond_looks[name] = self._beyond_looks.get(name, 0) + 1 if beyond else 0
         self._state = self._seen(t_s)
 
     def _pelvis_reason(self, t_s: float) -> str:
@@ -189,6 +197,9 @@ class LiveView:
         if self._tilt.is_known and math.isnan(self._rows["tilt"].start):
             for row in self._rows.values():
                 row.freeze()
+            begin, end = (self._clock.start_s + s for s in self._baseline_s)
+            places = {"d": self._clock.place(begin), "end_d": self._clock.place(end)}
+            self._start_window = {"t": begin, "end": end, **places}
             words = f"Start measured, {self._strides_in_baseline} strides"
             self._add("start", update.t_s, words=words)
 
@@ -242,6 +253,7 @@ class LiveView:
     # What is seen
 
     def _seen(self, t_s: float) -> dict[str, Any]:
+        reason = self._pelvis_reason(t_s)
         state: dict[str, Any] = {
             "schema": 1,
             "run": self.run,
@@ -249,12 +261,13 @@ class LiveView:
             "t": t_s,
             "ended": self._ended,
             "word": self._words.word,
-            "tilt": self._tilt.state(t_s, self._words.word, self._pelvis_reason(t_s), self._ready_in_s(t_s)),
+            "tilt": self._tilt.state(t_s, self._words.word, reason, self._ready_in_s(t_s)),
             "clock": self._clock.state(t_s),
-            "drop": self._drop(t_s),
+            "drop": self._drop(t_s, reason),
             "sensors": [sensor.state(t_s) for sensor in self._sensors.values()],
             "rows": {name: self._row(row, t_s) for name, row in self._rows.items()},
-            "start": self._start_window(),
+            "start": self._start_window,
+            "noticed": self._noticed,
         }
         state["headline"] = headline(state)
         return state
@@ -264,46 +277,50 @@ class LiveView:
             return None
         return max(0.0, self._clock.start_s + self._baseline_s[1] - t_s)
 
-    def _start_window(self) -> dict[str, Any] | None:
-        if math.isnan(self._rows["tilt"].start):
-            return None
-        begin, end = (self._clock.start_s + s for s in self._baseline_s)
-        return {"t": begin, "end": end, "d": self._clock.place(begin), "end_d": self._clock.place(end)}
-
     def _band(self, row: RowTracker) -> float:
+        """Band of a row; both sides of a pair have one, the wider."""
         if row.row.name == "tilt":
             return self._tilt.band
-        return self._bands.get(row.row.column, row.band) if math.isfinite(row.start) else math.nan
+        if math.isnan(row.start):
+            return math.nan
+        pair = [r for r in self._rows.values() if r.row.column == row.row.column]
+        told = [self._bands.get(key, math.nan) for r in pair for key in (r.row.key, r.row.column)]
+        known = [b for b in told if math.isfinite(b)] or [r.band for r in pair if math.isfinite(r.band)]
+        return max(known, default=math.nan)
 
-    def _row(self, row: RowTracker, t_s: float) -> dict[str, Any]:
-        now, change, band = row.now(t_s), row.change(t_s), self._band(row)
+    def _change(self, row: RowTracker, t_s: float) -> float:
         if row.row.name == "tilt" and math.isfinite(self._tilt.value):
             # One number for one thing: the row says what the runner's page says.
-            change = self._tilt.value if math.isfinite(now) else math.nan
-        beyond = abs(change) > band
+            return self._tilt.value if math.isfinite(row.now(t_s)) else math.nan
+        return row.change(t_s)
+
+    def _row(self, row: RowTracker, t_s: float) -> dict[str, Any]:
+        beyond = self._beyond_looks.get(row.row.name, 0) >= _LOOKS_BEYOND
         if row.row.name == "tilt":
-            beyond = beyond and self._words.word == "drifting"
+            beyond = self._words.word == "drifting"
         return {
-            "now": _or_none(now),
-            "change": _or_none(change),
+            "now": _or_none(row.now(t_s)),
+            "change": _or_none(self._change(row, t_s)),
             "start": _or_none(row.start),
-            "band": _or_none(band),
-            "beyond": bool(beyond),
+            "band": _or_none(self._band(row)),
+            "beyond": beyond,
         }
 
-    def _drop(self, t_s: float) -> dict[str, Any]:
-        sides: dict[str, Any] = {}
+    def _drop(self, t_s: float, reason: str) -> dict[str, Any]:
+        sides: dict[str, Any] = {"words": "no pelvis signal" if reason else "no drop yet"}
         for side in ("left", "right"):
             row = self._rows[f"drop_{side}"]
-            now, shown = row.now(t_s), self._drop_shown.get(side, math.nan)
-            if not abs(now - shown) < _DROP_DEAD_BAND_DEG:
-                shown = self._drop_shown[side] = now
-            band = self._band(row)
+            now, shown = row.now(t_s, BLOCK), self._drop_shown.get(side, math.nan)
+            if reason:
+                shown = math.nan
+            elif not abs(now - shown) < _DROP_DEAD_BAND_DEG:
+                shown = now
+            self._drop_shown[side] = shown
             sides[side] = {
                 "now": _or_none(shown),
                 "start": _or_none(row.start),
-                "band": _or_none(band),
-                "beyond": bool(abs(shown - row.start) > band),
+                "band": _or_none(self._band(row)),
+                "beyond": bool(abs(shown - row.start) > self._band(row)),
             }
         return sides
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from latemiles.web.run_clock import UNITS
+
 __all__ = ["headline"]
 
 
@@ -26,8 +28,21 @@ def headline(state: dict[str, Any]) -> list[str]:
         return ["Tilt and pace move together", "this run cannot tell the two apart"]
     if word == "watch":
         return [f"Tilt may be moving {tilt['way']}", f"{interval}; not held yet"]
-    further = "further forward" if tilt["way"] == "forward" else "further back"
-    return [f"Tilt is {_change(tilt['value'])} {further} than at the start", f"{interval}; {band}"]
+    way = "forward" if tilt["way"] == "forward" else "back"
+    details = [_noticed(state), interval, band]
+    return [
+        f"Tilt is {_change(tilt['value'])} further {way} than at the start",
+        "; ".join(filter(None, details)),
+    ]
+
+
+def _noticed(state: dict[str, Any]) -> str:
+    noticed, clock = state["noticed"], state["clock"]
+    if noticed is None:
+        return ""
+    if noticed["d"] is None:
+        return f"noticed {(state['t'] - noticed['t']) / 60:.0f} min ago"
+    return f"noticed at {clock['unit']} {noticed['d'] / UNITS[clock['unit']]:.1f}"
 
 
 def _ready(ready_in_s: float | None) -> str:

@@ -1,0 +1,143 @@
+/* The coach's page: the answer in a sentence, the chart as its evidence, sensors and marks beside it. */
+"use strict";
+(() => {
+  const { DASH, known, fixed, signed, clock, safe } = latemiles.words;
+  const { COLOUR, state: shape, disc } = latemiles.shapes;
+  const { draw } = latemiles.chart;
+  const $ = (id) => document.getElementById(id);
+  const METRES = { mile: 1609.344, km: 1000 }, PLURAL = { mile: "miles", km: "km" };
+  const AXIS_ENDS = [3, 5, 8, 10, 14, 20, 27, 35, 43, 50, 70, 100, 150, 200, 300], SHOWN_MARKS = 60;
+  const ROWS = [
+    { title: "pelvic tilt", detail: "forward +", reach: [-2.4, 3], names: ["tilt"] },
+    { title: "pelvic drop", detail: "by standing leg", reach: [-2.4, 2.4], names: ["drop_left", "drop_right"] },
+    { title: "pelvic rotation", detail: "range each stride", reach: [-2.4, 2.4], names: ["rotation"] },
+    { title: "hip flexion", detail: "at initial contact", reach: [-2.4, 2.4], names: ["flexion_left", "flexion_right"] },
+    { title: "hip adduction", detail: "at mid-stance", reach: [-2.4, 2.4], names: ["adduction_left", "adduction_right"] },
+    { title: "hip internal rotation", detail: "least certain of the six", reach: [-2.4, 2.4], names: ["internal_rotation_left", "internal_rotation_right"] },
+  ];
+  const side = (name) => (name.endsWith("_left") ? "left" : name.endsWith("_right") ? "right" : "both");
+  const drawn = {};
+  const put = (id, markup) => { if (drawn[id] !== markup) { drawn[id] = markup; $(id).innerHTML = markup; } };
+  const say = (id, words) => { if ($(id).textContent !== words) $(id).textContent = words; };
+
+  /* Points by row, kept as the log grows; a run in kilometres or minutes is only another x. */
+  const kept = { log: null, seen: 0, points: {} };
+  function gather(log) {
+    if (kept.log !== log || kept.seen > log.length) Object.assign(kept, { log, seen: 0, points: {} });
+    for (; kept.seen < log.length; kept.seen += 1) {
+      const entry = log[kept.seen];
+      if (entry.k === "point") (kept.points[entry.row] = kept.points[entry.row] || []).push(entry);
+    }
+  }
+
+  function axisOf(state) {
+    const run = state.clock;
+    if (known(run.distance)) {
+      const metres = METRES[run.unit], end = AXIS_ENDS.find((v) => v >= run.distance * 1.08) || Math.ceil(run.distance * 1.1);
+      const of = (e, key = "d") => (known(e[key]) ? e[key] / metres : null);
+      return { byDistance: true, of, max: end, step: end > 100 ? 20 : end > 43 ? 5 : end > 20 ? 2 : 1, unit: PLURAL[run.unit], smooth: 0.2 * (run.unit === "km" ? 1.6 : 1), now: run.distance, word: run.unit };
+    }
+    const begin = state.t - (run.run_s || 0), minutes = (run.run_s || 0) / 60;
+    const end = [15, 30, 60, 90, 120, 180, 240, 360, 600].find((v) => v >= minutes * 1.08) || Math.ceil(minutes * 1.1);
+    const of = (e, key = "d") => (((key === "end_d" ? e.end : e.t) - begin) / 60);
+    return { byDistance: false, of, max: end, step: end > 180 ? 30 : end > 60 ? 15 : 5, unit: "min", smooth: 2, now: known(run.run_s) ? minutes : null, word: "minute" };
+  }
+
+  function chartOf(state, log) {
+    const axis = axisOf(state), visible = (x) => known(x) && x >= 0;
+    const events = (kind) => log.filter((e) => e.k === kind);
+    const pointsOf = (name) => (kept.points[name] || []).map((e) => [axis.of(e), e.v]).filter((p) => visible(p[0]));
+    const slips = events("slip").map((e) => ({ x: axis.of(e), sensor: e.segment })).filter((s) => visible(s.x));
+    const gaps = events("gap").map((e) => ({ from: axis.of(e), to: axis.of(e, "end_d"), side: e.segment, told: Boolean(e.words) })).filter((g) => visible(g.from) && known(g.to));
+    const told = events("change").map((e) => axis.of(e)).filter(visible)[0];
+    const rows = ROWS.map((row) => ({
+      ...row,
+      lines: row.names.map((name) => {
+        const now = state.rows[name], slip = name === "tilt" ? slips.find((s) => s.sensor === "pelvis") : undefined;
+        return { ...now, side: side(name), points: pointsOf(name), heard: known(now.now), bandFrom: slip ? slip.x : null, wasBand: state.tilt.band_before_slip };
+      }),
+    }));
+    const speed = pointsOf("speed").map(([x, v]) => [x, METRES[state.clock.unit] / v]);
+    return {
+      rows, gaps, slips: slips.map((s) => s.x), told: told ?? null, toldWords: known(told) ? told.toFixed(axis.byDistance ? 1 : 0) : "",
+      x: axis, start: state.start ? [axis.of(state.start), axis.of({ ...state.start, t: state.start.end, d: state.start.end_d })] : null,
+      label: safe(`${state.headline.join("; ")}. Six angles against the start, by ${axis.word}`),
+      strips: [
+        { title: "cadence", unit: "steps/min", span: 8, points: pointsOf("cadence"), now: fixed(state.rows.cadence.now, 0) },
+        { title: "pace", unit: `min/${state.clock.unit}`, span: 75, upsideDown: true, points: speed, now: clock(state.clock.pace_s), missing: "no speed source" },
+      ],
+    };
+  }
+
+  function sensorTable(sensors) {
+    const cell = (v, loud = false) => `<td${loud ? ' class="loud"' : ""}>${v}</td>`;
+    const percent = (v, digits) => (known(v) ? `${(100 * v).toFixed(digits)}%` : DASH);
+    const rows = sensors.map((s) => {
+      const loud = s.status === "lost" || s.status === "slipped";
+      return `<tr>${cell(s.name, loud)}${cell(s.words, loud)}${cell(percent(s.lost_share, 1))}${cell(percent(s.battery, 0))}</tr>`;
+    });
+    return `<table><tr><th></th><th></th><th>lost, last 5 min</th><th>battery</th></tr>${rows.join("")}</table>`;
+  }
+
+  const MARKS = {
+    gap: '<path d="M-5 5L5 -5M-5 -1L-1 -5M1 5L5 1" style="stroke:var(--ink-2);stroke-width:1.5;fill:none"/>',
+    slip: '<path d="M-6 3H0V-4H6" style="stroke:var(--ink-2);stroke-width:1.75;fill:none"/>',
+    change: '<path d="M-6 4H-1L5 -4" style="stroke:var(--change);stroke-width:2.25;fill:none"/>',
+  };
+  function markList(log, axis) {
+    const shown = log.filter((e) => e.words && e.k !== "point").slice(-SHOWN_MARKS).reverse();
+    return shown.map((e) => {
+      const x = axis.of(e), place = known(x) ? Math.max(0, x).toFixed(axis.byDistance ? 1 : 0) : DASH;
+      return `<li><span>${place}</span><svg width="14" height="18" viewBox="-7 -9 14 18" aria-hidden="true">${MARKS[e.k] || disc(0, 0, 3, "ink")}</svg><span>${safe(e.words)}</span></li>`;
+    }).join("");
+  }
+
+  function figures(rows) {
+    const heard = { left: known(rows.flexion_left.now), right: known(rows.flexion_right.now) };
+    return `<div>${latemiles.figure.fromBehind(rows, heard)}<p><b>from behind</b><br>drop over the right leg</p></div><div>${latemiles.figure.fromTheRight(rows, heard)}<p><b>from the right</b><br>initial contact</p></div>`;
+  }
+
+  function who(state, lostMs) {
+    const word = lostMs ? "sensor" : state.word, change = known(state.tilt.value) && !lostMs ? `, ${signed(state.tilt.value)}°` : "";
+    const icon = COLOUR[word] ? `<svg width="26" height="26" viewBox="-13 -13 26 26" aria-hidden="true">${shape(word, 0, 0, 9, true, COLOUR[word])}</svg>` : "";
+    return `${icon}<span><b>${safe(state.athlete || "runner")}</b>${lostMs ? "page not connected" : word}${change}</span>`;
+  }
+
+  let last = null;
+  function show(view) {
+    last = view;
+    const { state, log, lostMs } = view;
+    if (!state) {
+      say("headline", "No run yet");
+      say("small-print", "this page begins by itself when one does");
+      return;
+    }
+    gather(log);
+    put("who", who(state, lostMs));
+    say("time", clock(state.clock.run_s));
+    say("unit", state.clock.unit);
+    say("distance", fixed(state.clock.distance));
+    say("headline", lostMs ? "The page is not connected" : state.headline[0]);
+    say("small-print", lostMs ? `nothing heard for ${Math.round(lostMs / 1000)} s; what is below is older` : state.headline[1]);
+    const chart = chartOf(state, log), box = $("score");
+    if (box.clientWidth > 0) put("score", draw(chart, box.clientWidth, box.clientHeight - 12));
+    say("posture", known(state.rows.tilt.start) ? "Posture now, dashed outline at the start" : "Posture now, start not measured");
+    put("figure", figures(state.rows));
+    put("sensors", sensorTable(state.sensors));
+    put("marks", markList(log, chart.x));
+  }
+
+  async function mark() {
+    const answer = await fetch("/api/mark", { method: "POST", body: "" }).catch(() => null);
+    const words = answer && answer.ok ? "Marked" : "Not marked: no run is going on";
+    $("mark").firstChild.textContent = `${words} `;
+    setTimeout(() => { $("mark").firstChild.textContent = "Mark this moment "; }, 2000);
+  }
+  $("mark").addEventListener("click", mark);
+  addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() === "m" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat) mark();
+  });
+  addEventListener("resize", () => last && show(last));
+  latemiles.theme("dark");
+  latemiles.live(show);
+})();
