@@ -202,3 +202,12 @@ def test_a_torn_file_is_verified_up_to_where_it_is_torn(whole: Path, tmp_path: P
     assert not report.ok
     assert report.torn_at == start
     assert "latemiles recover" in report.lines()[-1]
+
+
+def test_a_file_torn_in_its_summary_has_lost_no_record(whole: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mcap"
+    bad.write_bytes(whole.read_bytes()[:-200])
+    report = recover(bad, tmp_path / "out.mcap")
+    assert report.torn_at is not None
+    assert report.lost_records == 0
+    assert sum(report.records.values()) == len(some_run())

@@ -63,7 +63,7 @@ class RecoverReport:
         out.extend(f"lost: {loss.line()}" for loss in self.losses)
         if not self.losses:
             out.append("nothing was lost: the recording was whole")
-        elif self.torn_at is not None:
+        elif self.torn_at is not None and self.lost_records is None:
             out.append("a recording is flushed every second, so a torn end costs about a second at most")
         return out
 

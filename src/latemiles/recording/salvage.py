@@ -139,19 +139,22 @@ class Salvage:
 
     def _ends_well(self, position: int) -> bool:
         """Whether only sound records up to the footer follow."""
-        return self._sound_end(position) == self._size - len(MAGIC) and has_closing(self._file, self._size)
+        end, _ = self._sound_end(position)
+        return end == self._size - len(MAGIC) and has_closing(self._file, self._size)
 
-    def _sound_end(self, position: int) -> int:
-        end = position
+    def _sound_end(self, position: int) -> tuple[int, bool]:
+        """Where the sound records end, and whether the end of the data section is among them."""
+        end, has_data_end = position, False
         try:
             for piece in pieces(self._file, self._size, (), start=position):
                 # A chunk here is one that was found unsound: the sound part ends before it.
                 if piece.opcode == Opcode.CHUNK:
                     break
                 end = piece.end
+                has_data_end = has_data_end or (piece.opcode == Opcode.DATA_END and end - piece.offset == 13)
         except FormatError:
             pass
-        return end
+        return end, has_data_end
 
     def _has_sound_head(self, frame: _Frame) -> bool:
         for piece in pieces(self._file, self._size, (), start=frame.start):
@@ -224,10 +227,13 @@ class Salvage:
                 self.n_bad_chunks += 1
                 self._lose(position, missing, "the bytes there are damaged")
             return
-        sound_end = self._sound_end(position)
+        sound_end, has_data_end = self._sound_end(position)
         if not has_closing(self._file, self._size):
             self.torn_at = sound_end
-            self._lose(sound_end, None, "the file ends here, inside what was being written")
+            if has_data_end:
+                self._lose(sound_end, 0, "the file ends here, after its last record")
+            else:
+                self._lose(sound_end, None, "the file ends here, inside what was being written")
             return
         statistics = read_statistics(self._file, self._size)
         missing_known = (
