@@ -23,6 +23,7 @@ __all__ = [
     "rotate_inverse",
     "rotation_matrix",
     "slerp",
+    "wrap_angle",
 ]
 
 _POLYNOMIAL_LIMIT = 0.1
@@ -169,3 +170,9 @@ def heading_between(pw, px, py, pz, qw, qx, qy, qz):
     elif angle < -math.pi:
         angle += 2.0 * math.pi
     return angle
+
+
+@njit(cache=True)
+def wrap_angle(angle):
+    """Return the same angle, rad, between -pi and pi."""
+    return angle - 2.0 * math.pi * math.floor((angle + math.pi) / (2.0 * math.pi))

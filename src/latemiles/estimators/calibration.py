@@ -1,0 +1,255 @@
+"""When and from what the mounting is worked out: standing, movement, running, or what was told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.estimators.calibration_windows import (
+    Movement,
+    Stance,
+    StillFinder,
+    find_movement,
+    stance_of,
+    told_movement,
+)
+from latemiles.estimators.mounting import Axis, Calibration, calibration_of, combine, movement_axis
+from latemiles.estimators.posture_params import PostureParams
+from latemiles.estimators.running_axes import (
+    gait_harmonics,
+    mean_up,
+    pelvis_running_axis,
+    thigh_running_axis,
+)
+from latemiles.signals.records import Pose
+
+__all__ = ["RUNNING", "STILL", "WALKING", "Calibrator"]
+
+F8 = NDArray[np.float64]
+
+STILL: Final = 0
+WALKING: Final = 1
+RUNNING: Final = 2
+
+_TOO_SHORT_S: Final = 6.0
+"""Shortest running or walking from which axes are taken when a recording ends early."""
+
+
+class Calibrator:
+    """Watches the thinned streams, second by second, until the mounting is known for good.
+
+    Parameters
+    ----------
+    params : PostureParams
+    told : sequence of Pose
+        Poses held on request; they go before what is found.
+    """
+
+    def __init__(self, params: PostureParams, told: tuple[Pose, ...] = ()) -> None:
+        self._params = params
+        self.finder = StillFinder(params)
+        self.pending = list(told)
+        self.stance: Stance | None = None
+        """A told stance, or the one that belongs to the movement."""
+        self.movement: Movement | None = None
+        self.gait = STILL
+        self.gait_start = 0
+        """First bin of the stretch of walking or running that is going on or was the last."""
+        self.gait_end = 0
+        self.stage = 0
+        """0 nothing known, 1 known, 2 known for good."""
+        self.current: Calibration | None = None
+        self.movement_axes: list[Axis | None] = [None] * 3
+        """Axes from the movement, kept since the movement itself leaves the memory."""
+
+    def tell(self, pose: Pose) -> None:
+        """Hear of a pose that was held on request."""
+        self.pending.append(pose)
+
+    def update(self, rows: F8, first: int, gait: int) -> Calibration | None:
+        """Look at the bins ``rows`` (n, lanes, 10) from bin ``first``, the last second of which is new.
+
+        Returns
+        -------
+        Calibration or None
+            A calibration if it became known or better known just now.
+        """
+        p = self._params
+        end = first + len(rows)
+        heard = self._hear(rows, first)
+        second = round(p.bin_hz)
+        if self.stage < 2:
+            half = second // 2
+            for a, b in ((end - second, end - second + half), (end - second + half, end)):
+                if a >= first:
+                    self.finder.push(rows[a - first : b - first], a, rows[: b - first], first)
+            self._follow_gait(gait, end)
+        elif not heard:
+            return None
+        if self.movement is None and self.stage < 2:
+            self._search(rows, first, end)
+            heard = self.movement is not None
+        if heard and self.movement is not None:
+            found = self._from_movement(rows, first)
+            if found is not None:
+                return found
+        length = (self.gait_end - self.gait_start) / p.bin_hz if self.gait != STILL else 0.0
+        if self.stage == 0 and length >= p.first_running_s:
+            return self._from_running(rows, first, 1)
+        if self.stage == 1 and length >= p.full_running_s:
+            return self._from_running(rows, first, 2)
+        return None
+
+    def finish(self, rows: F8, first: int) -> None:
+        """Make the best of a recording that ends before the axes were known for good."""
+        length = (self.gait_end - max(self.gait_start, first)) / self._params.bin_hz
+        if self.stage < 2 and length >= _TOO_SHORT_S * (1 + 2 * self.stage):
+            self._from_running(rows, first, 2)
+
+    def _hear(self, rows: F8, first: int) -> bool:
+        """Take in told poses that are over; True if one was."""
+        p = self._params
+        end = first + len(rows)
+        heard = False
+        for pose in [x for x in self.pending if round(x.end_s * p.bin_hz) <= end]:
+            self.pending.remove(pose)
+            a = max(round(pose.start_s * p.bin_hz), first)
+            b = round(pose.end_s * p.bin_hz)
+            if b - a < 0.5 * p.bin_hz:
+                continue
+            if pose.kind == "standing":
+                self.stance = stance_of(rows[a - first : b - first], a, is_told=True)
+                heard = True
+            elif pose.kind == "movement":
+                if self.stance is None:
+                    earlier = [s for s in self.finder.stances if s.end <= a + p.bin_hz]
+                    opening = stance_of(rows[a - first :][: round(0.4 * p.bin_hz)], a)
+                    self.stance = earlier[-1] if earlier else opening
+                self.movement = told_movement(rows[a - first : b - first], a, self.stance, p)
+                heard = True
+        return heard
+
+    def _follow_gait(self, gait: int, end: int) -> None:
+        p = self._params
+        if gait != STILL:
+            if gait != self.gait or self.gait_end != end - round(p.bin_hz):
+                # The window that first shows it reaches back; its first half is the start of the gait.
+                self.gait_start = end - round(0.5 * p.window_s * p.bin_hz)
+            self.gait_end = end
+            self.gait = gait
+
+    def _search(self, rows: F8, first: int, end: int) -> None:
+        p = self._params
+        is_over = self.gait != STILL and self.gait_end == end
+        limit = self.gait_start - round(0.5 * p.window_s * p.bin_hz) if is_over else end
+        stances = [self.stance] if self.stance is not None else self.finder.stances
+        for stance in stances:
+            if stance is not None and first <= stance.end < limit:
+                part = rows[stance.end - first : limit - first]
+                movement = find_movement(part, stance.end, stance, p, is_over=is_over)
+                if movement is not None:
+                    self.stance, self.movement = stance, movement
+                    return
+
+    def _from_movement(self, rows: F8, first: int) -> Calibration | None:
+        if self.stance is None or self.movement is None or self.movement.start < first:
+            return None
+        for lane in range(3):
+            is_bent = lane > 0 or self.movement.kind != "march"
+            if is_bent and np.isfinite(self.stance.up[lane]).all():
+                self.movement_axes[lane] = movement_axis(
+                    rows, first, lane, self.stance, self.movement, self._params
+                )
+        if self.movement_axes[0] is None:
+            return None
+        self.stage = max(self.stage, 1)
+        self.current = calibration_of(
+            self.movement_axes, np.array(self.stance.up), self.stance, self.movement, None, self._params
+        )
+        return self.current
+
+    def _from_running(self, rows: F8, first: int, stage: int) -> Calibration | None:
+        p = self._params
+        start = max(self.gait_start, first)
+        part = rows[start - first : self.gait_end - first]
+        running_up = np.stack([mean_up(part, lane) for lane in range(3)])
+        stance = self._upright_stance(running_up, start)
+        ups = running_up if stance is None else np.array(stance.up)
+        biases = np.zeros((3, 3)) if stance is None else np.array(stance.gyr)
+        if stance is None:
+            self.movement = None
+        axes: list[Axis | None] = [None]
+        for lane in (1, 2):
+            known = np.isfinite(ups[lane]).all()
+            axes.append(thigh_running_axis(part, lane, ups[lane], biases[lane], p) if known else None)
+        gait = gait_harmonics(part, ups, biases, (axes[1], axes[2]), p)
+        if gait is not None:
+            axes[0] = pelvis_running_axis(gait, self.gait == RUNNING, p)
+        moved = self.movement_axes if self.movement is not None else [None] * 3
+        for lane in range(3):
+            one, other = moved[lane], axes[lane]
+            if one is not None:
+                fused = lane == 0 and other is not None
+                axes[lane] = combine(one, other, ups[lane]) if fused and other is not None else one
+        if axes[0] is None:
+            return None
+        self.stage = stage
+        self.current = calibration_of(axes, ups, stance, self.movement, running_up[0], p)
+        return self.current
+
+    def _upright_stance(self, running_up: F8, before: int) -> Stance | None:
+        """Last stance before the gait whose inclination is that of an upright body."""
+        limit = np.cos(self._params.upright_rad)
+        chosen = [self.stance] if self.stance is not None else self.finder.stances[::-1]
+        for stance in chosen:
+            if stance is None or stance.start >= before:
+                continue
+            if stance.is_told:
+                return stance
+            cosine = (np.array(stance.up) * running_up).sum(axis=1)
+            known = np.isfinite(cosine)
+            if known.any() and bool((cosine[known] > limit).all()):
+                return stance
+        return None
+
+    def save(self) -> dict[str, Any]:
+        """State as plain values."""
+        return {
+            "stances": [asdict(s) for s in self.finder.stances],
+            "open_start": self.finder.open_start,
+            "open_up": self.finder.open_up,
+            "pending": [asdict(x) for x in self.pending],
+            "stance": None if self.stance is None else asdict(self.stance),
+            "movement": None if self.movement is None else asdict(self.movement),
+            "gait": [self.gait, self.gait_start, self.gait_end, self.stage],
+            "movement_axes": [
+                None if x is None else [x.left.tolist(), x.sd_rad, x.residual_rad] for x in self.movement_axes
+            ],
+            "current": None if self.current is None else asdict(self.current),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue from ``save``."""
+        self.finder.stances = [_stance(s) for s in state["stances"]]
+        self.finder.open_start = state["open_start"]
+        self.finder.open_up = _tuples(state["open_up"])
+        self.pending = [Pose(**x) for x in state["pending"]]
+        self.stance = None if state["stance"] is None else _stance(state["stance"])
+        moved = state["movement"]
+        self.movement = None if moved is None else Movement(**{**moved, "repeats": _tuples(moved["repeats"])})
+        self.gait, self.gait_start, self.gait_end, self.stage = state["gait"]
+        self.movement_axes = [
+            None if x is None else Axis(np.array(x[0]), x[1], x[2]) for x in state["movement_axes"]
+        ]
+        self.current = None if state["current"] is None else Calibration.from_dict(state["current"])
+
+
+def _tuples(rows: list[list[Any]]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(row) for row in rows)
+
+
+def _stance(state: dict[str, Any]) -> Stance:
+    return Stance(**{**state, "up": _tuples(state["up"]), "gyr": _tuples(state["gyr"])})

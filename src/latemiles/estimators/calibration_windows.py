@@ -1,0 +1,208 @@
+"""Finding the quiet stance and the calibration movement in the thinned streams.
+
+Bins are those of ``kernels.posture_bins``. Both finders see no mounting: they work on how the earth-up
+direction moves in each sensor's own axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.estimators.posture_params import PostureParams
+from latemiles.signals.frames import quat_conj, quat_rotate
+
+__all__ = [
+    "Movement",
+    "Stance",
+    "StillFinder",
+    "find_movement",
+    "stance_of",
+    "told_movement",
+    "up_in_sensor",
+]
+
+F8 = NDArray[np.float64]
+Vectors = tuple[tuple[float, ...], ...]
+
+_UP = np.array([0.0, 0.0, 1.0])
+_RETURNED = 0.4
+"""A repeat ends where the tilt has come back below this part of the smallest repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """A quiet stance: bins ``start`` to ``end`` (one past the last)."""
+
+    start: int
+    end: int
+    up: Vectors
+    """Mean earth-up direction in each lane's sensor axes, unit; NaN where the sensor is missing."""
+    gyr: Vectors
+    """Mean rate of each lane, rad/s: the gyro's bias."""
+    is_told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A calibration movement: bins ``start`` to ``end`` (one past the last)."""
+
+    start: int
+    end: int
+    kind: str
+    """``squat`` (or hinge: trunk and thighs bend together) or ``march``."""
+    repeats: tuple[tuple[int, int], ...]
+    is_told: bool = False
+
+
+def up_in_sensor(rows: F8) -> F8:
+    """Earth-up direction (n, lanes, 3) in sensor axes, of bins (n, lanes, 10)."""
+    return quat_rotate(quat_conj(rows[..., :4]), _UP)
+
+
+def stance_of(rows: F8, start: int, is_told: bool = False) -> Stance:
+    """Mean over the bins ``rows`` (n, lanes, 10), the first of which is bin ``start``."""
+    heard = np.isfinite(rows[..., 0])
+    count = heard.sum(axis=0)[:, None]
+    weight = np.where(count > 0, count, np.nan)
+    up = np.where(heard[..., None], up_in_sensor(rows), 0.0).sum(axis=0) / weight
+    up /= np.linalg.norm(up, axis=1, keepdims=True)
+    gyr = np.where(heard[..., None], rows[..., 4:7], 0.0).sum(axis=0) / weight
+    return Stance(start, start + len(rows), _tuples(up), _tuples(gyr), is_told)
+
+
+def _tuples(vectors: F8) -> Vectors:
+    return tuple(tuple(float(x) for x in v) for v in vectors)
+
+
+class StillFinder:
+    """Collects the quiet stances of a stream, half a second at a time; keeps the last eight."""
+
+    KEPT = 8
+
+    def __init__(self, params: PostureParams) -> None:
+        self._params = params
+        self.stances: list[Stance] = []
+        self.open_start = -1
+        """First bin of the still stretch that is going on; -1 if none is."""
+        self.open_up: Vectors = ()
+        """Its inclination at its first cell."""
+
+    def push(self, rows: F8, start: int, memory: F8, memory_start: int) -> None:
+        """Judge the cell ``rows`` (n, lanes, 10) from bin ``start``.
+
+        Parameters
+        ----------
+        memory, memory_start
+            All the bins that are still kept, this cell included, from which the stance's mean is taken.
+        """
+        p = self._params
+        heard = np.isfinite(rows[:, :, 0]).all(axis=0)
+        still = bool(heard.any())
+        for lane in np.flatnonzero(heard):
+            still = still and float(rows[:, lane, 4:7].std(axis=0).max()) < p.still_gyr_rad_s
+            still = still and float(rows[:, lane, 7:10].std(axis=0).max()) < p.still_acc_m_s2
+        if not still:
+            self.open_start = -1
+            return
+        up = np.array(stance_of(rows, start).up)
+        if self.open_start >= 0:
+            shift = np.arccos(np.clip((up * np.array(self.open_up)).sum(axis=1), -1.0, 1.0))
+            if np.nanmax(shift, initial=0.0) > p.still_shift_rad:
+                self.open_start = -1
+        if self.open_start < 0:
+            self.open_start, self.open_up = start, _tuples(up)
+            return
+        end = start + len(rows)
+        first = max(self.open_start, memory_start)
+        if end - first < round(p.still_min_s * p.bin_hz):
+            return
+        stance = stance_of(memory[first - memory_start : end - memory_start], first)
+        if self.stances and self.stances[-1].end > self.open_start:
+            self.stances.pop()
+        self.stances = [*self.stances[1 - self.KEPT :], stance]
+
+
+def find_movement(
+    rows: F8, start: int, stance: Stance, params: PostureParams, *, is_over: bool = False
+) -> Movement | None:
+    """Look for repeats of a squat, hinge or march after a stance.
+
+    Parameters
+    ----------
+    rows : float64 array, shape (n, lanes, 10)
+        Bins from the end of the stance on, up to now or to where walking or running begins.
+    start : int
+        Bin of ``rows[0]``.
+    stance : Stance
+        What upright is.
+    is_over : bool
+        Whether walking or running has begun since, so that no further repeat can come.
+
+    Returns
+    -------
+    Movement or None
+        None while there is none, or while it may go on: a pause of one and a half seconds ends it, four
+        seconds if there were fewer than three repeats.
+    """
+    if len(rows) < 2.0 * params.bin_hz:
+        return None
+    lean = _lean(rows, stance)
+    if not np.isfinite(lean).all():
+        return None
+    thighs = lean[:, 1:].min(axis=1)
+    for kind, signal in (
+        ("squat", np.maximum(thighs, lean[:, 0])),
+        ("march", lean[:, 1:].max(axis=1)),
+    ):
+        repeats = _repeats(signal, params)
+        if len(repeats) < params.repeats or not _is_calm(rows, params):
+            continue
+        pause = 1.5 if len(repeats) >= 3 else 4.0
+        upright = len(signal) - repeats[-1][1]
+        if not is_over and upright < pause * params.bin_hz:
+            return None
+        bins = tuple((start + a, start + b) for a, b in repeats)
+        return Movement(bins[0][0], bins[-1][1], kind, bins)
+    return None
+
+
+def told_movement(rows: F8, start: int, stance: Stance, params: PostureParams) -> Movement:
+    """Name the movement in bins ``rows`` (n, lanes, 10), the first of which is bin ``start``, as told."""
+    lean = np.nan_to_num(_lean(rows, stance))
+    both, one = lean[:, 1:].min(axis=1), lean[:, 1:].max(axis=1)
+    kind = "march" if both.max() < 0.5 * one.max() and lean[:, 0].max() < params.repeat_rad else "squat"
+    repeats = _repeats(one if kind == "march" else np.maximum(both, lean[:, 0]), params)
+    bins = tuple((start + a, start + b) for a, b in repeats)
+    return Movement(start, start + len(rows), kind, bins, is_told=True)
+
+
+def _lean(rows: F8, stance: Stance) -> F8:
+    """Angle (n, lanes) between each lane's up direction and standing; a missing lane copies the others."""
+    cosine = (up_in_sensor(rows) * np.array(stance.up)).sum(axis=2)
+    lean = np.arccos(np.clip(cosine, -1.0, 1.0))
+    missing = ~np.isfinite(lean).all(axis=0)
+    if missing.any() and not missing.all():
+        lean[:, missing] = lean[:, ~missing].min(axis=1, keepdims=True)
+    return lean
+
+
+def _is_calm(rows: F8, params: PostureParams) -> bool:
+    """Whether the feet stay on the ground or are set down softly: no running in it."""
+    force = np.nanmax([np.std(np.linalg.norm(rows[:, lane, 7:10], axis=1)) for lane in (0, 1, 2)])
+    return bool(force < params.running_force_m_s2)
+
+
+def _repeats(lean: F8, params: PostureParams) -> list[tuple[int, int]]:
+    """Stretches in which the lean rises over the threshold and comes back, one to eight seconds each."""
+    low = _RETURNED * params.repeat_rad
+    inside = np.concatenate([[False], lean > low, [False]])
+    edges = np.flatnonzero(np.diff(inside.astype(np.int64)))
+    found = []
+    for a, b in edges.reshape(-1, 2):
+        long_enough = 0.8 * params.bin_hz <= b - a <= 8.0 * params.bin_hz
+        if long_enough and b < len(lean) and lean[a:b].max() >= params.repeat_rad:
+            found.append((int(a), int(b)))
+    return found

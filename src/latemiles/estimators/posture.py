@@ -1,0 +1,192 @@
+"""Posture: from sensor orientations to pelvis and hip angles.
+
+The stage thins the streams to about 25 bins a second, and once a second, always at the same grid samples,
+judges the gait, looks for a calibration, updates the relative headings and watches for slips. Between, each
+sample is turned into angles with what is known. In the smoothed basis samples wait ``lag_s`` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from latemiles.errors import InputError, ShapeError, TimeOrderError
+from latemiles.estimators.mounting import Calibration
+from latemiles.estimators.posture_buffers import Held, Samples, angles_of, joined
+from latemiles.estimators.posture_params import PostureParams
+from latemiles.estimators.posture_seconds import Seconds
+from latemiles.estimators.snapshot import pack, unpack
+from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
+from latemiles.signals.events import Event
+from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.records import Pose
+
+__all__ = ["Calibration", "PostureParams", "PostureStage"]
+
+
+_LANES: Final = len(SEGMENTS)
+_SLOWEST_HZ: Final = 20.0
+"""Slowest grid, Hz, at which a stride's second harmonic is still seen."""
+
+
+class PostureStage:
+    """Pipeline stage: grid samples with orientation in, angles out; each sample once and in order.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Rate of the grid.
+    basis : {"causal", "smoothed"}
+        Causal angles come at once, smoothed ones ``lag_s`` late.
+    known : Calibration, optional
+        What an earlier pass over the same recording found: holds from the first sample on.
+    told : sequence of Pose
+        Calibration poses held on request; others come by ``tell``. Not needed with ``known``.
+    params : PostureParams, optional
+
+    Raises
+    ------
+    InputError
+        If the basis is unknown or the rate too low.
+    """
+
+    def __init__(
+        self,
+        rate_hz: float,
+        *,
+        basis: str = "causal",
+        known: Calibration | None = None,
+        told: Sequence[Pose] = (),
+        params: PostureParams | None = None,
+    ) -> None:
+        if basis not in ("causal", "smoothed"):
+            raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
+        if not rate_hz >= _SLOWEST_HZ:
+            raise InputError("a grid of 20 Hz or more", f"{rate_hz} Hz", "Use sensors of 50 Hz or more.")
+        self.rate_hz = float(rate_hz)
+        self._seconds = Seconds(rate_hz, basis == "smoothed", known, tuple(told), params or PostureParams())
+        self._second = self._seconds.samples
+        self._lag = self._seconds.lag
+        self._held = Held(self._lag + 2, self._second) if self._lag else None
+        self._next = -1
+        """Grid index of the sample expected next; -1 before the first."""
+        self._emitted = 0
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What is known of the mounting; what a second pass is told. None while nothing is."""
+        return self._seconds.calibration
+
+    def tell(self, pose: Pose) -> None:
+        """Hear of a calibration pose that was held on request, also during the run."""
+        self._seconds.calibrator.tell(pose)
+
+    def push(self, grid: GridBlock, orient: OrientationBlock) -> tuple[AngleBlock, list[Event]]:
+        """Take the next samples, the same in both blocks; return angles that are ready, and events.
+
+        Raises
+        ------
+        ShapeError
+            If the blocks do not belong together.
+        TimeOrderError
+            If they do not follow on the last ones.
+        """
+        n = grid.quality.shape[1]
+        self._check(grid, orient)
+        if self._next < 0:
+            self._next = self._emitted = grid.first
+            self._seconds.begin(grid.first)
+        parts: list[AngleBlock] = []
+        at = 0
+        while at < n:
+            stop = min(n, at + self._second - self._next % self._second)
+            part = Samples(
+                self._next,
+                np.ascontiguousarray(orient.quat[:, at:stop]),
+                np.ascontiguousarray(grid.acc[:, at:stop]),
+                np.ascontiguousarray(orient.quality[:, at:stop] | grid.quality[:, at:stop]),
+            )
+            self._seconds.take(part, np.ascontiguousarray(grid.gyr[:, at:stop]))
+            if self._held is None:
+                known = self._seconds.causal(part.first, len(part))
+                parts.append(angles_of(part, self.rate_hz, *known))
+            else:
+                self._held.put(part)
+            self._next += stop - at
+            at = stop
+            if self._next % self._second == 0:
+                self._seconds.decide(self._next)
+                if self._held is not None:
+                    parts.extend(self._release(self._next - self._lag * self._second))
+        return self._joined(parts), self._seconds.take_events()
+
+    def finish(self) -> tuple[AngleBlock, list[Event]]:
+        """Return what is still held back, and make the best of a calibration that was on its way."""
+        if self._next < 0:
+            return self._joined([]), []
+        self._seconds.finish(self._next)
+        parts = self._release(self._next) if self._held is not None else []
+        return self._joined(parts), self._seconds.take_events()
+
+    def save(self) -> bytes:
+        """Return the state as bytes."""
+        plain, arrays = self._seconds.save()
+        plain |= {"next": self._next, "emitted": self._emitted}
+        if self._held is not None:
+            arrays |= {
+                "held_quat": self._held.quat,
+                "held_acc": self._held.acc,
+                "held_quality": self._held.quality,
+            }
+        return pack(plain, arrays)
+
+    def load(self, saved: bytes) -> None:
+        """Continue from bytes of ``save`` of a stage with the same settings.
+
+        Raises
+        ------
+        InputError
+            If the bytes are not such a state.
+        """
+        plain, arrays = unpack(saved)
+        self._seconds.load(plain, arrays)
+        self._next, self._emitted = plain["next"], plain["emitted"]
+        if self._held is not None:
+            self._held.quat[:] = arrays["held_quat"]
+            self._held.acc[:] = arrays["held_acc"]
+            self._held.quality[:] = arrays["held_quality"]
+
+    def _check(self, grid: GridBlock, orient: OrientationBlock) -> None:
+        n = grid.quality.shape[1]
+        if grid.acc.shape != (_LANES, n, 3) or orient.quat.shape != (_LANES, n, 4):
+            raise ShapeError(
+                f"acc ({_LANES}, k, 3) and quat ({_LANES}, k, 4) of one length",
+                f"{grid.acc.shape} and {orient.quat.shape}",
+                "Hand in both blocks of one step of the orientation stage.",
+            )
+        if (self._next >= 0 and grid.first != self._next) or orient.first != grid.first:
+            raise TimeOrderError(
+                f"blocks that start at grid sample {max(self._next, 0)}",
+                f"{grid.first} and {orient.first}",
+                "Fill what is missing with NaN; the grid has no holes.",
+            )
+
+    def _release(self, stop: int) -> list[AngleBlock]:
+        """Angles of the held samples before ``stop``."""
+        parts: list[AngleBlock] = []
+        while self._held is not None and self._emitted < stop:
+            end = min(stop, (self._emitted // self._second + 1) * self._second)
+            part = self._held.get(self._emitted, end)
+            known = self._seconds.smoothed(part.first, len(part))
+            parts.append(angles_of(part, self.rate_hz, *known))
+            self._emitted = end
+        return parts
+
+    def _joined(self, parts: list[AngleBlock]) -> AngleBlock:
+        first = self._emitted if self._held is not None else max(self._next, 0)
+        block = joined(parts, first, self.rate_hz)
+        if self._held is None:
+            self._emitted = self._next
+        return block

@@ -1,0 +1,166 @@
+"""Kernels that thin the grid to bins of about 25 a second and follow the pelvis heading over them.
+
+Columns of a bin, one row a lane: 0-3 quaternion sensor to earth at the bin's last sample, 4-6 mean gyr,
+7-9 mean acc, sensor axes; all NaN where a bin is missing. Bin ``b`` lies in row ``b % n`` of its ring.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from latemiles.kernels.quaternion import rotate, wrap_angle
+
+__all__ = ["BIN_COLUMNS", "fill_bins", "follow_heading", "heading_at_samples"]
+
+BIN_COLUMNS = 10
+
+
+@njit(cache=True)
+def fill_bins(acc, gyr, quat, start, stop, sample, per_bin, sums, ring):
+    """Add samples ``start`` to ``stop`` (grid index ``sample`` onward) to the ring of bins.
+
+    Parameters
+    ----------
+    acc, gyr : float64 arrays, shape (lanes, k, 3)
+        m/s^2 and rad/s, sensor axes; NaN in a gap.
+    quat : float64 array, shape (lanes, k, 4)
+        Sensor to earth; NaN in a gap.
+    start, stop : int
+        Columns to take.
+    sample : int
+        Grid index of column ``start``.
+    per_bin : int
+        Samples a bin.
+    sums : float64 array, shape (lanes, 7)
+        Carried over: sums of gyr and acc and the number of good samples of the open bin.
+    ring : float64 array, shape (n, lanes, 10)
+        Written in place. A bin with fewer than half of its samples, or without orientation, is NaN.
+    """
+    n = ring.shape[0]
+    lanes = ring.shape[1]
+    for i in range(start, stop):
+        k = sample + i - start
+        closes = (k + 1) % per_bin == 0
+        row = (k // per_bin) % n
+        for lane in range(lanes):
+            total = 0.0
+            for j in range(3):
+                total += gyr[lane, i, j] + acc[lane, i, j]
+            if math.isfinite(total):
+                for j in range(3):
+                    sums[lane, j] += gyr[lane, i, j]
+                    sums[lane, 3 + j] += acc[lane, i, j]
+                sums[lane, 6] += 1.0
+            if not closes:
+                continue
+            count = sums[lane, 6]
+            good = 2.0 * count >= per_bin and math.isfinite(quat[lane, i, 0])
+            for j in range(4):
+                ring[row, lane, j] = quat[lane, i, j] if good else math.nan
+            for j in range(6):
+                ring[row, lane, 4 + j] = sums[lane, j] / count if good else math.nan
+            for j in range(7):
+                sums[lane, j] = 0.0
+
+
+@njit(cache=True)
+def follow_heading(ring, first, stop, forward, weights, headings):
+    """Heading of the pelvis and its Hann-weighted mean, for bins ``first`` to ``stop``.
+
+    Parameters
+    ----------
+    ring : float64 array, shape (n, lanes, 10)
+        Bins; lane 0 is the pelvis.
+    first, stop : int
+        Bins to work out, in order; earlier ones must have been done.
+    forward : float64 array, shape (3,)
+        Forward axis of the pelvis in its sensor's axes; NaN while unknown.
+    weights : float64 array, shape (w,)
+        Weights of the mean over the last w bins, positive, sum 1, symmetric.
+    headings : float64 array, shape (n, 3)
+        Columns: heading without jumps, rad (NaN in a gap); its weighted mean over the last w bins, so
+        centred (w - 1) / 2 bins ago; heading without jumps of the last good bin.
+    """
+    n = ring.shape[0]
+    w = weights.shape[0]
+    for b in range(first, stop):
+        row = b % n
+        before = headings[(b - 1) % n, 2] if b > 0 else math.nan
+        fx, fy, _ = rotate(
+            ring[row, 0, 0],
+            ring[row, 0, 1],
+            ring[row, 0, 2],
+            ring[row, 0, 3],
+            forward[0],
+            forward[1],
+            forward[2],
+        )
+        psi = math.atan2(fy, fx)
+        if math.isfinite(psi) and math.isfinite(before):
+            psi = before + wrap_angle(psi - before)
+        headings[row, 0] = psi
+        headings[row, 2] = psi if math.isfinite(psi) else before
+        total = 0.0
+        mean = 0.0
+        for j in range(w):
+            if b - j < 0:
+                break
+            value = headings[(b - j) % n, 0]
+            if math.isfinite(value):
+                total += weights[j]
+                mean += weights[j] * value
+        if total > 0.25:
+            headings[row, 1] = mean / total
+        else:
+            # After a gap, or just after the start: the newest heading is the best guess there is.
+            headings[row, 1] = headings[row, 2]
+
+
+@njit(cache=True)
+def heading_at_samples(headings, sample, per_bin, lag_bins, span_bins, rate_scale, out):
+    """Heading of progression at consecutive samples.
+
+    Parameters
+    ----------
+    headings : float64 array, shape (n, 3)
+        As ``follow_heading`` leaves it.
+    sample : int
+        Grid index of ``out[0]``.
+    per_bin : int
+        Samples a bin.
+    lag_bins : int
+        By how many bins the weighted mean is late, (w - 1) / 2. Zero asks for the symmetric mean, which
+        the caller makes causal by delay: the mean stored ``span_bins`` later is then taken.
+    span_bins : int
+        Causal: over how many bins the turning rate is taken. Symmetric: the delay of the mean, bins.
+    rate_scale : float
+        Turning rate, rad a bin, above which the mean's lag is made up for; below it the lag is left, since
+        the rate is then mostly the runner's own sway.
+    out : float64 array, shape (k,)
+        Heading, rad; NaN while unknown.
+    """
+    n = headings.shape[0]
+    for i in range(out.shape[0]):
+        k = sample + i
+        b = k // per_bin - 1
+        u = (k - ((b + 1) * per_bin - 1)) / per_bin
+        if lag_bins == 0:
+            low = headings[(b + span_bins) % n, 1]
+            high = headings[(b + span_bins + 1) % n, 1]
+            if not math.isfinite(low):
+                low = high
+            out[i] = low + u * (high - low)
+            continue
+        if b < 0:
+            out[i] = math.nan
+            continue
+        mean = headings[b % n, 1]
+        earlier = headings[(b - span_bins) % n, 1] if b >= span_bins else math.nan
+        rate = (mean - earlier) / span_bins
+        if not math.isfinite(rate):
+            out[i] = mean
+            continue
+        trust = rate * rate / (rate * rate + rate_scale * rate_scale)
+        out[i] = mean + trust * rate * (lag_bins + u)
