@@ -67,7 +67,7 @@ MADE = (
         "Standing, three squats, a walk, two minutes of easy running on a rolling road; nothing goes wrong.",
         101,
         easy_run(
-            3.0, 3.0, sensors=SLOW, route=(Bend(200.0), Bend(100.0, grade=0.02), Bend(100.0, grade=-0.02))
+            2.0, 3.0, sensors=SLOW, route=(Bend(200.0), Bend(100.0, grade=0.02), Bend(100.0, grade=-0.02))
         ),
     ),
     Made(
