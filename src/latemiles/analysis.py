@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from heapq import merge
 from os import PathLike
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,15 @@ from latemiles.sensors.registry import driver_for
 from latemiles.signals.blocks import AngleBlock, GridBlock, ImuStream, OrientationBlock
 from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.records import Pose, Record, RunHeader, Speed
-from latemiles.trends.summary import asymmetries, form_drifts, parts_of_run
+from latemiles.trends.asymmetry import Asymmetries
+from latemiles.trends.baseline import Windows
+from latemiles.trends.form_drift import FormDrifts
 
 __all__ = ["analyze"]
+
+MINUTE_S: Final = 60.0
+SHORTEST_IN_HALVES_S: Final = 6.0 * MINUTE_S
+"""Shorter runs show one waveform: kept by the minute, their halves would overlap."""
 
 F8 = NDArray[np.float64]
 Track = tuple[Any, Any]
@@ -171,7 +177,13 @@ def _result(run: _Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | No
     table = StrideTable.from_strides(found.strides)
     quality = quality_report(run.header, pipeline, found, table)
     t, pelvis, left, right, quats = (keeper or _Keeper()).arrays(pipeline.rate_hz)
-    drift = form_drifts(table, slips=found.slips, params=pipeline.config.drift)
+    context = _context(found.speeds)
+    drift = FormDrifts(
+        table,
+        grade=(context.t_s, context.grade) if len(context.t_s) else None,
+        slips=found.slips,
+        params=pipeline.config.drift,
+    )
     return Analysis(
         header=run.header,
         basis=pipeline.basis,
@@ -185,12 +197,28 @@ def _result(run: _Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | No
         strides=table,
         splits=tuple(found.splits),
         form_drift=drift,
-        asymmetry=asymmetries(table, found.calibration),
-        ensembles=tuple(pipeline.waveforms.ensembles(parts_of_run(table))),
-        context=_context(found.speeds),
+        asymmetry=Asymmetries(table, calibration=found.calibration),
+        ensembles=tuple(pipeline.waveforms.ensembles(_parts(table, drift.windows))),
+        context=context,
         quality=quality,
         provenance={"latemiles": __version__, **pipeline.config.changed()},
     )
+
+
+def _parts(table: StrideTable, windows: Windows) -> list[tuple[str, float, float]]:
+    """The parts of the run whose waveforms are laid over each other."""
+    start, late = windows.baseline_s, windows.late_s
+    if np.isfinite(start).all() and np.isfinite(late).all() and not windows.needed:
+        # Waveforms are kept by the minute, and a minute belongs where its middle lies.
+        return [("start", *start), ("late", *late)]
+    t = table["t_ic_s"]
+    if not t.size:
+        return []
+    first, last = float(t[0]), float(t[-1])
+    if last - first < SHORTEST_IN_HALVES_S:
+        return [("whole run", first - MINUTE_S, last + MINUTE_S)]
+    middle = 0.5 * (first + last)
+    return [("first half", first - MINUTE_S, middle), ("second half", middle, last + MINUTE_S)]
 
 
 def _gait_events(found: Findings) -> GaitEvents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,9 +67,9 @@ class Analysis:
     events: GaitEvents
     strides: StrideTable
     splits: tuple[Split, ...]
-    form_drift: dict[str, FormDrift]
+    form_drift: Mapping[str, FormDrift]
     """Metric column -> late against baseline; every angle column of the catalogue, headline ones first."""
-    asymmetry: dict[str, Asymmetry]
+    asymmetry: Mapping[str, Asymmetry]
     ensembles: tuple[Ensemble, ...]
     """Stride-normalised waveforms of the first and the last part of the run."""
     context: ContextTrack

@@ -16,17 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.config import Config
-from latemiles.errors import ConfigError, InputError, PacketError
+from latemiles.errors import ConfigError, InputError
 from latemiles.estimators.align import AlignStage
 from latemiles.estimators.chunks import GridChunks
 from latemiles.estimators.clock import ClockFit, ClockStage
+from latemiles.estimators.decode import DecodeStage
 from latemiles.estimators.gait_events import GaitStage
+from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
-from latemiles.estimators.posture import Calibration, PostureStage
+from latemiles.estimators.posture import PostureStage
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
-from latemiles.signals.events import Event, LinkChanged, LiveState, Marked, Slip, Stride
+from latemiles.signals.events import Event, LinkChanged, LiveState, Marked
 from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.packets import Driver
 from latemiles.signals.quality import SampleQuality
@@ -125,8 +127,8 @@ class Pipeline:
         self.config = config or Config()
         self.rate_hz = grid_rate_hz(header.sensors)
         self._watch = watch
-        # A row a lane: grid samples in gaps, clipped ones, and packets that made no sense.
-        self._counts = np.zeros((len(SEGMENTS), 3), dtype=np.int64)
+        # Grid samples of each lane that lie in gaps.
+        self._missing = np.zeros(len(SEGMENTS), dtype=np.int64)
         self._posed = LiveState(_NAN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
         self._build_input(driver_for, known)
         self._build_stages(known, poses)
@@ -135,7 +137,7 @@ class Pipeline:
         """Make the stages that bring the sensors onto one grid."""
         smoothed = self.basis == "smoothed"
         clocks = known.clocks if known else {}
-        self._drivers: dict[Segment, Driver] = {}
+        self._decoders: dict[Segment, DecodeStage] = {}
         self._clocks: dict[Segment, ClockStage] = {}
         rates = [float("nan")] * len(SEGMENTS)
         for info in self.header.sensors:
@@ -144,7 +146,7 @@ class Pipeline:
             driver = driver_for(info)
             # A file of one sample has no rate of its own; the grid's serves until the clock knows better.
             rate = info.rate_hz if np.isfinite(info.rate_hz) and info.rate_hz > 0.0 else self.rate_hz
-            self._drivers[info.segment] = driver
+            self._decoders[info.segment] = DecodeStage(info, driver)
             self._clocks[info.segment] = ClockStage(
                 info.segment, rate, driver.capabilities, clocks.get(info.segment)
             )
@@ -195,7 +197,6 @@ class Pipeline:
                 self._posture.tell(record)
             case Speed():
                 self._strides.tell_speed(record)
-                self._monitor.tell_speed(record)
             case Link(arrival_ns=ns):
                 if record.state == "down":
                     self._align.note(record.segment, ns * 1e-9, "link lost")
@@ -221,17 +222,14 @@ class Pipeline:
         events += self._after_posture(*self._posture.finish())
         last = self._gait.finish()
         strides = [*self._strides.push(None, last), *self._strides.finish()]
-        events += [*last, *strides, *self._monitor.push(strides), *self._monitor.finish()]
-        return events
+        return [*events, *last, *strides, *self._watched(strides), *self._monitor.finish()]
 
     def _push_packet(self, packet: Packet) -> list[Event]:
         clock = self._clocks.get(packet.segment)
         if clock is None:
             return []
-        try:
-            decoded = self._drivers[packet.segment].decode(packet.payload)
-        except PacketError:
-            self._counts[packet.segment.lane, 2] += 1
+        decoded = self._decoders[packet.segment].push(packet.payload)
+        if decoded is None:
             return []
         events: list[Event] = []
         if decoded.is_marked:
@@ -252,7 +250,7 @@ class Pipeline:
         """Take samples with their orientation to the end of the pipeline."""
         if orient.quat.shape[1] == 0:
             return []
-        self._count(grid)
+        self._missing += (grid.quality & int(SampleQuality.GAP) != 0).sum(axis=1)
         if self._watch is not None:
             self._watch.samples(grid, orient)
         return self._after_posture(*self._posture.push(grid, orient))
@@ -265,14 +263,11 @@ class Pipeline:
         self._posed = _still(angles)
         gait = self._gait.push(angles)
         strides = self._strides.push(angles, [*found, *gait])
-        news: list[Stride | Slip] = [*(e for e in found if isinstance(e, Slip)), *strides]
-        return [*found, *gait, *strides, *self._monitor.push(news)]
+        return [*found, *gait, *strides, *self._watched([*found, *strides])]
 
-    def _count(self, grid: GridBlock) -> None:
-        q = grid.quality
-        clipped = int(SampleQuality.ACC_CLIPPED | SampleQuality.GYR_CLIPPED)
-        self._counts[:, 0] += (q & int(SampleQuality.GAP) != 0).sum(axis=1)
-        self._counts[:, 1] += (q & clipped != 0).sum(axis=1)
+    def _watched(self, news: Sequence[Event]) -> list[Event]:
+        """What the monitor makes of calibrations, slips and strides."""
+        return [said for event in news for said in self._monitor.push(event)]
 
     @property
     def posture(self) -> LiveState:
@@ -292,7 +287,7 @@ class Pipeline:
     @property
     def bad_packets(self) -> dict[Segment, int]:
         """Packets of each sensor that did not follow its protocol; they were passed over."""
-        return {segment: int(self._counts[segment.lane, 2]) for segment in SEGMENTS}
+        return {segment: decoder.damaged for segment, decoder in self._decoders.items()}
 
     def sensor_quality(self) -> tuple[SensorQuality, ...]:
         """What was heard of each sensor of the header, in lane order."""
@@ -302,19 +297,23 @@ class Pipeline:
                 samples=clock.samples,
                 expected=clock.expected,
                 rate_hz=clock.rate_hz,
-                missing_s=float(self._counts[segment.lane, 0]) / self.rate_hz,
-                clipped_samples=int(self._counts[segment.lane, 1]),
+                missing_s=float(self._missing[segment.lane]) / self.rate_hz,
+                clipped_samples=self._clipped(segment),
                 clock_residual_ms=clock.residual_ms,
             )
             for segment, clock in sorted(self._clocks.items(), key=lambda item: item[0].lane)
         )
 
+    def _clipped(self, segment: Segment) -> int:
+        decoder = self._decoders[segment]
+        return decoder.clipped_acc + decoder.clipped_gyr
+
     def checkpoint(self) -> bytes:
         """State of every stage as bytes; equal histories give equal bytes."""
         parts = [(name, stage.save()) for name, stage in self._parts()]
         head = json.dumps([[name, len(body)] for name, body in parts]).encode()
-        counts = self._counts.tobytes()
-        return len(head).to_bytes(8, "little") + head + b"".join(body for _, body in parts) + counts
+        bodies = b"".join(body for _, body in parts)
+        return len(head).to_bytes(8, "little") + head + bodies + self._missing.tobytes()
 
     def restore(self, saved: bytes) -> None:
         """Go on from ``checkpoint`` of a pipeline made with the same header and settings.
@@ -333,11 +332,13 @@ class Pipeline:
         for name, length in names:
             stages[name].load(saved[at : at + length])
             at += length
-        self._counts = np.frombuffer(saved[at:], dtype=np.int64).reshape(self._counts.shape).copy()
+        self._missing = np.frombuffer(saved[at:], dtype=np.int64).copy()
 
     def _parts(self) -> list[tuple[str, _Stage]]:
+        decoders: list[tuple[str, _Stage]] = [(f"decode:{s}", d) for s, d in self._decoders.items()]
         clocks: list[tuple[str, _Stage]] = [(f"clock:{s}", c) for s, c in self._clocks.items()]
         return [
+            *decoders,
             *clocks,
             ("align", self._align),
             ("chunks", self._chunks),
