@@ -46,16 +46,14 @@ from latemiles.signals.frames import (
     quat_rotate,
 )
 from latemiles.sim.imu import (
-    Impacts,
     ImuErrors,
-    SoftTissue,
     apply_errors,
     continuous,
     ideal_imu,
     quat_from_rotvec,
     random_quat,
-    soft_tissue_motion,
 )
+from latemiles.sim.tissue import Impacts, SoftTissue, soft_tissue_motion
 
 POSE_HZ = 150.0
 _OURS_FROM_ISB = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # X, Y, Z -> x, -z, y

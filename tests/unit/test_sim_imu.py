@@ -7,16 +7,14 @@ from latemiles.errors import ShapeError
 from latemiles.signals.frames import GRAVITY_M_S2, quat_conj, quat_multiply, quat_rotate
 from latemiles.signals.quality import SampleQuality
 from latemiles.sim.imu import (
-    Impacts,
     ImuErrors,
-    SoftTissue,
     apply_errors,
     ideal_imu,
     quat_from_rotvec,
     random_quat,
-    soft_tissue_motion,
 )
 from latemiles.sim.spline import UniformSpline
+from latemiles.sim.tissue import Impacts, SoftTissue, soft_tissue_motion
 
 
 def poses(rate_hz=150.0, seconds=6.0):

@@ -147,6 +147,15 @@ def test_an_imposed_form_drift_is_in_the_truth(angle, side, column, factor):
         assert abs(run.truth.change(column, (36.0, 60.0), (120.0, 200.0), other)) < 0.7
 
 
+def test_a_form_drift_may_begin_at_a_place():
+    drift = FormDrift("pelvic_tilt", radians(3.0), start_m=200.0, end_m=200.0)
+    truth = simulate(replace(easy_run(3.0, drifts=(drift,)), variability=CALM), 7).truth
+    tilt, place = truth.strides["pelvic_tilt_mean_deg"], truth.strides["distance_m"]
+    ok = truth.steady()
+    after, before = tilt[ok & (place > 205.0)], tilt[ok & (place < 195.0)]
+    assert after.mean() - before.mean() == pytest.approx(3.0, abs=0.02)
+
+
 def test_an_offset_on_one_side_is_an_asymmetry_of_that_size():
     plan = easy_run(1.0, offsets=(AngleOffset("hip_internal_rotation", radians(3.0), Side.RIGHT),))
     truth = simulate(replace(plan, variability=CALM), 8).truth
@@ -237,7 +246,13 @@ def test_a_long_run_takes_the_memory_of_a_chunk():
 
 
 @pytest.mark.parametrize(
-    "bad", [lambda: Phase("flying", 3.0), lambda: Phase("running", 3.0), lambda: easy_run(1, waveforms="x")]
+    "bad",
+    [
+        lambda: Phase("flying", 3.0),
+        lambda: Phase("running", 3.0),
+        lambda: easy_run(1, waveforms="x"),
+        lambda: FormDrift("pelvic_tilt", 0.1),
+    ],
 )
 def test_a_plan_that_cannot_be_run_is_refused_with_advice(bad):
     with pytest.raises(ConfigError):

@@ -113,7 +113,8 @@ class Gait:
         for item in self.plan.offsets:
             self._add(total, t, item, item.value_rad * run)
         for drift in self.plan.drifts:
-            self._add(total, t, drift, drift.change_rad * run * _linear(t, drift))
+            reached = _reached(t, self.timeline.at("distance", t), drift)
+            self._add(total, t, drift, drift.change_rad * run * reached)
         for squats in self._squats:
             depth = squats_depth(squats, t)
             total[:, 0] += _SQUAT_PELVIS * depth
@@ -240,10 +241,15 @@ def _other(side: Side) -> Side:
     return Side.LEFT if side is Side.RIGHT else Side.RIGHT
 
 
-def _linear(t: F8, drift: FormDrift) -> F8:
-    if drift.end_s <= drift.start_s:
-        return smooth_ramp(t - drift.start_s + 0.5)
-    return np.clip((t - drift.start_s) / (drift.end_s - drift.start_s), 0.0, 1.0)
+def _reached(t: F8, distance: F8, drift: FormDrift) -> F8:
+    """Share of a form drift that has come, 0..1."""
+    if drift.start_s <= drift.end_s:
+        now, start, end = t, drift.start_s, drift.end_s
+    else:
+        now, start, end = distance, drift.start_m, drift.end_m
+    return (
+        smooth_ramp(now - start + 0.5) if end <= start else np.clip((now - start) / (end - start), 0.0, 1.0)
+    )
 
 
 def _ar_one(rng: np.random.Generator, n: int, sd: F8, lag_one: float) -> F8:

@@ -7,7 +7,8 @@ from math import inf, nan, radians
 
 from latemiles.errors import ConfigError
 from latemiles.signals.frames import ANGLES, Segment, Side
-from latemiles.sim.imu import ImuErrors, SoftTissue
+from latemiles.sim.imu import ImuErrors
+from latemiles.sim.tissue import SoftTissue
 from latemiles.sim.waveforms import RUNNING
 
 __all__ = [
@@ -68,11 +69,18 @@ class FormDrift:
     angle: str
     """One of ``signals.frames.ANGLES``, or ``pelvic_drop``."""
     change_rad: float
-    start_s: float
-    end_s: float
+    start_s: float = nan
+    end_s: float = nan
     """Linear from start to end, constant after; equal times make a step."""
     side: Side | None = None
     """Of a hip angle or of the stance leg of a drop; None: both."""
+    start_m: float = nan
+    end_m: float = nan
+    """The same by the way run, where no times are given: from a mile on."""
+
+    def __post_init__(self) -> None:
+        if not (self.start_s <= self.end_s or self.start_m <= self.end_m):
+            raise ConfigError("form_drift", "give start_s <= end_s, or start_m <= end_m.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import SEGMENTS, SIDES, Segment, Side, quat_conj, quat_multiply, quat_rotate
 from latemiles.sim.gait import HIP_IN_PELVIS_M, HIP_IN_THIGH_M, THIGH, Gait
 from latemiles.sim.imu import (
-    Impacts,
     SensorFlaws,
     at_lever,
     continuous,
@@ -21,11 +20,11 @@ from latemiles.sim.imu import (
     quat_from_rotvec,
     random_quat,
     rates,
-    soft_tissue_motion,
 )
 from latemiles.sim.plan import RunnerPlan, SlippingClip
 from latemiles.sim.spline import UniformSpline
 from latemiles.sim.timeline import Timeline, lay_out, smooth_ramp
+from latemiles.sim.tissue import Impacts, soft_tissue_motion
 from latemiles.sim.truth import Truth, build_truth
 
 __all__ = ["SensorChunk", "SimulatedRun", "SimulatedSensor", "simulate"]
