@@ -15,7 +15,9 @@ from latemiles.errors import EnvironmentMissing, LatemilesError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latemiles.session.reprocess import Outcome
+    from rich.progress import Progress, TaskID
+
+    from latemiles.session.reprocess import AnalyzeOptions, Outcome
 
 __all__ = ["register"]
 
@@ -96,7 +98,7 @@ def _window(option: str, text: str | None) -> tuple[float, float] | None:
     return window
 
 
-def _run_all(targets: dict[Path, Path | None], options: object, jobs: int) -> int:
+def _run_all(targets: dict[Path, Path | None], options: AnalyzeOptions, jobs: int) -> int:
     from latemiles.session.reprocess import analyze_file
 
     work: Callable[..., Outcome] = partial(analyze_file, options=options)
@@ -116,8 +118,8 @@ def _run_all(targets: dict[Path, Path | None], options: object, jobs: int) -> in
     return failed
 
 
-def _show(bar: object, task: int, share: float) -> None:
-    bar.update(task, completed=share)  # type: ignore[attr-defined]
+def _show(bar: Progress, task: TaskID, share: float) -> None:
+    bar.update(task, completed=share)
 
 
 def _tell(path: Path, result: Callable[[], Outcome]) -> int:

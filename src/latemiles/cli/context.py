@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from latemiles.session.home import Home
 
@@ -47,7 +47,7 @@ def console() -> Console:
 
 
 @contextmanager
-def progress_bar(label: str, total: float | None) -> Iterator[tuple[Progress, int]]:
+def progress_bar(label: str, total: float | None) -> Iterator[tuple[Progress, TaskID]]:
     """Progress bar on standard error; silent when that is not a terminal.
 
     Parameters
@@ -59,7 +59,7 @@ def progress_bar(label: str, total: float | None) -> Iterator[tuple[Progress, in
 
     Yields
     ------
-    tuple of Progress and int
+    tuple of Progress and TaskID
         The bar and the id of its one task.
     """
     import sys

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latemiles.cli.context import console, progress_bar, state_of
 from latemiles.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 __all__ = ["register"]
 
@@ -44,8 +47,8 @@ def report(
     console().print(f"  {outcome.report}")
 
 
-def _advance(bar: object, task: int, share: float) -> None:
-    bar.update(task, completed=share)  # type: ignore[attr-defined]
+def _advance(bar: Progress, task: TaskID, share: float) -> None:
+    bar.update(task, completed=share)
 
 
 def _find(run: str, recordings: Path) -> Path:
