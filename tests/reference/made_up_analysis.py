@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from latemiles.signals.results import (
     Rival,
     SensorQuality,
 )
+from latemiles.trends.form_drift import DRIFT_METRICS
 
 NAN = math.nan
 MILE_M = 1609.344
@@ -224,7 +226,7 @@ def _tilt_drift(plan: Plan, table: StrideTable, adjusted: np.ndarray) -> FormDri
             interval=(change - 0.5, change + 0.5),
             detectable_change=0.8,
             verdict=verdict,
-            covariates=("speed_m_s", "grade", "cadence_spm") if plan.grade else ("speed_m_s",),
+            covariates=("speed", "grade", "cadence") if plan.grade else ("speed",),
             coefficients=(2.7, 9.0, 0.0) if plan.grade else (2.7,),
             adjusted_medians=fixed,
         )
@@ -246,7 +248,9 @@ def _tilt_drift(plan: Plan, table: StrideTable, adjusted: np.ndarray) -> FormDri
 def _rivals(plan: Plan, raw: float, change: float) -> tuple[Rival, ...]:
     rivals = []
     if plan.speed:
-        rivals.append(Rival("speed", raw - change, f"Slowing hid {abs(raw - change):.1f} degrees. Taken off."))
+        rivals.append(
+            Rival("speed", raw - change, f"Slowing hid {abs(raw - change):.1f} degrees. Taken off.")
+        )
     if plan.grade:
         rivals.append(Rival("grade", 0.1, "Under 0.1 degrees over the late miles. Taken off."))
     if plan.slip_at_s:
@@ -256,12 +260,15 @@ def _rivals(plan: Plan, raw: float, change: float) -> tuple[Rival, ...]:
 
 
 def _form_drift(plan: Plan, tilt: FormDrift, table: StrideTable) -> dict[str, FormDrift]:
-    drifts = {} if plan.no_pelvis else {tilt.metric: tilt}
+    if plan.no_pelvis:
+        return {}
+    drifts = {tilt.metric: tilt}
+    difference = _difference_drift(plan, tilt, table)
+    if difference is not None:
+        drifts[difference.metric] = difference
     rng = np.random.default_rng(plan.seed + 1)
-    for name in NUMERIC_COLUMNS:
-        if not name.endswith(("_mean_deg", "_rom_deg", "_excursion_deg", "_stance_peak_deg", "_asymmetry_deg")):
-            continue
-        if name in drifts or plan.no_pelvis:
+    for name in DRIFT_METRICS:
+        if name in drifts:
             continue
         change = float(rng.normal(0.0, 0.15))
         dead = tilt.verdict == "too short" or (plan.no_thigh is not None and name.startswith("hip"))
@@ -281,21 +288,58 @@ def _form_drift(plan: Plan, tilt: FormDrift, table: StrideTable) -> dict[str, Fo
     return drifts
 
 
-def _asymmetry(plan: Plan, table: StrideTable) -> dict[str, Asymmetry]:
+def _leg_medians(table: StrideTable) -> tuple[np.ndarray, np.ndarray]:
+    """Times and right minus left of the drop excursion."""
     name = "pelvic_drop_excursion_deg"
     keep = table.used_for(name)
     is_right = table["side"] == "right"
     t_right, right = _medians(table, name, keep & is_right)
     _, left = _medians(table, name, keep & ~is_right)
     n = min(len(right), len(left))
+    return t_right[:n], right[:n] - left[:n]
+
+
+def _difference_drift(plan: Plan, tilt: FormDrift, table: StrideTable) -> FormDrift | None:
+    times, gap = _leg_medians(table)
+    if len(gap) == 0:
+        return None
+    base, late = _windows(plan)
+    inside = (times >= base[0]) & (times < base[1])
+    short = tilt.verdict == "too short"
+    start = NAN if short else float(np.mean(gap[inside]))
+    change = NAN if short else float(np.mean(gap[times >= late[0]])) - start
+    beyond = "clear change" if abs(change) > 0.7 else "no change"
+    return replace(
+        tilt,
+        metric="pelvic_drop_excursion_deg_right_minus_left",
+        change=change,
+        interval=(change - 0.3, change + 0.3),
+        detectable_change=NAN if short else 0.6,
+        adjusted=None,
+        change_point_s=None,
+        change_point_interval_s=None,
+        verdict="too short" if short else beyond,
+        rivals=(),
+        baseline=start,
+        medians_t_s=times,
+        medians=gap,
+        medians_side="right_minus_left",
+    )
+
+
+def _asymmetry(plan: Plan, table: StrideTable) -> dict[str, Asymmetry]:
+    name = "pelvic_drop_excursion_deg"
+    t_right, gap = _leg_medians(table)
+    n = len(gap)
     if n == 0 or plan.no_pelvis:
         return {}
-    gap = right[:n] - left[:n]
     offset = np.full(n, 3.1)
     if plan.slip_at_s:
         offset[t_right[:n] > plan.slip_at_s] = 4.0
     middle = float(np.median(gap))
-    free = Asymmetry(name, "deg", middle, (middle - 0.2, middle + 0.2), 0.0, middle, 0.0, t_right[:n], gap, offset * NAN)
+    free = Asymmetry(
+        name, "deg", middle, (middle - 0.2, middle + 0.2), 0.0, middle, 0.0, t_right[:n], gap, offset * NAN
+    )
     peak = Asymmetry(
         "pelvic_drop_stance_peak_deg",
         "deg",
@@ -339,7 +383,9 @@ def _ensembles(plan: Plan) -> tuple[Ensemble, ...]:
     for angle, points in _SHAPES.items():
         for prefix in ("",) if angle.startswith("pelvic") else ("left_", "right_"):
             name = prefix + angle
-            silent = plan.no_pelvis or (plan.no_thigh is not None and plan.no_thigh.value.startswith(prefix[:-1] or "-"))
+            silent = plan.no_pelvis or (
+                plan.no_thigh is not None and plan.no_thigh.value.startswith(prefix[:-1] or "-")
+            )
             shapes[name] = np.full(101, NAN) if silent else _wave(points)
             spreads[name] = np.full(101, _SD.get(angle, 1.8))
     toe_off = {"left": 34.0, "right": 34.5}
@@ -374,7 +420,17 @@ def _splits(plan: Plan, table: StrideTable, t: np.ndarray, distance: np.ndarray)
         length = NAN
         if plan.speed:
             length = float(np.interp(edges[k + 1], t, distance) - np.interp(edges[k], t, distance))
-        out.append(Split(float(edges[k + 1]), k, float(edges[k]), length, int(inside.sum()), int(used.sum()), tuple(values)))
+        out.append(
+            Split(
+                float(edges[k + 1]),
+                k,
+                float(edges[k]),
+                length,
+                int(inside.sum()),
+                int(used.sum()),
+                tuple(values),
+            )
+        )
     return tuple(out)
 
 
@@ -459,12 +515,15 @@ PLANS: dict[str, Plan] = {
     "slip": Plan(slip_at_s=3500.0, verdict="slip", tilt_change=1.2),
     "cannot_separate": Plan(verdict="cannot separate", adjusted=False, tilt_change=2.0, change_at_s=None),
     "on_the_spot": replace(STEADY, speed=False, grade=False, heart=False, adjusted=False, duration_s=1860.0),
-    "raw_change": Plan(speed=False, grade=False, heart=False, adjusted=False, duration_s=4000.0, change_at_s=2000.0),
+    "raw_change": Plan(
+        speed=False, grade=False, heart=False, adjusted=False, duration_s=4000.0, change_at_s=2000.0
+    ),
     "four_hours": Plan(duration_s=14400.0, change_at_s=9000.0),
 }
 """Name to plan of each made-up run."""
 
 
+@cache
 def made_up_run(name: str) -> Analysis:
     """One of ``PLANS``."""
     return made_up(PLANS[name])

@@ -13,7 +13,7 @@ from latemiles.errors import ConfigError
 from latemiles.report.numbers import magnitude
 
 if TYPE_CHECKING:
-    from latemiles.analysis_result import Analysis
+    from latemiles.analysis_result import Analysis, ContextTrack
 
 __all__ = ["KM", "MILE", "MINUTE", "AxisUnit", "RunAxis", "run_axis", "unit_of"]
 
@@ -98,19 +98,23 @@ class RunAxis:
     def ticks(self, most: int) -> list[float]:
         """Round places from 0 to the end, at most ``most`` of them."""
         step = next(
-            (s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0) if self.end / s + 1 <= most),
+            (
+                s
+                for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
+                if self.end / s + 1 <= most
+            ),
             240.0,
         )
-        return [k * step for k in range(math.floor(self.end / step + 1e-9) + 1)]
+        return [round(k * step, 6) for k in range(math.floor(self.end / step + 1e-9) + 1)]
 
 
-def run_axis(analysis: Analysis, units: str) -> RunAxis:
+def run_axis(analysis: Analysis, context: ContextTrack, units: str) -> RunAxis:
     """The axis of a run: distance where a source covers it, else minutes."""
     unit = unit_of(units)
     duration_s = max(analysis.quality.duration_s, 1.0)
     strides = analysis.strides
     for t_s, distance_m in (
-        (analysis.context.t_s, analysis.context.distance_m),
+        (context.t_s, context.distance_m),
         (strides["t_ic_s"], strides["distance_m"]),
     ):
         axis = _distance_axis(np.asarray(t_s), np.asarray(distance_m), unit, duration_s)

@@ -40,7 +40,7 @@ SPLIT_COLUMNS = (*_SPLIT_OWN, *_SPLIT_MEDIANS)
 def write_outputs(
     analysis: Analysis, out_dir: str | Path, *, angles: bool = False, units: str = "metric"
 ) -> dict[str, Path]:
-    """Write ``strides.csv``, ``splits.csv``, ``summary.json``, ``report.html`` and, on request, ``angles.csv``.
+    """Write ``strides.csv``, ``splits.csv``, ``summary.json``, ``report.html`` and maybe ``angles.csv``.
 
     Parameters
     ----------
@@ -107,7 +107,12 @@ def _number(value: float, decimals: int) -> str:
 def _split_lines(analysis: Analysis) -> Iterator[str]:
     yield ",".join(SPLIT_COLUMNS) + "\n"
     for split in analysis.splits:
-        own = [str(split.index), _number(split.start_s, 3), _number(split.t_s, 3), _number(split.distance_m, 2)]
+        own = [
+            str(split.index),
+            _number(split.start_s, 3),
+            _number(split.t_s, 3),
+            _number(split.distance_m, 2),
+        ]
         fields = dict(zip(NUMERIC_COLUMNS, numeric_fields(split.values), strict=True))
         medians = [fields[name] for name in _SPLIT_MEDIANS]
         yield ",".join([*own, str(split.strides), str(split.strides_used), *medians]) + "\n"

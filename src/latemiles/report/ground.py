@@ -39,7 +39,9 @@ class Frame:
         return 8 if self.narrow else 16
 
 
-def frame(axis: RunAxis, left: float, right: float, rows: tuple[float, float], *, narrow: bool, name: str) -> Frame:
+def frame(
+    axis: RunAxis, left: float, right: float, rows: tuple[float, float], *, narrow: bool, name: str
+) -> Frame:
     """A frame over the whole run between two pixels."""
     x = Scale(0.0, max(axis.end, 1e-6), left, right)
     return Frame(axis, x, left, right, rows[0], rows[1], narrow, name)
@@ -52,9 +54,11 @@ def mile_lines(f: Frame, bottom: float) -> str:
 
 def mile_words(f: Frame, y: float) -> str:
     """Numbers under the axis; the first carries the unit."""
-    unit = f.axis.unit.short if f.narrow else f.axis.unit.many
+    ticks = f.axis.ticks(f.most_ticks)
+    is_tight = len(ticks) > 1 and f.x(ticks[1]) - f.left < 12.0 + 6.6 * len(f.axis.unit.many)
+    unit = f.axis.unit.short if f.narrow or is_tight else f.axis.unit.many
     out = []
-    for k, tick in enumerate(f.axis.ticks(f.most_ticks)):
+    for k, tick in enumerate(ticks):
         words = f"{tick:g}"
         out.append(text(f.x(tick), y, words if k else f"{words} {unit}", "t-2", "middle" if k else "start"))
     return "".join(out)

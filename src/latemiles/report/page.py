@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from latemiles.report.axis import RunAxis, run_axis
 from latemiles.signals.frames import Segment
 from latemiles.signals.quality import StrideQuality
+from latemiles.trends.params import DriftParams
 
 if TYPE_CHECKING:
-    from latemiles.analysis_result import Analysis
-    from latemiles.signals.results import Asymmetry, FormDrift, SensorQuality
+    from latemiles.analysis_result import Analysis, ContextTrack
+    from latemiles.signals.results import FormDrift, SensorQuality
 
 __all__ = [
-    "BASELINE_STRIDES",
     "DROP",
+    "DROP_DIFFERENCE",
+    "LEAST_STRIDES",
     "TILT",
     "DropStory",
     "Page",
@@ -35,12 +37,13 @@ TILT = "pelvic_tilt_mean_deg"
 """The headline metric."""
 DROP = "pelvic_drop_excursion_deg"
 """Fall from initial contact to the lowest point of stance: free of the sensor's offset."""
-BASELINE_STRIDES = 300
-"""Strides a start needs before anything is compared with it."""
+DROP_DIFFERENCE = DROP + "_right_minus_left"
+"""Form drift of its difference between the legs."""
+LEAST_STRIDES = DriftParams().least_strides
+"""Strides of a leg that the start and the late part each need."""
 
 CHANGES = ("likely change", "clear change")
 """Verdicts beyond the band; colour is spent on these alone."""
-_UNDECIDED = ("cannot separate", "slip", "too short")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +78,23 @@ class Shown:
 class DropStory:
     """Right minus left of the offset-free drop: late against the runner's own start."""
 
-    start: float
-    late: float
-    usual_low: float
-    usual_high: float
-    """Range that holds 19 of 20 points of the start."""
+    drift: FormDrift
+    shown: Shown
 
     @property
-    def change(self) -> float:
-        """Late minus start."""
-        return self.late - self.start
+    def start(self) -> float:
+        """Level at the start."""
+        return self.drift.baseline
+
+    @property
+    def late(self) -> float:
+        """Level late in the run, as stated."""
+        return self.drift.baseline + self.shown.change
 
     @property
     def beyond(self) -> bool:
-        """Whether the late level lies outside the usual range."""
-        return bool(self.late > self.usual_high or self.late < self.usual_low)
+        """Whether the difference between the legs changed."""
+        return self.shown.is_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,9 @@ class Page:
     tilt: FormDrift | None
     shown: Shown | None
     drop: DropStory | None
+    """None where the difference between the legs could not be compared."""
+    context: ContextTrack
+    """The sources, in order of time."""
     speed_start: float
     """Mean speed in the baseline window, m/s; NaN without a source."""
     speed_late: float
@@ -126,6 +134,7 @@ class Page:
             "standing": "your standing pose",
             "baseline": "the mean of your start",
             "absolute": "gravity",
+            "unknown": "nothing, for the mounting was not found",
         }.get(self.analysis.reference, self.analysis.reference)
 
     def sensor(self, segment: Segment) -> SensorQuality | None:
@@ -147,16 +156,23 @@ class Page:
 
     def elevation(self) -> tuple[F8, F8] | None:
         """(time s, metres above the start) summed from the grade over the distance; None without a source."""
-        context = self.analysis.context
-        if not self.has_grade:
+        context = self.context
+        known = np.isfinite(context.grade)
+        if not known.any():
             return None
-        steps = np.diff(context.distance_m, prepend=context.distance_m[:1])
-        if not np.isfinite(steps).any():
-            steps = np.diff(context.t_s, prepend=context.t_s[:1]) * context.speed_m_s
-        return context.t_s, np.cumsum(np.nan_to_num(context.grade * steps, nan=0.0))
+        t_s = context.t_s[known]
+        if self.axis.has_distance:
+            metres = self.axis.at(t_s) * self.axis.unit.size
+        else:
+            heard = np.isfinite(context.speed_m_s)
+            if not heard.any():
+                return None
+            speed = np.interp(t_s, context.t_s[heard], context.speed_m_s[heard])
+            metres = np.cumsum(np.diff(t_s, prepend=t_s[:1]) * speed)
+        return t_s, np.cumsum(context.grade[known] * np.diff(metres, prepend=metres[:1]))
 
     def band_after_slip(self) -> float:
-        """Half-width of the band after a slip: the detectable change and what the slip may have left in it."""
+        """Half width of the band after a slip: the detectable change with the step that the slip made."""
         if self.tilt is None or self.shown is None:
             return math.nan
         left = [r.share for r in self.tilt.rivals if r.name == "slip" and math.isfinite(r.share)]
@@ -180,17 +196,18 @@ def build_page(analysis: Analysis, units: str) -> Page:
     """
     tilt = analysis.form_drift.get(TILT)
     shown = shown_of(tilt) if tilt else None
-    context = analysis.context
+    context = _in_order(analysis.context)
     speed_t, speed = context.t_s, context.speed_m_s
     if not np.isfinite(speed).any():
         speed_t, speed = analysis.strides["t_ic_s"], analysis.strides["speed_m_s"]
     walking = (analysis.strides["quality"].astype(np.int64) & int(StrideQuality.NOT_RUNNING)) != 0
     return Page(
         analysis=analysis,
-        axis=run_axis(analysis, units),
+        axis=run_axis(analysis, context, units),
+        context=context,
         tilt=tilt,
         shown=shown,
-        drop=_drop_story(analysis.asymmetry.get(DROP), tilt),
+        drop=_drop_story(analysis.form_drift.get(DROP_DIFFERENCE)),
         speed_start=window_mean(speed_t, speed, tilt.baseline_window_s) if tilt else math.nan,
         speed_late=window_mean(speed_t, speed, tilt.late_window_s) if tilt else math.nan,
         strides=analysis.quality.strides,
@@ -201,17 +218,14 @@ def build_page(analysis: Analysis, units: str) -> Page:
 
 
 def shown_of(drift: FormDrift) -> Shown:
-    """Pick what is stated of a change: adjusted where possible, and the weaker of the two verdicts."""
+    """Pick what is stated of a change: the adjusted numbers where there are any, and the one verdict."""
     adjusted = drift.adjusted
     if adjusted is None or not math.isfinite(adjusted.change):
         low, high = drift.interval
-        return Shown(
-            drift.change, low, high, drift.detectable_change, drift.verdict, False, drift.change
-        )
+        return Shown(drift.change, low, high, drift.detectable_change, drift.verdict, False, drift.change)
     low, high = adjusted.interval
-    # "slip" and "too short" stand over any number; "cannot separate" may be known to either of the two.
-    verdict = drift.verdict if drift.verdict in _UNDECIDED else adjusted.verdict
-    return Shown(adjusted.change, low, high, adjusted.detectable_change, verdict, True, drift.change)
+    # The drift's own verdict already weighs the adjusted change, slips and headings.
+    return Shown(adjusted.change, low, high, adjusted.detectable_change, drift.verdict, True, drift.change)
 
 
 def window_mean(t_s: F8, values: F8, window_s: tuple[float, float]) -> float:
@@ -220,17 +234,13 @@ def window_mean(t_s: F8, values: F8, window_s: tuple[float, float]) -> float:
     return float(np.mean(values[inside])) if inside.any() else math.nan
 
 
-def _drop_story(asymmetry: Asymmetry | None, tilt: FormDrift | None) -> DropStory | None:
-    if asymmetry is None or tilt is None:
+def _in_order(context: ContextTrack) -> ContextTrack:
+    """The sources sorted by time: a watch may tell late."""
+    order = np.argsort(context.t_s, kind="stable")
+    return replace(context, **{f.name: getattr(context, f.name)[order] for f in fields(context)})
+
+
+def _drop_story(drift: FormDrift | None) -> DropStory | None:
+    if drift is None or not math.isfinite(drift.change):
         return None
-    t_s, points = asymmetry.medians_t_s, asymmetry.right_minus_left_medians
-    inside = (t_s >= tilt.baseline_window_s[0]) & (t_s < tilt.baseline_window_s[1]) & np.isfinite(points)
-    late = window_mean(t_s, points, tilt.late_window_s)
-    n = int(np.count_nonzero(inside))
-    if n < 5 or not math.isfinite(late):
-        return None
-    start = float(np.mean(points[inside]))
-    # Prediction range of one more point: Student's t at 97.5 % (1.96 + 2.4/dof within 3 % from 4 up).
-    half = (1.96 + 2.4 / (n - 1) * (1.0 + 1.0 / (n - 1))) * float(np.std(points[inside], ddof=1))
-    half *= math.sqrt(1.0 + 1.0 / n)
-    return DropStory(start, late, start - half, start + half)
+    return DropStory(drift, shown_of(drift))

@@ -45,9 +45,10 @@ class Panel:
         return ("ink", "left", "right")[self.row]
 
     @property
-    def metric(self) -> str:
-        """The column whose detectable change is the measure of the panel."""
-        return f"{self.angle.removeprefix('left_').removeprefix('right_')}_mean_deg"
+    def metrics(self) -> tuple[str, ...]:
+        """Columns whose detectable changes are the measure of the panel."""
+        angle = self.angle.removeprefix("left_").removeprefix("right_")
+        return tuple(f"{angle}_{feature}_deg" for feature in ("ic", "midstance", "to"))
 
     @property
     def words(self) -> str:
@@ -112,7 +113,17 @@ def _difference(page: Page, panel: Panel) -> Difference:
         return curves.get(panel.angle, nothing)
 
     first, last = of(0, "mean_deg"), of(-1, "mean_deg")
-    drift = page.analysis.form_drift.get(panel.metric)
-    detectable = drift.detectable_change if drift is not None else math.nan
+    detectable = _detectable(page, panel)
     beyond = np.abs(last - first) > detectable
     return Difference(first, of(0, "sd_deg"), last, of(-1, "sd_deg"), detectable, beyond)
+
+
+def _detectable(page: Page, panel: Panel) -> float:
+    """What can be detected at a moment of the stride: the largest of the moments that are measured.
+
+    A mean over the stride can be told apart more finely than any of its moments; to hold each point of a
+    waveform against it would mark noise.
+    """
+    drifts = [page.analysis.form_drift[m] for m in panel.metrics if m in page.analysis.form_drift]
+    known = [d.detectable_change for d in drifts if math.isfinite(d.detectable_change)]
+    return max(known, default=math.nan)

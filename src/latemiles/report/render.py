@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["render_report"]
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""A browser may fetch nothing for this page, not even by mistake."""
+
 
 def render_report(analysis: Analysis, *, units: str = "metric") -> str:
     """The report of one run, a self-contained HTML page.
@@ -43,9 +46,7 @@ def render_report(analysis: Analysis, *, units: str = "metric") -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # A browser may not fetch anything for this page, not even by mistake.
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-        'img-src data:">\n<link rel="icon" href="data:,">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n<link rel="icon" href="data:,">\n'
         f"<title>latemiles: {title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(parts)
         + "\n</main>\n</body>\n</html>\n"

@@ -54,8 +54,11 @@ def split_unit(page: Page) -> AxisUnit:
     lengths = [s.distance_m for s in page.analysis.splits if math.isfinite(s.distance_m)]
     if not lengths:
         return MINUTE
-    middle = float(np.median(lengths))
-    return min((MILE, KM), key=lambda unit: abs(unit.size - middle))
+    longest = max(lengths)
+    near = min((MILE, KM), key=lambda unit: abs(unit.size - longest))
+    # One unfinished split does not tell which it is.
+    unfinished = longest < 0.95 * near.size and page.axis.has_distance
+    return page.axis.unit if unfinished else near
 
 
 def split_rows(page: Page) -> list[SplitRow]:
@@ -66,7 +69,7 @@ def split_rows(page: Page) -> list[SplitRow]:
 
 def _row(page: Page, split: Split, unit: AxisUnit) -> SplitRow:
     window = (split.start_s, split.t_s)
-    context = page.analysis.context
+    context = page.context
     left, right = (_side_drop(page, side, window) for side in ("left", "right"))
     start = page.drop.start if page.drop else math.nan
     duration = split.t_s - split.start_s

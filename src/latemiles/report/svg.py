@@ -160,12 +160,17 @@ def disc(x: float, y: float, r: float, cls: str) -> str:
 
 def diamond(x: float, y: float, r: float, cls: str) -> str:
     """The mark of the right side."""
-    return f'<path d="M{_n(x)} {_n(y - r)}l{_n(r)} {_n(r)}l{_n(-r)} {_n(r)}l{_n(-r)} {_n(-r)}z" class="{cls}"/>'
+    return (
+        f'<path d="M{_n(x)} {_n(y - r)}l{_n(r)} {_n(r)}l{_n(-r)} {_n(r)}l{_n(-r)} {_n(-r)}z" class="{cls}"/>'
+    )
 
 
 def triangle(cls: str) -> str:
     """The mark of a likely change, 14 x 12."""
-    return f'<svg width="14" height="12" viewBox="-7 -6 14 12" aria-hidden="true"><path d="M0 -4.6L4.8 3.9H-4.8Z" class="{cls}"/></svg>'
+    return (
+        '<svg width="14" height="12" viewBox="-7 -6 14 12" aria-hidden="true">'
+        f'<path d="M0 -4.6L4.8 3.9H-4.8Z" class="{cls}"/></svg>'
+    )
 
 
 def arrow(cls: str) -> str:
@@ -178,9 +183,10 @@ def arrow(cls: str) -> str:
 
 def svg(width: float, height: float, body: str, label: str, cls: str = "") -> str:
     """A whole chart: an image with a sentence as its label."""
+    w, h = _n(width), _n(height)
     return (
-        f'<svg class="{cls}" width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}" '
-        f'role="img" aria-label="{esc(label)}">{body}</svg>'
+        f'<svg class="{cls}" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" '
+        f'aria-label="{esc(label)}">{body}</svg>'
     )
 
 

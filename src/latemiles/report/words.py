@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from latemiles.metrics.catalogue import CATALOGUE, COLUMN_INDEX
+from latemiles.metrics.catalogue import metric
 from latemiles.report.numbers import (
     count,
     degrees,
@@ -14,9 +14,10 @@ from latemiles.report.numbers import (
     plural,
     signed,
 )
-from latemiles.report.page import BASELINE_STRIDES, DROP, TILT, Page, Shown, shown_of
+from latemiles.report.page import DROP, LEAST_STRIDES, Page, Shown, shown_of
 from latemiles.signals.frames import Segment
 from latemiles.signals.results import Ensemble
+from latemiles.trends.params import key_parts
 
 __all__ = [
     "adjusted_for",
@@ -27,22 +28,20 @@ __all__ = [
     "what_is_missing",
 ]
 
-_COVARIATES = {"speed_m_s": "speed", "speed": "speed", "grade": "grade", "cadence_spm": "cadence"}
 
-
-def metric_words(metric: str) -> str:
-    """The catalogue's label of a column, with ``(estimate)`` where it is one; the bare name if unknown."""
-    if metric not in COLUMN_INDEX:
-        return metric.removesuffix("_deg").replace("_", " ")
-    entry = CATALOGUE[COLUMN_INDEX[metric]]
-    return f"{entry.label} (estimate)" if entry.estimate else entry.label
+def metric_words(key: str) -> str:
+    """The catalogue's label of a form-drift key, with its side and with ``(estimate)`` where it is one."""
+    column, side = key_parts(key)
+    entry = metric(column)
+    words = f"{entry.label} (estimate)" if entry.estimate else entry.label
+    return words if side == "both" else f"{words}, {side.replace('_', ' ')}"
 
 
 def adjusted_for(page: Page) -> list[str]:
     """What the change was adjusted for, in words."""
     if page.tilt is None or page.tilt.adjusted is None:
         return []
-    return [_COVARIATES.get(c, c.replace("_", " ")) for c in page.tilt.adjusted.covariates]
+    return list(page.tilt.adjusted.covariates)
 
 
 def start_words(page: Page) -> str:
@@ -54,7 +53,7 @@ def start_words(page: Page) -> str:
 
 
 def headline(page: Page) -> tuple[str, str, str]:
-    """The answer as (before, what changed, after); the middle part is empty where nothing is beyond the band."""
+    """The answer as (before, what changed, after); the middle is empty where nothing is beyond the band."""
     missing = _not_measured(page)
     if missing or page.shown is None:
         return missing, "", ""
@@ -65,8 +64,8 @@ def headline(page: Page) -> tuple[str, str, str]:
         return lean, f"{degrees(shown.change)} further {way}", f" {_since(page)}."
     if shown.verdict == "cannot separate":
         verb = "rose" if shown.raw_change >= 0.0 else "fell"
-        text = f"Tilt {verb} {degrees(shown.raw_change)} while {_speed_clause(page)}; this run cannot tell the two apart."
-        return text, "", ""
+        what = f"Tilt {verb} {degrees(shown.raw_change)} while {_speed_clause(page)}"
+        return f"{what}; this run cannot tell the two apart.", "", ""
     if shown.verdict == "slip":
         return f"{_slip_clause(page)}; this run cannot tell that from a change of tilt.", "", ""
     return f"No change beyond {degrees(shown.detectable)} in {page.axis.length}.", "", ""
@@ -88,16 +87,23 @@ def what_is_missing(page: Page) -> list[str]:
     if not page.heard(Segment.PELVIS):
         return ["The pelvis sensor fills this. The rest of the page shows what the thighs told."]
     if page.running_strides == 0:
-        return ["Angles of the walking strides are below. A run fills the comparison."]
-    if page.tilt is not None and page.tilt.strides_baseline >= BASELINE_STRIDES:
+        return ["Medians of the walking strides are in the table. A run fills the comparison."]
+    if _fewest(page) >= LEAST_STRIDES:
         return [
-            "The start was measured, the late part was not.",
-            "A longer steady run fills this.",
+            "The strides were found, but their tilt was not.",
+            "A run with the pelvis sensor heard fills this.",
         ]
     return [
-        "A change needs a start to compare with and a late part.",
-        "A steady run of 20 minutes or more fills this.",
+        f"The start and the late part need {LEAST_STRIDES} steady strides of a leg each.",
+        "About 15 minutes of steady running fill this.",
     ]
+
+
+def _fewest(page: Page) -> int:
+    """Strides of a leg in the shorter of the two parts that would be compared."""
+    if page.tilt is None:
+        return page.analysis.quality.strides_used // 2
+    return min(page.tilt.strides_baseline, page.tilt.strides_late)
 
 
 def _not_measured(page: Page) -> str:
@@ -109,12 +115,10 @@ def _not_measured(page: Page) -> str:
         return f"A walk of {page.axis.length}: no running strides to compare."
     if page.measured:
         return ""
-    tilt = page.tilt
-    used = tilt.strides_baseline if tilt is not None else page.analysis.quality.strides_used
-    if used < BASELINE_STRIDES:
-        return f"Too short to compare: {plural(used, 'stride')}, {BASELINE_STRIDES} needed."
-    late = tilt.strides_late if tilt is not None else 0
-    return f"Too short to compare: {plural(late, 'late stride')} after the start."
+    found = _fewest(page)
+    if found < LEAST_STRIDES:
+        return f"Too short to compare: {plural(found, 'stride')}, {LEAST_STRIDES} needed."
+    return "Too little of the pelvis was heard to compare."
 
 
 def _since(page: Page) -> str:
@@ -155,9 +159,9 @@ def _verdict_sentence(shown: Shown) -> tuple[str, str, str]:
     if shown.is_change:
         after = f": the 95% interval is {_interval(shown)} degrees, and this run could detect {detect}."
         return "That is a ", shown.verdict, after
-    kind = "Raw, " if shown.verdict == "cannot separate" and not shown.adjusted else ""
+    kind = "adjusted, " if shown.adjusted and shown.verdict == "cannot separate" else ""
     span = f"{signed(shown.low)} to {signed(shown.high)}"
-    after = f": {kind.lower()}{signed(shown.change)} degrees, 95% interval {span}; this run could detect {detect}."
+    after = f": {kind}{signed(shown.change)} degrees, 95% interval {span}; this run could detect {detect}."
     return "That reads ", shown.verdict, after
 
 
@@ -168,7 +172,8 @@ def _speed_sentence(page: Page) -> str:
         return _why_raw(page)
     names = adjusted_for(page)
     share, hidden = _speed_share(page), page.shown.hidden
-    effect = f"hid about {degrees(hidden)} of it" if hidden > 0.0 else f"made about {degrees(hidden)} of the raw change"
+    made = f"made about {degrees(hidden)} of the raw change"
+    effect = f"hid about {degrees(hidden)} of it" if hidden > 0.0 else made
     if page.shown.verdict == "cannot separate":
         return f"{listed(names).capitalize()} moved with time, so their part cannot be taken off."
     if abs(hidden) < 0.05:
@@ -191,22 +196,24 @@ def _drop_sentence(page: Page) -> str:
     if drop is None:
         return ""
     if not drop.beyond:
-        return "Pelvic drop kept its usual difference between the legs."
-    more, less = ("right", "left") if drop.change > 0.0 else ("left", "right")
-    return f"The pelvic drop over your {more} leg grew {degrees(drop.change)} against your {less}."
+        return "The difference in pelvic drop between the legs stayed inside its band."
+    more, less = ("right", "left") if drop.shown.change > 0.0 else ("left", "right")
+    return f"The pelvic drop over your {more} leg grew {degrees(drop.shown.change)} against your {less}."
 
 
 def _others(page: Page) -> str:
-    others = [d for d in page.analysis.form_drift.values() if d.metric not in (TILT, DROP)]
+    # The tilt's own features move with its mean, and the legs' drop with their difference: no second finding.
+    told = ("pelvic_tilt", DROP)
+    others = [d for d in page.analysis.form_drift.values() if not d.metric.startswith(told)]
     if not others:
         return ""
-    # The tilt's own features move with its mean and are no second finding.
-    beyond = [d for d in others if shown_of(d).is_change and not d.metric.startswith("pelvic_tilt")]
+    beyond = [d for d in others if shown_of(d).is_change]
     if not beyond:
         return "Nothing else left its band."
     if len(beyond) > 2:
-        return f"Of {count(len(others))} other measures {len(beyond)} left their band; a few do so by chance."
-    return f"Of the rest, {listed([metric_words(d.metric) for d in beyond])} left {'its' if len(beyond) == 1 else 'their'} band."
+        return f"Of {count(len(others))} other measures, {len(beyond)} left their band; some may by chance."
+    names = listed([metric_words(d.metric) for d in beyond])
+    return f"Of the rest, {names} left {'its' if len(beyond) == 1 else 'their'} band."
 
 
 def basis_words(page: Page) -> str:
@@ -224,10 +231,11 @@ def what_would_fill(page: Page, *, narrow: bool) -> str:
         return "pelvis not heard" if narrow else "Pelvis sensor not heard; it fills this chart."
     if page.running_strides == 0:
         return "no running found" if narrow else "No running strides; a run fills this chart."
-    tilt = page.tilt
-    if tilt is not None and tilt.strides_baseline >= BASELINE_STRIDES:
-        return "late part not measured" if narrow else "Late part not measured; a longer run fills this chart."
-    return "start not measured" if narrow else "Start not measured; a steady run of 20 minutes fills this chart."
+    if _fewest(page) >= LEAST_STRIDES:
+        return "tilt not measured" if narrow else "Tilt not measured; a run with the pelvis heard fills this."
+    if narrow:
+        return "too short to compare"
+    return "Too short to compare; about 15 minutes of steady running fill this chart."
 
 
 def chart_sentence(page: Page) -> str:

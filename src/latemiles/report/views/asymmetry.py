@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.report import ground
+from latemiles.report.markup import section, table
 from latemiles.report.numbers import DASH, MINUS, magnitude, signed
 from latemiles.report.page import DROP, Page
 from latemiles.report.svg import (
@@ -32,7 +33,7 @@ __all__ = ["render"]
 F8 = NDArray[np.float64]
 
 _RANGE = (-1.5, 5.6)
-_OFFSET_FROM = (DROP, "pelvic_drop_stance_peak_deg", "pelvic_drop_mean_deg")
+_OFFSET_FROM = ("pelvic_drop_stance_peak_deg", "pelvic_drop_mean_deg")
 _TABLED = (
     DROP,
     "pelvic_drop_stance_peak_deg",
@@ -48,10 +49,8 @@ _TABLED = (
 def render(page: Page) -> str:
     """Chart and table; the chart keeps its axes when there is nothing to draw."""
     wide, narrow = _draw(page, narrow=False), _draw(page, narrow=True)
-    return (
-        f'<section><h2>{esc(_title(page))}</h2><p class="sub">{esc(_explained(page))}</p>'
-        f'<figure class="fig">{wide}{narrow}</figure>{_table(page)}</section>'
-    )
+    body = f'<figure class="fig">{wide}{narrow}</figure>{_table(page)}'
+    return section(_title(page), _explained(page), body)
 
 
 def _title(page: Page) -> str:
@@ -60,8 +59,9 @@ def _title(page: Page) -> str:
         return "Right against left"
     if not drop.beyond:
         return "Right and left kept their usual difference"
-    leg = "right" if drop.change > 0.0 else "left"
-    return f"The pelvis drops more over the {leg} leg {late_words(page)}, by {magnitude(drop.change)}\u00b0"
+    leg = "right" if drop.shown.change > 0.0 else "left"
+    by = magnitude(drop.shown.change)
+    return f"The pelvis drops more over the {leg} leg {late_words(page)}, by {by}\u00b0"
 
 
 def _explained(page: Page) -> str:
@@ -71,7 +71,8 @@ def _explained(page: Page) -> str:
     )
     if page.drop is None:
         return words
-    return words + " Grey is the range that holds 19 of 20 points of your start."
+    kind = "adjusted for speed" if page.drop.shown.adjusted else "raw"
+    return f"{words} Grey is what this run cannot tell from your start. The line is {kind}."
 
 
 def _offset(page: Page) -> Asymmetry | None:
@@ -84,7 +85,8 @@ def _offset(page: Page) -> Asymmetry | None:
 
 
 def _value_range(lines: list[F8], edges: list[float]) -> tuple[float, float]:
-    values = [v for line in lines if np.isfinite(line).any() for v in (np.nanmin(line), np.nanmax(line))]
+    known = [line[np.isfinite(line)] for line in lines]
+    values = [float(v) for line in known if len(line) for v in (line.min(), line.max())]
     values += [v for v in edges if math.isfinite(v)] + [0.0]
     low, high = _RANGE
     low -= max(0.0, math.ceil(low - min(values)))
@@ -95,19 +97,20 @@ def _value_range(lines: list[F8], edges: list[float]) -> tuple[float, float]:
 def _draw(page: Page, *, narrow: bool) -> str:
     width = 320.0 if narrow else 820.0
     left, right = (30.0, 314.0) if narrow else (38.0, 690.0)
-    f = ground.frame(page.axis, left, right, (26.0, 220.0), narrow=narrow, name="a-n" if narrow else "a-w")
-    found, offset, drop = page.analysis.asymmetry.get(DROP), _offset(page), page.drop
+    top = 50.0 if narrow else 26.0
+    f = ground.frame(
+        page.axis, left, right, (top, top + 194.0), narrow=narrow, name="a-n" if narrow else "a-w"
+    )
+    offset, drop = _offset(page), page.drop
     breaks = [g[0] for g in page.pelvis_gaps_s() if g[1] - g[0] > 2.0] + page.pelvis_slips_s()
-    lines: list[F8] = []
-    points = found.right_minus_left_medians if found is not None else np.zeros(0)
-    times = found.medians_t_s if found is not None else np.zeros(0)
+    times, points = _points(page)
     piece = pieces(times, breaks)
     line = smooth(page.axis.at(times), points, 1.2 * page.axis.unit.smoother, piece)
-    lines += [line] + ([offset.offset_medians] if offset is not None else [])
-    y = Scale(*_value_range(lines, [drop.usual_low, drop.usual_high] if drop else []), f.bottom, f.top)
+    lines = [line] + ([offset.offset_medians] if offset is not None else [])
+    y = Scale(*_value_range(lines, _band_edges(page)), f.bottom, f.top)
     body = ground.mile_lines(f, f.bottom)
     if drop is not None:
-        body += band(left, right, y, drop.usual_low, drop.usual_high)
+        body += band(left, right, y, *_band_edges(page))
     body += hline(left, right, y(0.0), "c-zero")
     body += ground.gap_hatching(f, page.pelvis_gaps_s()) + ground.slip_lines(f, page.pelvis_slips_s())
     body += ground.gap_labels(f, page.pelvis_gaps_s(), page.pelvis_slips_s())
@@ -124,18 +127,40 @@ def _draw(page: Page, *, narrow: bool) -> str:
     return svg(width, f.bottom + 40.0, body, _sentence(page), _cls(narrow))
 
 
+def _points(page: Page) -> tuple[F8, F8]:
+    """Times and right minus left: as compared, or plain medians where nothing could be compared."""
+    drop, plain = page.drop, page.analysis.asymmetry.get(DROP)
+    if drop is not None:
+        adjusted = drop.drift.adjusted if drop.shown.adjusted else None
+        return drop.drift.medians_t_s, adjusted.adjusted_medians if adjusted else drop.drift.medians
+    if plain is not None:
+        return plain.medians_t_s, plain.right_minus_left_medians
+    return np.zeros(0), np.zeros(0)
+
+
+def _band_edges(page: Page) -> list[float]:
+    drop = page.drop
+    if drop is None:
+        return []
+    return [drop.start - drop.shown.detectable, drop.start + drop.shown.detectable]
+
+
 def _cls(narrow: bool) -> str:
     return "narrow" if narrow else "wide"
 
 
 def _missing(narrow: bool) -> str:
-    return "not measured" if narrow else "Not measured; good strides of both legs with the pelvis sensor fill this."
+    return (
+        "not measured"
+        if narrow
+        else "Not measured; good strides of both legs with the pelvis sensor fill this."
+    )
 
 
 def _line_class(page: Page) -> str:
     if page.drop is None or not page.drop.beyond:
         return "c-line"
-    return "c-right" if page.drop.change > 0.0 else "c-left"
+    return "c-right" if page.drop.shown.change > 0.0 else "c-left"
 
 
 def _offset_line(page: Page, f: ground.Frame, y: Scale, offset: Asymmetry, breaks: list[float]) -> str:
@@ -148,7 +173,7 @@ def _end_words(page: Page, f: ground.Frame, y: Scale, line: F8, end: float, offs
     drop = page.drop
     level = drop.late if drop is not None else last
     leg = "right" if level >= 0.0 else "left"
-    tone = leg if drop is not None and drop.beyond else "ink"
+    tone, weight = (leg, "b") if drop is not None and drop.beyond else ("ink", "")
     mark = diamond if leg == "right" else disc
     here = y(last)
     body = mark(f.x(end), here, 6.0, f"f-{tone}")
@@ -156,14 +181,20 @@ def _end_words(page: Page, f: ground.Frame, y: Scale, line: F8, end: float, offs
     when = "more, late" if drop is not None else "more, at the end"
     known = offset.offset_medians[np.isfinite(offset.offset_medians)] if offset is not None else np.zeros(0)
     if f.narrow:
-        body += text(f.right, f.top + 2.0, f"{value} more", f"t-{tone} b s13 halo", "end")
+        body += text(f.right, 14.0, f"{value} more, late", f"t-{tone} {weight} s13", "end")
         return body + (
-            text(f.right, y(float(known[-1])) - 8.0, f"offset {signed(float(known[-1]))}\u00b0", "t-2 halo", "end")
+            text(
+                f.right,
+                y(float(known[-1])) - 8.0,
+                f"offset {signed(float(known[-1]))}\u00b0",
+                "t-2 halo",
+                "end",
+            )
             if len(known)
             else ""
         )
     x0 = f.right + 14.0
-    body += text(x0, here, value, f"t-{tone} b s13") + text(x0, here + 16.0, when, "t-2 s13")
+    body += text(x0, here, value, f"t-{tone} {weight} s13") + text(x0, here + 16.0, when, "t-2 s13")
     if len(known) == 0:
         return body
     at = y(float(known[-1]))
@@ -182,7 +213,9 @@ def _axis_words(f: ground.Frame, y: Scale) -> str:
         words = "0" if v == 0 else f"+{v}" if v > 0 else f"{MINUS}{abs(v)}"
         unit = "\u00b0" if v == ticks[-1] else ""
         body += text(f.left - 8.0, y(v) + 4.0, words + unit, "t-ink" if v == 0 else "", "end")
-    return body + text(0.0, f.top - 10.0, "right more", "t-2") + text(0.0, f.bottom + 34.0, "left more", "t-2")
+    return (
+        body + text(0.0, f.top - 10.0, "right more", "t-2") + text(0.0, f.bottom + 34.0, "left more", "t-2")
+    )
 
 
 def _sentence(page: Page) -> str:
@@ -206,20 +239,24 @@ def _table(page: Page) -> str:
 
         low, high = found.interval
         spread = scale * found.alignment_uncertainty
-        cells = (
-            show(found.right_minus_left),
-            f"{show(low)} to {show(high)}",
-            show(found.offset_part),
-            show(found.offset_free),
-            f"\u00b1{spread:.{decimals}f}" if math.isfinite(spread) else DASH,
+        rows.append(
+            [
+                f"{esc(metric_words(metric))}, {esc(unit)}",
+                show(found.right_minus_left),
+                f"{show(low)} to {show(high)}",
+                show(found.offset_part),
+                show(found.offset_free),
+                f"\u00b1{spread:.{decimals}f}" if math.isfinite(spread) else DASH,
+            ]
         )
-        name = f'<th scope="row">{esc(metric_words(metric))}, {esc(unit)}</th>'
-        rows.append(f"<tr>{name}" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     if not rows:
         return ""
-    heads = ("whole run", "right minus left", "95% interval", "from offset", "free of offset", "mounting alone, 1 SD")
-    head = "".join(f'<th scope="col">{h}</th>' for h in heads)
-    return (
-        '<div class="fig" tabindex="0" role="region" aria-label="Right minus left">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    heads = (
+        "whole run",
+        "right minus left",
+        "95% interval",
+        "from offset",
+        "free of offset",
+        "mounting, 1 SD",
     )
+    return table("Right minus left", [(h, "") for h in heads], rows)

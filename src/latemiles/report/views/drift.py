@@ -30,7 +30,7 @@ from latemiles.report.views import strips
 from latemiles.report.words import adjusted_for, chart_sentence, start_words, what_would_fill
 from latemiles.signals.results import FormDrift
 
-__all__ = ["Series", "render", "tilt_series"]
+__all__ = ["Series", "render", "tilt_series", "value_range"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -88,7 +88,7 @@ def _adjusted_points(page: Page, tilt: FormDrift) -> F8 | None:
     return out
 
 
-def _value_range(page: Page, series: Series | None) -> tuple[float, float]:
+def value_range(page: Page, series: Series | None) -> tuple[float, float]:
     """The fixed range, widened in whole degrees for lines, interval and all but the rarest points."""
     values = [0.0]
     if series is not None:
@@ -110,7 +110,7 @@ def _draw(page: Page, series: Series | None, *, narrow: bool) -> str:
     left, right = (30.0, 314.0) if narrow else (38.0, 712.0)
     top, bottom = (64.0, 330.0) if narrow else (50.0, 338.0)
     f = ground.frame(page.axis, left, right, (top, bottom), narrow=narrow, name="h-n" if narrow else "h-w")
-    y = Scale(*_value_range(page, series), bottom, top)
+    y = Scale(*value_range(page, series), bottom, top)
     strip_body, end = strips.draw(page, f, bottom + 34.0)
     body = ground.mile_lines(f, end) + _band(page, f, y) + hline(left, right, y(0.0), "c-zero")
     body += ground.gap_hatching(f, page.pelvis_gaps_s()) + ground.slip_lines(f, page.pelvis_slips_s())
@@ -123,9 +123,17 @@ def _draw(page: Page, series: Series | None, *, narrow: bool) -> str:
     if page.measured:
         body += _band_words(page, f, y) + _change_point(page, f, y)
     else:
-        body += text(0.5 * (left + right), y(0.0) - 14.0, what_would_fill(page, narrow=narrow), "t-2 s13 halo", "middle")
+        body += _missing_words(page, series, f)
     body += strip_body
     return svg(width, end + 4.0, body, chart_sentence(page), "narrow" if narrow else "wide")
+
+
+def _missing_words(page: Page, series: Series | None, f: ground.Frame) -> str:
+    middle = 0.5 * (f.left + f.right)
+    body = text(middle, f.top + 28.0, what_would_fill(page, narrow=f.narrow), "t-2 s13 halo", "middle")
+    if series is not None:
+        body += text(middle, f.top + 46.0, "points against their own middle", "s13 halo", "middle")
+    return body
 
 
 def _band(page: Page, f: ground.Frame, y: Scale) -> str:
@@ -140,7 +148,11 @@ def _band(page: Page, f: ground.Frame, y: Scale) -> str:
 
 
 def _marks(page: Page, f: ground.Frame) -> str:
-    return "".join(vline(f.at(m.t_s), f.top - 5.0, f.top + 5.0, "c-mark") for m in page.analysis.quality.marks)
+    if f.narrow:
+        return ""
+    return "".join(
+        vline(f.at(m.t_s), f.top - 5.0, f.top + 5.0, "c-mark") for m in page.analysis.quality.marks
+    )
 
 
 def _curves(page: Page, series: Series, f: ground.Frame, y: Scale) -> str:
@@ -192,18 +204,18 @@ def _end_words(page: Page, series: Series, f: ground.Frame, y: Scale) -> str:
         return ""
     k = last[-1]
     here = y(float(series.line[k]))
-    tone = "change" if shown.is_change else "ink"
+    tone, weight = ("change", "b") if shown.is_change else ("ink", "")
     value = f"{signed(shown.change)}\u00b0"
     body = disc(f.x(float(series.x[k])), here, 5.0, f"f-{tone}")
     raw = f"raw {signed(shown.raw_change)}\u00b0"
     names = [n for n in adjusted_for(page) if n != "cadence"] or adjusted_for(page)
     if f.narrow:
-        body += text(f.right, 20.0, value, f"t-{tone} b big-n", "end")
+        body += text(f.right, 24.0, value, f"t-{tone} {weight} big-n", "end")
         beside = f"after {listed(names)}, {raw}" if series.adjusted else "late against start, raw"
-        return body + text(f.right - 12.0 * len(value) - 4.0, 20.0, beside, "t-2", "end")
+        return body + text(f.right - 12.0 * len(value) - 4.0, 24.0, beside, "t-2", "end")
     x0 = f.right + 14.0
     at = min(max(here - 12.0, f.top + 20.0), f.bottom - 60.0)
-    body += text(x0, at, value, f"t-{tone} b big")
+    body += text(x0, at, value, f"t-{tone} {weight} big")
     if not series.adjusted:
         return body + text(x0, at + 18.0, "late, raw", "t-2 s13")
     body += text(x0, at + 18.0, f"after {names[0]}" if names else "adjusted", "t-2 s13")
@@ -262,5 +274,15 @@ def _axis_words(f: ground.Frame, y: Scale) -> str:
     body = ""
     for v in ticks:
         words = "0" if v == 0 else f"+{v}" if v > 0 else f"{MINUS}{abs(v)}"
-        body += text(f.left - 8.0, y(v) + 4.0, words + ("\u00b0" if v == ticks[-1] else ""), "t-ink" if v == 0 else "", "end")
-    return body + text(0.0, f.top - 10.0, "forward", "t-2") + text(0.0, f.bottom + 4.0, "" if f.narrow else "back", "t-2")
+        body += text(
+            f.left - 8.0,
+            y(v) + 4.0,
+            words + ("\u00b0" if v == ticks[-1] else ""),
+            "t-ink" if v == 0 else "",
+            "end",
+        )
+    return (
+        body
+        + text(0.0, f.top - 10.0, "forward", "t-2")
+        + text(0.0, f.bottom + 4.0, "" if f.narrow else "back", "t-2")
+    )

@@ -16,8 +16,11 @@ def figures(page: Page) -> list[tuple[str, str, str]]:
 
 def render(page: Page) -> str:
     """The four figures in a row."""
+    # Inside the band nothing is bold.
+    inside = page.measured and page.shown is not None and not page.shown.is_change
     rows = [
-        f"<div><dt>{esc(name)}</dt><dd><b>{esc(figure)}</b>{esc(beside)}</dd></div>"
+        f"<div{' class=quiet' if inside and name.startswith('tilt') else ''}><dt>{esc(name)}</dt>"
+        f"<dd><b>{esc(figure)}</b>{esc(beside)}</dd></div>"
         for name, figure, beside in figures(page)
     ]
     return f'<dl class="facts">{"".join(rows)}</dl>'
@@ -39,6 +42,13 @@ def _tilt(page: Page) -> tuple[str, str, str]:
     if shown is None or not page.measured:
         return name, DASH, "not measured"
     figure = f"{signed(shown.change)}\u00b0"
+    if shown.verdict == "cannot separate":
+        raw = f"{signed(shown.raw_change)}\u00b0"
+        return (
+            name,
+            raw,
+            f"raw; adjusted {figure}; cannot separate" if shown.adjusted else "raw; cannot separate",
+        )
     if shown.adjusted:
         return name, figure, f"speed-adjusted; raw {signed(shown.raw_change)}\u00b0"
     return name, figure, "raw, no speed source" if not page.has_speed else "raw, not adjusted"

@@ -16,12 +16,12 @@ def render(page: Page) -> str:
     """Disclaimer, conventions, versions, and where the data came from."""
     analysis = page.analysis
     versions = ", ".join(f"{name} {value}" for name, value in sorted(analysis.provenance.items()))
+    zero = f"Angles relative to {page.reference_words}"
     lines = [
         f"{versions}." if versions else "",
-        f"Angles relative to {page.reference_words}; pelvis as rotation, obliquity, tilt; {basis_words(page)}.",
+        f"{zero}; pelvis as rotation, obliquity, tilt; {basis_words(page)}.",
         f"Samples: {analysis.header.source}." if analysis.header.source else "",
     ]
     return (
-        f"<footer><b>{DISCLAIMER}</b> {CLINICIAN}<br>"
-        f"{' '.join(esc(line) for line in lines if line)}</footer>"
+        f"<footer><b>{DISCLAIMER}</b> {CLINICIAN}<br>{' '.join(esc(line) for line in lines if line)}</footer>"
     )

@@ -4,57 +4,69 @@ from __future__ import annotations
 
 import math
 
-from latemiles.metrics.catalogue import COLUMN_INDEX
-from latemiles.report.numbers import DASH, count, signed
+from latemiles.report.markup import missing, section, table
+from latemiles.report.numbers import DASH, count, magnitude, signed
 from latemiles.report.page import Page, shown_of
 from latemiles.report.svg import arrow, esc, triangle
 from latemiles.report.words import metric_words
 from latemiles.signals.results import FormDrift
+from latemiles.trends.params import is_headline
 
 __all__ = ["render", "tabled"]
 
-_FEATURES = ("_mean_deg", "_excursion_deg", "_harmonic_asymmetry_deg")
+_FEATURES = ("_mean_deg", "_harmonic_asymmetry_deg")
 """Of the many features of an angle those always shown; the summary file has them all."""
 
 
 def render(page: Page) -> str:
     """The table; without a comparison the place is kept and says why."""
     found = tabled(page)
-    title = "Every angle, late against start"
-    if not found:
-        return (
-            f'<section><h2>{title}</h2><p class="missing">No angle could be compared. A start and a late part '
-            "with the sensors heard fill this.</p></section>"
+    title = "Every measure, late against start"
+    if not any(math.isfinite(shown_of(d).change) for d in found):
+        return missing(
+            title, "Nothing could be compared. A start and a late part with the sensors heard fill this."
         )
-    total = len(page.analysis.form_drift)
+    total = count(len(page.analysis.form_drift))
     sub = (
-        f"Adjusted for speed where there is a source. With {count(total)} measures compared, a few leave their band "
-        "by chance; the headline was chosen before the run. Those not listed stayed inside."
+        f"Adjusted where there is a speed source. {total} measures were compared, so a few may leave their "
+        "band by chance. Those named before any run come first; the others must pass a stricter rule. "
+        "Those not listed read no likely or clear change."
     )
-    heads = ("degrees", "change", "95% interval", "detectable", "raw", "reads")
-    head = "".join(f'<th scope="col"{" class=w" if h == "reads" else ""}>{h}</th>' for h in heads)
-    body = "".join(_row(drift) for drift in found)
-    return (
-        f'<section><h2>{title}</h2><p class="sub">{esc(sub)}</p><div class="fig" tabindex="0" role="region" '
-        f'aria-label="{title}"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>'
-    )
+    heads = ("degrees, or as named", "change", "95% interval", "detectable", "raw", "reads")
+    head = [(h, "w" if h == "reads" else "") for h in heads]
+    return section(title, sub, table(title, head, [_row(drift) for drift in found]))
 
 
 def tabled(page: Page) -> list[FormDrift]:
-    """The measures shown: one a angle and whatever left its band, in the order of the catalogue."""
+    """The measures shown: one a angle and whatever left its band, headline first."""
     every = page.analysis.form_drift.values()
-    chosen = [d for d in every if d.metric.endswith(_FEATURES) or shown_of(d).is_change]
-    return sorted(chosen, key=lambda d: COLUMN_INDEX.get(d.metric, len(COLUMN_INDEX)))
+    return [d for d in every if _is_listed(d) or shown_of(d).is_change]
 
 
-def _row(drift: FormDrift) -> str:
+def _is_listed(drift: FormDrift) -> bool:
+    return is_headline(drift.metric) or drift.metric.endswith(_FEATURES)
+
+
+def _row(drift: FormDrift) -> list[str]:
     shown = shown_of(drift)
-    known = math.isfinite(shown.change)
-    interval = f"{signed(shown.low)} to {signed(shown.high)}" if known else DASH
-    change = f"<b>{signed(shown.change)}</b>" if shown.is_change else signed(shown.change)
-    detectable = f"{shown.detectable:.1f}" if math.isfinite(shown.detectable) else DASH
-    cells = f"<td>{change}</td><td>{interval}</td><td>{detectable}</td><td>{signed(shown.raw_change)}</td>"
-    return f'<tr><th scope="row">{esc(metric_words(drift.metric))}</th>{cells}<td class="w">{_verdict(shown.verdict)}</td></tr>'
+    # Times are read in milliseconds; an angle needs no unit in a table of degrees.
+    scale, unit = (1000.0, "ms") if drift.unit == "s" else (1.0, drift.unit)
+    decimals = 2 if unit not in ("deg", "ms", "steps/min") else 0 if unit == "ms" else 1
+
+    def show(value: float) -> str:
+        return signed(scale * value, decimals)
+
+    interval = f"{show(shown.low)} to {show(shown.high)}" if math.isfinite(shown.change) else DASH
+    change = f"<b>{show(shown.change)}</b>" if shown.is_change else show(shown.change)
+    name = metric_words(drift.metric) + ("" if unit == "deg" else f", {unit}")
+    return [
+        esc(name),
+        change,
+        interval,
+        magnitude(scale * shown.detectable, decimals),
+        show(shown.raw_change),
+        _verdict(shown.verdict),
+    ]
 
 
 def _verdict(verdict: str) -> str:

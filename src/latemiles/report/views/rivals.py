@@ -22,21 +22,25 @@ def render(page: Page) -> str:
         )
     shown = page.shown
     shares = [r.share for r in page.tilt.rivals if math.isfinite(r.share)]
-    drawn = [v for v in (0.5, -0.5, shown.detectable, -shown.detectable, shown.low, shown.high, *shares)]
-    drawn = [v for v in drawn if math.isfinite(v)]
+    ends = (0.5, -0.5, shown.detectable, -shown.detectable, shown.low, shown.high, *shares)
+    drawn = [v for v in ends if math.isfinite(v)]
     x = Scale(1.05 * min(drawn), 1.05 * max(drawn), 0.0, _WIDTH)
     kind = "Adjusted" if shown.adjusted else "Raw"
     words = f"{kind}, {signed(shown.change)}\u00b0; 95% interval {signed(shown.low)} to {signed(shown.high)}."
     rows = [_row("measured change", _measured_bar(shown, x), words)]
     rows += [_row(r.name, _rival_bar(r.share, shown.detectable, x), r.words) for r in page.tilt.rivals]
     if not page.tilt.rivals:
-        rows.append(_row("nothing else", _rival_bar(0.0, shown.detectable, x), "No other explanation was found."))
+        rows.append(
+            _row("nothing else", _rival_bar(0.0, shown.detectable, x), "No other explanation was found.")
+        )
     title = "What else could explain it" if shown.is_change else "What else was at work"
     sub = (
         "Degrees of tilt each may have made; back is to the left, forward to the right. "
         "Grey is what this run cannot detect. The parts need not add up."
     )
-    return f'<section><h2>{title}</h2><p class="sub">{sub}</p><ul class="rivals">{"".join(rows)}</ul></section>'
+    return (
+        f'<section><h2>{title}</h2><p class="sub">{sub}</p><ul class="rivals">{"".join(rows)}</ul></section>'
+    )
 
 
 def _row(name: str, bar: str, words: str) -> str:
@@ -45,7 +49,9 @@ def _row(name: str, bar: str, words: str) -> str:
 
 def _frame(body: str, detectable: float, x: Scale) -> str:
     y = Scale(0.0, 1.0, 0.0, _HEIGHT)
-    ground = rect(x(-detectable), y(0.0), x(detectable), y(1.0), "c-band") if math.isfinite(detectable) else ""
+    ground = (
+        rect(x(-detectable), y(0.0), x(detectable), y(1.0), "c-band") if math.isfinite(detectable) else ""
+    )
     zero = vline(x(0.0), 0.0, _HEIGHT, "c-zero")
     return (
         f'<svg width="{_WIDTH:.0f}" height="{_HEIGHT:.0f}" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" '

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from latemiles.report.markup import missing, section, table
 from latemiles.report.numbers import DASH, pace, percent, signed
 from latemiles.report.page import Page
 from latemiles.report.splits import SplitRow, split_rows, split_unit
@@ -28,32 +29,27 @@ def render(page: Page) -> str:
     unit, rows = split_unit(page), split_rows(page)
     title = {"mile": "Mile by mile", "kilometre": "Kilometre by kilometre"}.get(unit.one, "Minute by minute")
     if not rows:
-        return f'<section><h2>{title}</h2><p class="missing">No split was finished. A longer recording fills this.</p></section>'
+        return missing(title, "No split was finished. A longer recording fills this.")
     columns = _columns(page, rows)
-    head = "".join(f'<th scope="col" class="{c.cls}">{c.head}</th>' for c in columns)
-    body = "".join(_row(columns, row) for row in rows)
-    return (
-        f'<section><h2>{title}</h2><p class="sub">{esc(_explained(page))}</p><div class="fig" tabindex="0" role="region" '
-        f'aria-label="{title}"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>'
-    )
-
-
-def _row(columns: list[_Column], row: SplitRow) -> str:
-    first = f'<th scope="row">{columns[0].cell(row)}</th>'
-    return f"<tr>{first}" + "".join(f'<td class="{c.cls}">{c.cell(row)}</td>' for c in columns[1:]) + "</tr>"
+    cells = [[c.cell(row) for c in columns] for row in rows]
+    return section(title, _explained(page), table(title, [(c.head, c.cls) for c in columns], cells))
 
 
 def _explained(page: Page) -> str:
     if not page.measured or page.shown is None:
-        tilt = f"Tilt is relative to {page.reference_words}; no start was measured, so there is no change to show. "
+        zero = f"Tilt is relative to {page.reference_words}"
+        tilt = f"{zero}; no start was measured, so there is no change to show. "
     elif page.shown.adjusted:
-        tilt = "Tilt is the change from your start, after speed and grade. Grey is what this run cannot detect. "
+        tilt = (
+            "Tilt is the change from your start, after speed and grade. Grey is what this run cannot detect. "
+        )
     else:
         tilt = "Tilt is the raw change from your start. Grey is what this run cannot detect. "
     missing = [name for name, has in (("speed", page.has_speed), ("grade", page.has_grade)) if not has]
     absent = f" No {' and no '.join(missing)} source was heard." if missing else ""
     return (
-        tilt + "Drop is the fall from landing to its lowest point, by standing leg, free of how the sensor sits. "
+        tilt
+        + "Drop is the fall from landing to its lowest point, by standing leg, free of how the sensor sits. "
         "Contact is an estimate." + absent
     )
 
@@ -95,7 +91,9 @@ def _tilt_columns(page: Page, rows: list[SplitRow]) -> list[_Column]:
     x = _bar_scale([r.tilt_change_deg for r in rows], band)
 
     def bar(row: SplitRow) -> str:
-        return _bar(row.tilt_change_deg, (-band, band), x, tone, f"tilt {signed(row.tilt_change_deg)} degrees")
+        return _bar(
+            row.tilt_change_deg, (-band, band), x, tone, f"tilt {signed(row.tilt_change_deg)} degrees"
+        )
 
     return [
         _Column("tilt, deg<br>back \u2190 \u2192 forward", bar, "w"),
@@ -111,8 +109,8 @@ def _drop_columns(page: Page, rows: list[SplitRow]) -> list[_Column]:
     drop = page.drop
     if drop is None:
         return columns
-    usual = (drop.usual_low - drop.start, drop.usual_high - drop.start)
-    x = _bar_scale([r.drop_change_deg for r in rows], max(abs(v) for v in usual), least=2.0)
+    usual = (-drop.shown.detectable, drop.shown.detectable)
+    x = _bar_scale([r.drop_change_deg for r in rows], usual[1], least=2.0)
 
     def bar(row: SplitRow) -> str:
         tone = "f-right" if row.drop_change_deg > 0.0 else "f-left"

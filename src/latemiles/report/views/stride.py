@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.report.numbers import DASH, MINUS, count, percent, plural, signed
+from latemiles.report.markup import table
+from latemiles.report.numbers import DASH, MINUS, count, magnitude, percent, plural, signed
 from latemiles.report.page import Page
 from latemiles.report.panels import PANELS, Difference, Panel, differences
 from latemiles.report.svg import Scale, area, diamond, disc, esc, hline, path, rect, svg, text, vline
@@ -33,7 +33,7 @@ def render(page: Page) -> str:
     body += "".join(_row_name(row) for row in range(3)) + _event_words(page)
     label = "Nine joint angles over one stride, " + _compared(page) + "."
     return (
-        f"<section><h2>{esc(_title(page))}</h2><p class=\"sub\">{esc(_explained(page))}</p>"
+        f'<section><h2>{esc(_title(page))}</h2><p class="sub">{esc(_explained(page))}</p>'
         f'<div class="fig keep" tabindex="0" role="region" aria-label="Stride panel">'
         f"{svg(width, height, body, label)}</div>{_table(page, found)}</section>"
     )
@@ -74,7 +74,8 @@ def _explained(page: Page) -> str:
         )
     return (
         f"Mean with one standard deviation between strides: {part_words(page, first)} dashed, "
-        f"{part_words(page, last)} solid. A thick foot marks where they differ by more than the detectable change. "
+        f"{part_words(page, last)} solid. A thick foot marks where they differ by more than this run "
+        "can detect at a moment of the stride. "
         f"Pelvis and right hip over the right stride, left hip over the left. "
         f"Shaded while the foot is down. {zero}"
     )
@@ -99,14 +100,20 @@ def _panel(page: Page, panel: Panel, found: Difference) -> str:
     body = _panel_ground(panel, found, last or first, x, y)
     body += text(x0, y0 - 8.0, panel.name, "t-ink b s13") + text(x0 + _PANEL, y0 - 8.0, panel.sign, "", "end")
     if not found.known:
-        return body + text(x0 + 0.5 * _PANEL, y0 + 0.5 * _HEIGHT - 8.0, _why_empty(page, panel), "t-2 s13 halo", "middle")
+        return body + text(
+            x0 + 0.5 * _PANEL, y0 + 0.5 * _HEIGHT - 8.0, _why_empty(page, panel), "t-2 s13 halo", "middle"
+        )
     tone = panel.tone if panel.tone != "ink" or not found.beyond.any() else "change"
     percents = np.linspace(0.0, 100.0, len(found.first))
     px = x.many(percents)
     if first is not None:
-        body += area(px, y.many(found.first - found.first_sd), y.many(found.first + found.first_sd), "f-first")
+        body += area(
+            px, y.many(found.first - found.first_sd), y.many(found.first + found.first_sd), "f-first"
+        )
     if last is not None:
-        body += area(px, y.many(found.last - found.last_sd), y.many(found.last + found.last_sd), f"f-{tone} sd")
+        body += area(
+            px, y.many(found.last - found.last_sd), y.many(found.last + found.last_sd), f"f-{tone} sd"
+        )
         body += path(px, y.many(found.first), "c-first")
         body += path(px, y.many(found.last), "c-line" if tone == "ink" else f"c-{tone}")
     else:
@@ -135,7 +142,9 @@ def _panel_ground(panel: Panel, found: Difference, part: Ensemble | None, x: Sca
     unit = "\u00b0" if panel.row == 0 and panel.column == 0 else ""
     high = f"+{y.d1:.0f}" if y.d1 > 0.0 else f"{y.d1:.0f}"
     low = f"{MINUS}{abs(y.d0):.0f}" if y.d0 < 0.0 else f"{y.d0:.0f}"
-    body += text(x(0.0) - 8.0, top + 9.0, high + unit, "", "end") + text(x(0.0) - 8.0, bottom + 1.0, low, "", "end")
+    body += text(x(0.0) - 8.0, top + 9.0, high + unit, "", "end") + text(
+        x(0.0) - 8.0, bottom + 1.0, low, "", "end"
+    )
     return body + text(x(0.0) - 8.0, y(0.0) + 4.0, "0", "", "end")
 
 
@@ -198,12 +207,14 @@ def _table(page: Page, found: dict[str, Difference]) -> str:
     first, last = _parts(page)
     if first is None or last is None:
         return ""
-    head = "<th scope=col>angle</th><th scope=col>mean, first</th><th scope=col>mean, last</th><th scope=col>difference</th><th scope=col>detectable</th><th scope=col>share of stride beyond</th>"
     rows = []
     for panel in PANELS:
         d = found[panel.angle]
         share = percent(float(np.mean(d.beyond))) if d.known and math.isfinite(d.detectable) else DASH
-        cells = [signed(d.first_mean), signed(d.last_mean), signed(d.last_mean - d.first_mean), f"{d.detectable:.1f}" if math.isfinite(d.detectable) else DASH, share]
-        rows.append(f'<tr><th scope="row">{panel.words}</th>' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
-    caption = f"Degrees, raw. {count(first.strides)} strides in the first part, {count(last.strides)} in the last."
-    return f'<div class="fig" tabindex="0" role="region" aria-label="Nine angles"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        change = signed(d.last_mean - d.first_mean)
+        rows.append(
+            [panel.words, signed(d.first_mean), signed(d.last_mean), change, magnitude(d.detectable), share]
+        )
+    heads = ("angle", "mean, first", "mean, last", "difference", "detectable", "share of stride beyond")
+    caption = f"Degrees, raw. {count(first.strides)} strides in the first part, {count(last.strides)} last."
+    return table("Nine angles", [(h, "") for h in heads], rows, caption)

@@ -28,12 +28,20 @@ def draw(page: Page, f: Frame, top: float) -> tuple[str, float]:
     """SVG of both strips and the pixel at which they end."""
     end = top + _STEP + _HEIGHT
     if not page.has_speed:
-        words = "No speed source." if f.narrow else "No speed source. A watch, a foot pod or a treadmill fills this strip."
+        words = (
+            "No speed source."
+            if f.narrow
+            else "No speed source. A watch, a foot pod or a treadmill fills this strip."
+        )
         return text(f.left, top + 0.5 * _HEIGHT, words, "t-2 s13 halo"), top + _HEIGHT
     body = _speed(page, f, top)
     climb = page.elevation()
     if climb is None:
-        words = "No grade or elevation source." if f.narrow else "No grade source. A watch file or a treadmill fills this strip."
+        words = (
+            "No grade or elevation source."
+            if f.narrow
+            else "No grade source. A watch file or a treadmill fills this strip."
+        )
         return body + text(f.left, top + _STEP + 0.5 * _HEIGHT, words, "t-2 s13 halo"), end
     return body + _elevation(f, top + _STEP, *climb), end
 
@@ -48,7 +56,7 @@ def _binned(x: F8, values: F8, end: float) -> tuple[F8, F8]:
 
 
 def _speed(page: Page, f: Frame, top: float) -> str:
-    context, strides = page.analysis.context, page.analysis.strides
+    context, strides = page.context, page.analysis.strides
     t_s, speed = context.t_s, context.speed_m_s
     if not np.isfinite(speed).any():
         t_s, speed = strides["t_ic_s"], strides["speed_m_s"]
@@ -83,6 +91,8 @@ def _elevation(f: Frame, top: float, t_s: F8, metres: F8) -> str:
     span = f"{high - low:.0f} m"
     if f.narrow:
         return body + text(f.right, top + 10.0, f"elevation, range {span}", "t-2 halo", "end")
-    return body + text(f.right + 14.0, top + 17.0, "elevation", "t-2 s13") + text(
-        f.right + 14.0, top + 33.0, f"range {span}", "s13"
+    return (
+        body
+        + text(f.right + 14.0, top + 17.0, "elevation", "t-2 s13")
+        + text(f.right + 14.0, top + 33.0, f"range {span}", "s13")
     )

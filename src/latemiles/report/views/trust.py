@@ -19,14 +19,16 @@ __all__ = ["particulars", "render"]
 def render(page: Page) -> str:
     """Notes a reader must see, a bar a sensor, and the particulars."""
     notes = "".join(f"<li>{esc(note)}</li>" for note in page.analysis.quality.notes)
-    rows = "".join(f"<div><dt>{esc(name)}</dt><dd>{esc(words)}</dd></div>" for name, words in particulars(page))
+    rows = "".join(
+        f"<div><dt>{esc(name)}</dt><dd>{esc(words)}</dd></div>" for name, words in particulars(page)
+    )
     sub = (
         "The bars show what was heard of each sensor. Hip internal rotation is the least certain of the nine "
         "angles; read only its shape."
     )
     return (
         f'<section><h2>How far to trust this</h2><p class="sub">{sub}</p>'
-        f'{f"<ul class=notes>{notes}</ul>" if notes else ""}'
+        f"{f'<ul class=notes>{notes}</ul>' if notes else ''}"
         f'<figure class="fig">{_bars(page, narrow=False)}{_bars(page, narrow=True)}</figure>'
         f'<dl class="trust">{rows}</dl></section>'
     )
@@ -54,7 +56,9 @@ def _bars(page: Page, *, narrow: bool) -> str:
         spans = [(f.at(g.t_s), f.at(g.end_s)) for g in page.analysis.quality.gaps if g.segment == segment]
         for a, b in ground.merged(spans if heard else [(left, right)], 1.0):
             b = max(b, a + 1.5)
-            body += rect(a, top - 1.0, b, top + 15.0, "f-paper") + rect(a, top, b, top + 14.0, "", f"url(#{f.name})")
+            body += rect(a, top - 1.0, b, top + 15.0, "f-paper") + rect(
+                a, top, b, top + 14.0, "", f"url(#{f.name})"
+            )
         body += text(left - 8.0, top + 12.0, _short(segment), "t-2 s13", "end")
         share = _heard_share(page.sensor(segment))
         words = percent(share, 1) if heard else "not heard"
@@ -63,7 +67,13 @@ def _bars(page: Page, *, narrow: bool) -> str:
     label = "Heard of each sensor: " + listed(
         [f"{s.label} {percent(_heard_share(page.sensor(s)), 1)}" for s in SEGMENTS]
     )
-    return svg(width, end + 22.0, body + ground.mile_words(f, end + 14.0), label + ".", "narrow" if narrow else "wide")
+    return svg(
+        width,
+        end + 22.0,
+        body + ground.mile_words(f, end + 14.0),
+        label + ".",
+        "narrow" if narrow else "wide",
+    )
 
 
 def particulars(page: Page) -> list[tuple[str, str]]:
@@ -83,7 +93,9 @@ def particulars(page: Page) -> list[tuple[str, str]]:
         ("activity", _activity(page)),
     ]
     if page.analysis.quality.marks:
-        rows.append(("marks", "; ".join(f"{page.axis.place(m.t_s)}: {m.label}" for m in page.analysis.quality.marks)))
+        rows.append(
+            ("marks", "; ".join(f"{page.axis.place(m.t_s)}: {m.label}" for m in page.analysis.quality.marks))
+        )
     if page.analysis.header.notes:
         rows.append(("notes of the run", page.analysis.header.notes))
     return rows
@@ -94,7 +106,9 @@ def _left_out(page: Page) -> str:
     total = quality.strides - quality.strides_used
     if total <= 0:
         return f"none of {count(quality.strides)}"
-    reasons = [f"{count(n)} {why}" for why, n in sorted(quality.left_out.items(), key=lambda item: -item[1]) if n]
+    reasons = [
+        f"{count(n)} {why}" for why, n in sorted(quality.left_out.items(), key=lambda item: -item[1]) if n
+    ]
     words = f"{count(total)} of {count(quality.strides)}" + (f": {', '.join(reasons)}" if reasons else "")
     # A stride with two reasons counts in both.
     return words + ("; some for two reasons" if sum(quality.left_out.values()) > total else "")
@@ -126,7 +140,8 @@ def _slips(page: Page) -> str:
     if not slips:
         return "none found"
     return "; ".join(
-        f"{s.segment.label}, {page.axis.place(s.t_s)}: {magnitude(math.degrees(s.angle_rad))}\u00b0" for s in slips
+        f"{s.segment.label}, {page.axis.place(s.t_s)}: {magnitude(math.degrees(s.angle_rad))}\u00b0"
+        for s in slips
     )
 
 

@@ -1,0 +1,53 @@
+"""The parts of a section: title, explanation, table; and the form it takes when there is not enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from latemiles.report.svg import esc
+
+__all__ = ["missing", "section", "table"]
+
+
+def section(title: str, sub: str, body: str) -> str:
+    """A section with its explanation; ``body`` is markup, the rest plain words."""
+    return f'<section><h2>{esc(title)}</h2><p class="sub">{esc(sub)}</p>{body}</section>'
+
+
+def missing(title: str, words: str) -> str:
+    """A section that keeps its place and says in one line what is missing and what would fill it."""
+    return f'<section><h2>{esc(title)}</h2><p class="missing">{esc(words)}</p></section>'
+
+
+def table(
+    label: str, head: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], caption: str = ""
+) -> str:
+    """A table in its own frame, which may scroll sideways where the page may not.
+
+    Parameters
+    ----------
+    label : str
+        What the frame is, for who cannot see it.
+    head : sequence of (markup, class)
+        One a column; the class is the cells' too.
+    rows : iterable of sequence of str
+        Markup of the cells; the first is the row's header.
+    caption : str
+        Plain words above the table.
+    """
+    heads = "".join(f'<th scope="col"{_cls(cls)}>{words}</th>' for words, cls in head)
+    body = "".join(_row(row, [cls for _, cls in head]) for row in rows)
+    above = f"<caption>{esc(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="fig" tabindex="0" role="region" aria-label="{esc(label)}"><table>{above}'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(cells: Sequence[str], classes: Sequence[str]) -> str:
+    rest = "".join(f"<td{_cls(cls)}>{cell}</td>" for cell, cls in zip(cells[1:], classes[1:], strict=True))
+    return f'<tr><th scope="row">{cells[0]}</th>{rest}</tr>'
+
+
+def _cls(cls: str) -> str:
+    return f' class="{cls}"' if cls else ""

@@ -1,0 +1,126 @@
+"""What the report says in words: the answer of each kind of run, and the rules of its language."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from latemiles.errors import ConfigError
+from latemiles.report.numbers import MINUS, clock, listed, magnitude, pace, percent, plural, signed
+from latemiles.report.page import Page, build_page
+from latemiles.report.words import headline, lead, metric_words
+from latemiles.signals.results import VERDICTS
+from reference.made_up_analysis import PLANS, empty_run, made_up_run
+
+NAMES = [name for name in PLANS if name != "four_hours"]
+
+
+def page_of(name: str, units: str = "mile") -> Page:
+    return build_page(empty_run() if name == "empty" else made_up_run(name), units)
+
+
+def sentences_of(page: Page) -> list[str]:
+    return ["".join(headline(page)), *("".join(s) for s in lead(page))]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("half_marathon", r"Your pelvis tipped 2\.\d degrees further forward from mile 7\.3\."),
+        ("likely", r"Your pelvis likely tipped 1\.\d degrees further forward from mile 7\.3\."),
+        ("backwards", r"Your pelvis tipped 1\.\d degrees further back from mile 7\.\d\."),
+        ("no_change", r"No change beyond 0\.8 degrees in 13\.1 miles\."),
+        ("small", r"No change beyond 0\.8 degrees in 13\.1 miles\."),
+        ("short_run", r"Too short to compare: \d+ strides, 300 needed\."),
+        ("walk", r"A walk of 1\.6 miles: no running strides to compare\."),
+        ("no_pelvis", r"No tilt in this run: the pelvis sensor was not heard\."),
+        ("slip", r"The pelvis sensor moved at mile 7\.\d; this run cannot tell that from a change of tilt\."),
+        (
+            "cannot_separate",
+            r"Tilt rose 1\.\d degrees while you slowed; this run cannot tell the two apart\.",
+        ),
+        ("on_the_spot", r"No change beyond 0\.8 degrees in 31 minutes\."),
+        ("raw_change", r"Your pelvis tipped 2\.\d degrees further forward from minute 33\."),
+        ("empty", r"No strides found in 25 seconds\."),
+    ],
+)
+def test_the_headline_answers_each_kind_of_run(name: str, expected: str) -> None:
+    assert re.fullmatch(expected, "".join(headline(page_of(name))))
+
+
+@pytest.mark.parametrize("name", [*NAMES, "empty"])
+def test_every_sentence_of_the_answer_is_short_and_calm(name: str) -> None:
+    for units in ("mile", "metric"):
+        for sentence in sentences_of(page_of(name, units)):
+            assert len(sentence.split()) <= 20, sentence
+            assert "!" not in sentence
+            assert not re.search(r"injur|risk|should|weak|bad|wrong|normal|score|nan|None", sentence), (
+                sentence
+            )
+            assert not re.search(r"(?<![\w])-\d", sentence), f"a hyphen for a minus: {sentence}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_verdict_is_shown_in_the_agreed_words_only(name: str) -> None:
+    page = page_of(name)
+    assert page.verdict in VERDICTS
+    bold = [verdict for _, verdict, _ in lead(page) if verdict]
+    assert bold == ([page.verdict] if page.measured else [])
+
+
+def test_only_a_change_beyond_the_band_is_set_apart_in_the_headline() -> None:
+    for name in NAMES:
+        page = page_of(name)
+        changed = page.verdict in ("likely change", "clear change") and page.measured
+        assert bool(headline(page)[1]) is changed
+
+
+def test_the_lead_says_what_speed_hid_and_that_a_raw_change_is_raw() -> None:
+    assert "You also slowed by 4%" in " ".join(sentences_of(page_of("half_marathon")))
+    assert re.search(r"hid about 0\.\d degrees of it", " ".join(sentences_of(page_of("half_marathon"))))
+    assert re.search(
+        r"made about 0\.\d degrees of the raw change", " ".join(sentences_of(page_of("backwards")))
+    )
+    assert "No speed source was heard, so the change is raw." in sentences_of(page_of("raw_change"))
+
+
+def test_the_asymmetry_names_the_standing_leg() -> None:
+    words = " ".join(sentences_of(page_of("half_marathon")))
+    assert re.search(r"The pelvic drop over your right leg grew 1\.\d degrees against your left\.", words)
+
+
+def test_an_estimate_is_called_one() -> None:
+    for column in ("contact_time_s", "flight_time_s", "duty_factor"):
+        assert "(estimate)" in metric_words(column)
+    assert "(estimate)" not in metric_words("pelvic_tilt_mean_deg")
+    assert metric_words("pelvic_drop_excursion_deg_right_minus_left").endswith("right minus left")
+
+
+def test_numbers_carry_a_true_minus_and_no_sign_on_zero() -> None:
+    assert signed(-0.44) == f"{MINUS}0.4"
+    assert signed(-0.04) == "0.0"
+    assert signed(2.06) == "+2.1"
+    assert magnitude(-2.06) == "2.1"
+    assert signed(math.nan) == "\u2013"
+    assert magnitude(math.nan) == "\u2013"
+    assert clock(6362.0) == "1:46:02"
+    assert clock(math.nan) == "\u2013"
+    assert pace(3.33, 1609.344) == "8:03"
+    assert pace(0.0, 1000.0) == "\u2013"
+    assert plural(1, "gap") == "1 gap"
+    assert plural(1200, "stride") == "1,200 strides"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_share_is_never_all_or_nothing_by_rounding() -> None:
+    assert percent(0.9999) == "99%"
+    assert percent(0.0001) == "1%"
+    assert percent(1.0) == "100%"
+    assert percent(0.0) == "0%"
+
+
+def test_unknown_units_are_refused_with_advice() -> None:
+    with pytest.raises(ConfigError, match="choose 'metric' or 'mile'"):
+        page_of("walk", "furlong")
