@@ -1,0 +1,58 @@
+"""Slow, obvious twins of kernels.strides and kernels.trends: numpy on whole arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+F8 = NDArray[np.float64]
+
+
+def read(row: F8, at: float) -> float:
+    """Value at a fractional place."""
+    return float(np.interp(at, np.arange(row.size), row))
+
+
+def features(row: F8, begin: float, toe_off: float, end: float, factor: float, peak_sign: float) -> F8:
+    """Mean, rom, ic, midstance, to, stance_peak of one angle."""
+    row = factor * row
+    inside = np.arange(np.ceil(begin), np.floor(end) + 1)
+    knots = np.unique(np.concatenate([[begin], inside, [end]]))
+    values = np.array([read(row, k) for k in knots])
+    if np.isnan(row[int(begin) : int(np.ceil(end)) + 1]).any():
+        return np.full(6, np.nan)
+    stance = values[knots <= toe_off] if np.isfinite(toe_off) else values[:0]
+    at_toe_off = read(row, toe_off) if np.isfinite(toe_off) else np.nan
+    peaks = np.append(stance, at_toe_off)
+    return np.array(
+        [
+            np.trapezoid(values, knots) / (end - begin),
+            values.max() - values.min(),
+            read(row, begin),
+            read(row, 0.5 * (begin + toe_off)) if np.isfinite(toe_off) else np.nan,
+            at_toe_off,
+            peaks.max() if peak_sign > 0 else peaks.min(),
+        ]
+    )
+
+
+def harmonic_rms(wave: F8, first: int, n_harmonics: int) -> float:
+    """RMS of every second harmonic from ``first`` on."""
+    level = wave[:-1] - np.linspace(0.0, wave[-1] - wave[0], wave.size)[:-1]
+    amplitude = np.abs(np.fft.rfft(level)) * 2.0 / level.size
+    return float(np.sqrt(0.5 * np.sum(amplitude[first : n_harmonics + 1 : 2] ** 2)))
+
+
+def vertical_oscillation(wave: F8, stride_time: float, n_harmonics: int) -> float:
+    """Peak-to-peak height by the discrete Fourier transform."""
+    level = wave[:-1] - np.linspace(0.0, wave[-1] - wave[0], wave.size)[:-1]
+    spectrum = np.fft.rfft(level)
+    k = np.arange(spectrum.size)
+    omega = 2.0 * np.pi * np.maximum(k, 1) / stride_time
+    height = np.fft.irfft(np.where((k > 0) & (k <= n_harmonics), -spectrum / omega**2, 0.0), level.size)
+    return float(np.ptp(height))
+
+
+def wander_covariance(t: F8, variance: float, tau: float, noise_var: float) -> F8:
+    """Covariance matrix of the medians."""
+    return variance * np.exp(-np.abs(t[:, None] - t[None, :]) / tau) + noise_var * np.eye(t.size)

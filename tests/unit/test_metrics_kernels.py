@@ -1,0 +1,98 @@
+"""Kernels of strides and trends against their slow twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latemiles.kernels import strides as kernel
+from latemiles.kernels import trends
+from reference import slow_strides as slow
+
+RNG = np.random.default_rng(11)
+TRIG = kernel.trig_table(8)
+
+
+@pytest.mark.parametrize("factor", [57.3, -57.3])
+@pytest.mark.parametrize("peak_sign", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("begin", "toe_off", "end"), [(0.3, 40.7, 119.2), (0.0, 41.0, 120.0), (0.9, np.nan, 99.5)]
+)
+def test_angle_features_match_the_slow_twin(
+    factor: float, peak_sign: float, begin: float, toe_off: float, end: float
+) -> None:
+    window = np.cumsum(RNG.normal(size=(9, 130)), axis=1)
+    out = np.empty(6)
+    kernel.angle_features(window, 4, begin, toe_off, end, factor, peak_sign, out)
+    want = slow.features(window[4], begin, toe_off, end, factor, peak_sign)
+    np.testing.assert_allclose(out, want, rtol=1e-12, atol=1e-9)
+
+
+def test_one_nan_in_the_stride_makes_all_features_nan_and_one_outside_does_not() -> None:
+    window = np.ones((9, 130))
+    window[0, 125] = window[1, 60] = np.nan
+    out = np.empty(6)
+    kernel.angle_features(window, 0, 0.5, 40.5, 120.5, 1.0, 1.0, out)
+    np.testing.assert_allclose(out, [1, 0, 1, 1, 1, 1])
+    kernel.angle_features(window, 1, 0.5, 40.5, 120.5, 1.0, 1.0, out)
+    assert np.isnan(out).all()
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_harmonic_score_matches_the_fourier_transform(first: int) -> None:
+    wave = np.cumsum(RNG.normal(size=101))
+    assert kernel.harmonic_rms(wave, first, TRIG) == pytest.approx(
+        slow.harmonic_rms(wave, first, 8), rel=1e-9
+    )
+
+
+def test_oscillation_matches_the_fourier_transform_and_a_known_height() -> None:
+    wave = np.cumsum(RNG.normal(size=101))
+    height = np.empty(101)
+    got = kernel.vertical_oscillation(wave, 0.7, TRIG, height)
+    assert got == pytest.approx(slow.vertical_oscillation(wave, 0.7, 8), rel=1e-9)
+    omega = 2 * 2 * np.pi / 0.7
+    wave = -0.04 * omega**2 * np.cos(2 * 2 * np.pi * np.linspace(0, 1, 101)) + 9.81
+    assert kernel.vertical_oscillation(wave, 0.7, TRIG, height) == pytest.approx(0.08, rel=2e-3)
+
+
+def test_a_nan_makes_oscillation_score_and_shock_nan() -> None:
+    wave = np.ones(101)
+    wave[30] = np.nan
+    assert np.isnan(kernel.vertical_oscillation(wave, 0.7, TRIG, np.empty(101)))
+    assert np.isnan(kernel.harmonic_rms(wave, 1, TRIG))
+    window = np.full((9, 40), 9.81)
+    window[7, 10] = np.nan
+    assert np.isnan(kernel.peak_dynamic_force(window, 6, 0.5, 20.5, 9.81))
+
+
+def test_whitening_is_the_cholesky_factor_of_the_covariance() -> None:
+    t = np.sort(RNG.uniform(0, 3000, 60))
+    columns = RNG.normal(size=(3, 60))
+    covariance = slow.wander_covariance(t, 0.3, 250.0, 0.05)
+    out = np.empty_like(columns)
+    log_det = trends.ou_whiten(t, columns, 0.3, 250.0, 0.05, out)
+    want = np.linalg.solve(np.linalg.cholesky(covariance), columns.T).T
+    np.testing.assert_allclose(out, want, rtol=1e-8, atol=1e-9)
+    assert log_det == pytest.approx(np.linalg.slogdet(covariance)[1])
+    weights = RNG.normal(size=60)
+    unit = slow.wander_covariance(t, 1.0, 250.0, 0.0)
+    assert trends.ou_quadratic(t, weights, 250.0) == pytest.approx(weights @ unit @ weights)
+
+
+def test_block_medians_match_numpy_and_pass_over_nan() -> None:
+    values = RNG.normal(size=90)
+    values[RNG.integers(0, 90, 25)] = np.nan
+    starts, ends = np.array([0, 24, 55, 80]), np.array([24, 55, 80, 81])
+    out = np.empty(4)
+    trends.block_medians(values, starts, ends, 5, np.empty(40), out)
+    want = [np.nanmedian(values[a:b]) for a, b in zip(starts[:3], ends[:3], strict=True)]
+    np.testing.assert_allclose(out[:3], want)
+    assert np.isnan(out[3])
+
+
+def test_theil_sen_slopes_are_those_of_all_pairs() -> None:
+    t, y = np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 3.0])
+    out = np.empty(3)
+    trends.theil_sen_slopes(t, y, out)
+    assert sorted(out) == [0.5, 1.0, 2.0]
