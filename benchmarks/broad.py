@@ -1,0 +1,80 @@
+"""Accuracy and speed of the orientation filters beside the vqf package, on the BROAD trials at hand.
+
+    python benchmarks/broad.py [DATA_FOLDER]
+
+Inclination RMSE in degrees over the movement; time in ns a sample, medians of interleaved rounds in one
+process (the machine's mood then hits both sides alike).
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import numpy as np  # noqa: E402
+import vqf  # noqa: E402
+
+from latemiles.estimators.orientation import OrientationStage  # noqa: E402
+from latemiles.signals.blocks import GridBlock  # noqa: E402
+from reference.broad import TRIALS, Trial, broad_trial  # noqa: E402
+from reference.orientation import inclination_rmse_deg  # noqa: E402
+
+ROUNDS = 9
+
+
+def ours(trial: Trial, basis: str) -> np.ndarray:
+    flags = np.zeros((1, len(trial.gyr)), dtype=np.int64)
+    stage = OrientationStage(trial.rate_hz, lanes=1, basis=basis)
+    _, some = stage.push(GridBlock(0, trial.rate_hz, trial.acc[None], trial.gyr[None], flags))
+    _, rest = stage.finish()
+    return np.concatenate([some.quat[0], rest.quat[0]]) if rest.quat.size else some.quat[0]
+
+
+def theirs(trial: Trial) -> np.ndarray:
+    return vqf.VQF(1.0 / trial.rate_hz).updateBatch(trial.gyr, trial.acc)["quat6D"]
+
+
+def theirs_offline(trial: Trial) -> np.ndarray:
+    return vqf.offlineVQF(trial.gyr, trial.acc, None, 1.0 / trial.rate_hz)["quat6D"]
+
+
+METHODS: dict[str, Callable[[Trial], np.ndarray]] = {
+    "latemiles causal": lambda trial: ours(trial, "causal"),
+    "vqf.VQF": theirs,
+    "latemiles smoothed": lambda trial: ours(trial, "smoothed"),
+    "vqf.offlineVQF": theirs_offline,
+}
+
+
+def main() -> None:
+    named = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("LATEMILES_DATA")
+    folder = Path(named) if named else ROOT / ".." / "shared" / "data"
+    trials = {name: broad_trial(folder, name) for name in TRIALS}
+    errors = {
+        method: [inclination_rmse_deg(run(t), t.truth, t.moves) for t in trials.values()]
+        for method, run in METHODS.items()
+    }
+    times: dict[str, list[float]] = {method: [] for method in METHODS}
+    longest = max(trials.values(), key=lambda t: len(t.gyr))
+    for _ in range(ROUNDS):
+        for method, run in METHODS.items():
+            start = time.perf_counter()
+            run(longest)
+            times[method].append((time.perf_counter() - start) / len(longest.gyr) * 1e9)
+    print(f"{'':20s}" + "".join(f"{name[:22]:>24s}" for name in TRIALS) + f"{'mean':>8s}{'ns/sample':>11s}")
+    for method in METHODS:
+        row = "".join(f"{e:24.4f}" for e in errors[method])
+        print(
+            f"{method:20s}{row}{statistics.mean(errors[method]):8.4f}{statistics.median(times[method]):11.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
