@@ -246,6 +246,9 @@ def _adjust(
     covariates = collect_covariates(blocks, series.t_s, key, grade)
     if not any(c.name == "speed" for c in covariates):
         return None, rival.pace_rival(blocks, series.t_s, contrast)
+    # What speed makes of the medians is no wander: judge that again on what is left.
+    first = explain(series.values, covariates, contrast, model)
+    model = fit_wander(series.t_s, first.adjusted, wander_prior(key))
     explained = explain(series.values, covariates, contrast, model)
     left = change - float(explained.shares.sum())
     variances = model.contrast_variances(contrast) + explained.sd**2
