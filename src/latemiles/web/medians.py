@@ -88,7 +88,7 @@ class RowTracker:
         What it follows.
     """
 
-    __slots__ = ("_baseline", "_block", "_points", "_recent", "band", "row", "start")
+    __slots__ = ("_baseline", "_block", "_medians", "_points", "_recent", "band", "row", "start")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -98,6 +98,7 @@ class RowTracker:
         self._block: list[tuple[float, float, float]] = []
         self._recent: deque[tuple[float, float]] = deque(maxlen=SMOOTHED)
         self._baseline: list[float] = []
+        self._medians: dict[int, float] = {}
         self._points: deque[float] = deque(maxlen=60)
 
     def push(self, stride: Stride, distance_m: float, in_baseline: bool) -> tuple[float, float, float] | None:
@@ -112,6 +113,7 @@ class RowTracker:
             self._recent.clear()
         self._block.append((stride.t_s, distance_m, value))
         self._recent.append((stride.t_s, value))
+        self._medians.clear()
         if in_baseline and math.isnan(self.start):
             self._baseline.append(value)
         if len(self._block) < BLOCK:
@@ -145,7 +147,9 @@ class RowTracker:
         """Median of the last strides, absolute; NaN when the last is too old."""
         if not self._recent or t_s - self._recent[-1][0] > _STALE_S:
             return math.nan
-        return median([v for _, v in self._recent][-strides:])
+        if strides not in self._medians:
+            self._medians[strides] = median([v for _, v in self._recent][-strides:])
+        return self._medians[strides]
 
     def change(self, t_s: float) -> float:
         """Value now minus the start; NaN where either is missing."""

@@ -22,14 +22,18 @@ def headline(state: dict[str, Any]) -> list[str]:
         return [reason[0].upper() + reason[1:], seen]
     interval = f"95% interval {_signed(tilt['low'])} to {_signed(tilt['high'])}"
     band = f"this run can tell {tilt['band']:.1f}° from noise" if tilt["band"] is not None else ""
+    raw = "" if state["clock"]["pace_s"] is not None else "raw, no speed source"
     if word == "steady":
-        return ["No change of tilt beyond the band", "; ".join(filter(None, [interval, band]))]
+        return ["No change of tilt beyond the band", "; ".join(filter(None, [interval, band, raw]))]
     if word == "watch" and tilt["verdict"] == "cannot separate":
         return ["Tilt and pace move together", "this run cannot tell the two apart"]
     if word == "watch":
-        return [f"Tilt may be moving {tilt['way']}", f"{interval}; not held yet"]
+        return [
+            f"Tilt may be moving {tilt['way']}",
+            "; ".join(filter(None, [interval, band, "not sure yet", raw])),
+        ]
     way = "forward" if tilt["way"] == "forward" else "back"
-    details = [_noticed(state), interval, band]
+    details = [_noticed(state), interval, band, raw]
     return [
         f"Tilt is {_change(tilt['value'])} further {way} than at the start",
         "; ".join(filter(None, details)),

@@ -1,4 +1,4 @@
-/* Pelvis and thighs as a still of the last 25 strides, over the dashed outline of the start.
+/* Pelvis and thighs as a still of the last 100 strides, over the dashed outline of the start.
    Differences are drawn 4 times larger, and the page says so. */
 "use strict";
 window.latemiles = window.latemiles || {};
