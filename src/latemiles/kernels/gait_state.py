@@ -1,0 +1,184 @@
+"""The record that gait events are found with, and how one grid sample gets into it."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+__all__ = ["UNKNOWN", "append_sample", "forget_steps", "gait_dtype", "new_gait_state", "time_of"]
+
+KEEP_S: Final = 2.0
+"""History that the picks may look back on, s; the buffers hold twice that."""
+LOW_PASS_S: Final = 0.2
+"""Length of the Hann window that leaves the steps (-3 dB near 7 Hz) and takes the impacts out, s."""
+BRIEF_S: Final = 0.025
+"""Length of the window that takes the ringing off a flank, s."""
+UNKNOWN: Final = -1
+
+
+def gait_dtype(capacity: int) -> np.dtype:
+    """Layout of the state for buffers of ``capacity`` samples."""
+    return np.dtype(
+        [
+            ("rate", "f8"),
+            ("half", "i8"),
+            ("brief_half", "i8"),
+            # buffers: sample k of them is grid sample base + k
+            ("base", "i8"),
+            ("n", "i8"),
+            ("force", "f8", (3, capacity)),
+            ("flexion", "f8", (2, capacity)),
+            ("trunk", "f8", (capacity,)),
+            ("scissors", "f8", (capacity,)),
+            ("low", "f8", (capacity,)),
+            ("brief", "f8", (capacity,)),
+            ("wide", "f8", (capacity,)),
+            ("window", "f8", (capacity,)),
+            ("brief_window", "f8", (capacity,)),
+            ("use", "i8", (3,)),
+            # the low-passed force: going up or down since its last turn; a flight that waits for its end
+            ("is_rising", "i8"),
+            ("turn", "f8"),
+            ("turn_at", "i8"),
+            ("peak", "f8"),
+            ("peak_at", "i8"),
+            ("valley_at", "i8"),
+            ("is_armed", "i8"),
+            # the scissors: opening to the left or to the right since their last turn
+            ("is_opening", "i8"),
+            ("wide_turn", "f8"),
+            ("wide_turn_at", "i8"),
+            ("wide_last", "f8"),
+            ("widest_at", "i8"),
+            # the last step, and what says which foot it was
+            ("gait", "i8"),
+            ("ic", "f8"),
+            ("side", "i8"),
+            ("interval", "f8"),
+            ("strange", "i8"),
+            ("belief", "f8"),
+            ("before", "f8", (3, 2)),
+            ("now", "f8", (3, 2)),
+            # a first step, held until a second one shows that it was one
+            ("held", "i8"),
+            ("held_ic", "f8"),
+            ("held_side", "i8"),
+            ("held_confidence", "f8"),
+            # walking: the foot that leaves the ground next
+            ("to_side", "i8"),
+            # standing still or not
+            ("activity", "i8"),
+            ("activity_t", "f8"),
+            ("mean", "f8"),
+            ("spread", "f8"),
+            ("quiet", "i8"),
+        ]
+    )
+
+
+def _hann(half: int) -> np.ndarray:
+    window: np.ndarray = np.hanning(2 * half + 3)[1:-1]
+    return window / window.sum()
+
+
+def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
+    """Fresh state, shape (1,), for a grid rate in Hz and the index of the first grid sample."""
+    state = np.zeros(1, dtype=gait_dtype(2 * int(KEEP_S * rate_hz)))
+    half = max(1, round(0.5 * LOW_PASS_S * rate_hz))
+    brief_half = max(1, round(0.5 * BRIEF_S * rate_hz))
+    state["rate"] = rate_hz
+    state["base"] = first
+    state["half"], state["brief_half"] = half, brief_half
+    state["window"][0, : 2 * half + 1] = _hann(half)
+    state["brief_window"][0, : 2 * brief_half + 1] = _hann(brief_half)
+    for name in ("turn", "wide_turn", "mean", "before", "now"):
+        state[name] = math.nan
+    state["to_side"] = -1
+    state["activity"] = UNKNOWN
+    state["activity_t"] = -math.inf
+    return state
+
+
+@njit(cache=True)
+def time_of(s, k):
+    """Session time, s, of buffer sample k, which may lie between samples."""
+    return (s.base + k) / s.rate
+
+
+@njit(cache=True)
+def forget_steps(s):
+    """After a gap or a pause the next step is a first step again."""
+    s.gait = 0
+    s.belief = 0.0
+    s.interval = 0.0
+    s.strange = 0
+    s.held = 0
+    s.to_side = -1
+    s.before[:] = math.nan
+
+
+@njit(cache=True)
+def _smooth(values, at, half, window):
+    total = 0.0
+    for k in range(-half, half + 1):
+        total += window[k + half] * values[at + k]
+    return total
+
+
+@njit(cache=True)
+def _shift(s):
+    """Drop the older half of the buffers."""
+    drop = s.trunk.shape[0] // 2
+    for k in range(s.n - drop):
+        for lane in range(3):
+            s.force[lane, k] = s.force[lane, k + drop]
+        s.flexion[0, k] = s.flexion[0, k + drop]
+        s.flexion[1, k] = s.flexion[1, k + drop]
+        s.trunk[k] = s.trunk[k + drop]
+        s.scissors[k] = s.scissors[k + drop]
+        s.low[k] = s.low[k + drop]
+        s.brief[k] = s.brief[k + drop]
+        s.wide[k] = s.wide[k + drop]
+    s.n -= drop
+    s.base += drop
+    # A turn that has left the buffers is too old to be used; only its place must stay valid.
+    s.turn_at = max(0, s.turn_at - drop)
+    s.peak_at = max(0, s.peak_at - drop)
+    s.valley_at = max(0, s.valley_at - drop)
+    s.wide_turn_at = max(0, s.wide_turn_at - drop)
+    s.widest_at = max(0, s.widest_at - drop)
+
+
+@njit(cache=True)
+def append_sample(s, pelvis, left, right, flexion_left, flexion_right):
+    """Take in one grid sample; what is missing is stood in for by what is there.
+
+    A missing pelvis is stood in for by the mean of the thighs, a missing hip angle by the other's mirror
+    image. Returns the buffer sample whose smoothed values became known, -1 at the beginning.
+    """
+    if s.n == s.trunk.shape[0]:
+        _shift(s)
+    k = s.n
+    s.force[0, k], s.force[1, k], s.force[2, k] = pelvis, left, right
+    thighs = 0.5 * (left + right)
+    if math.isnan(thighs):
+        thighs = right if math.isnan(left) else left
+    s.trunk[k] = thighs if math.isnan(pelvis) else pelvis
+    s.flexion[0, k], s.flexion[1, k] = flexion_left, flexion_right
+    scissors = flexion_left - flexion_right
+    if math.isnan(scissors):
+        scissors = -2.0 * flexion_right if math.isnan(flexion_left) else 2.0 * flexion_left
+    s.scissors[k] = scissors
+    s.low[k], s.brief[k], s.wide[k] = math.nan, math.nan, math.nan
+    s.n += 1
+    if k >= 2 * s.brief_half:
+        s.brief[k - s.brief_half] = _smooth(s.trunk, k - s.brief_half, s.brief_half, s.brief_window)
+    j = k - s.half
+    if j < s.half:
+        return -1
+    s.low[j] = _smooth(s.trunk, j, s.half, s.window)
+    s.wide[j] = _smooth(s.scissors, j, s.half, s.window)
+    return j
