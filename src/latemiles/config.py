@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from latemiles.errors import ConfigError
 from latemiles.estimators.align import AlignParams
-from latemiles.estimators.gait_events import GaitParams
 from latemiles.estimators.orientation_params import OrientationParams
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.metrics.strides import StrideParams
@@ -27,7 +26,6 @@ class Config:
     align: AlignParams = field(default_factory=AlignParams)
     orientation: OrientationParams = field(default_factory=OrientationParams)
     posture: PostureParams = field(default_factory=PostureParams)
-    gait: GaitParams = field(default_factory=GaitParams)
     strides: StrideParams = field(default_factory=StrideParams)
     monitor: MonitorParams = field(default_factory=MonitorParams)
     drift: DriftParams = field(default_factory=DriftParams)

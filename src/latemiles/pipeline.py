@@ -171,7 +171,7 @@ class Pipeline:
             told=poses,
             params=c.posture,
         )
-        self._gait = GaitStage(rate, c.gait)
+        self._gait = GaitStage(rate)
         self._strides = StrideStage(rate, c.strides)
         self._monitor = TrendMonitor(c.monitor)
 
