@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.events import Stride
 from latemiles.signals.frames import Side
 from latemiles.signals.quality import StrideQuality
+from latemiles.trends.params import change_floor, wander_prior
 
 __all__ = ["BLOCK", "ROWS", "Row", "RowTracker", "usable"]
 
@@ -27,18 +29,11 @@ _LONGEST_PAUSE_S = 15.0
 _STALE_S = 45.0
 """After this long without a stride a row has no value."""
 
-_LEAST_BAND_DEG = 0.5
-"""Narrowest band of a row whose band is estimated here from few points."""
+_LEAST_POINTS = 4
+"""Points of the start without which there is no spread to make a band of."""
 
-_UNUSABLE = (
-    StrideQuality.SETTLING
-    | StrideQuality.UNCALIBRATED
-    | StrideQuality.NOT_RUNNING
-    | StrideQuality.TURN
-    | StrideQuality.UNSTEADY
-    | StrideQuality.LOW_CONFIDENCE
-    | StrideQuality.SLIPPED
-)
+_UNUSABLE = EXCLUDING & ~StrideQuality.WARM_UP
+"""What form drift leaves out; warming up is drawn all the same, since the chart shows the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +130,14 @@ class RowTracker:
         self._points.clear()
 
     def _own_band(self, level: Sequence[float]) -> float:
-        # MDC95 = 1.96 sqrt(2) SEM, the SEM being the spread of the points of the start. It holds no slow
-        # wander, so the band that form drift gives replaces it where there is one.
+        # MDC95 = 1.96 sqrt(2) SEM (Weir 2005), with the spread of the start's points and the slow wander
+        # that form drift expects before it has measured it. Where form drift gives a band, that one counts.
         medians = [median(level[k : k + BLOCK]) for k in range(0, len(level) - BLOCK + 1, BLOCK)]
-        if len(medians) < 4:
+        if len(medians) < _LEAST_POINTS:
             return math.nan
         spread = 1.4826 * median(abs(m - self.start) for m in medians)
-        return max(1.96 * math.sqrt(2.0) * spread, _LEAST_BAND_DEG)
+        sem = math.hypot(spread, wander_prior(self.row.column))
+        return max(1.96 * math.sqrt(2.0) * sem, change_floor(self.row.column))
 
     def now(self, t_s: float, strides: int = SMOOTHED) -> float:
         """Median of the last strides, absolute; NaN when the last is too old."""

@@ -21,7 +21,7 @@ def headline(state: dict[str, Any]) -> list[str]:
         seen = f"last good {_change(last['value'])} {last['way']}, {last['age_s']:.0f} s ago" if last else ""
         return [reason[0].upper() + reason[1:], seen]
     interval = f"95% interval {_signed(tilt['low'])} to {_signed(tilt['high'])}"
-    band = f"this run can tell {tilt['band']:.1f}° from noise" if tilt["band"] is not None else ""
+    band = f"can detect {tilt['band']:.1f}°" if tilt["band"] is not None else ""
     raw = "" if state["clock"]["pace_s"] is not None else "raw, no speed source"
     if word == "steady":
         return ["No change of tilt beyond the band", "; ".join(filter(None, [interval, band, raw]))]
