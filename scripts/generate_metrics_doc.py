@@ -85,8 +85,8 @@ def document() -> Iterator[str]:
     yield from (f"| {angle} | {words} |" for angle, words in PEAK.items())
     yield ""
     yield "## Quality bits\n"
-    yield "`quality` is a sum of these. A stride with a bit marked *left out* is kept in the table and not used"
-    yield "for form drift; the others say why single numbers are NaN or a little weaker.\n"
+    yield "`quality` is a sum of these. A stride with a bit marked *left out* is kept in the table and not"
+    yield "used for form drift; the others say why single numbers are NaN or a little weaker.\n"
     yield "| bit | name | meaning | form drift |"
     yield "|---|---|---|---|"
     for bit in StrideQuality:
@@ -94,8 +94,8 @@ def document() -> Iterator[str]:
         yield f"| {bit.value} | {bit.name} | {REASONS[bit]} | {use} |"
     yield ""
     yield "## Headline\n"
-    yield "Named before any run was looked at; every other column must pass a stricter rule to be called a change."
-    yield "`_left`, `_right` and `_right_minus_left` after a column choose the legs.\n"
+    yield "Named before any run was looked at; every other column must pass a stricter rule to be called a"
+    yield "change. `_left`, `_right` and `_right_minus_left` after a column choose the legs.\n"
     yield from (f"- `{key}`" for key in HEADLINE)
 
 

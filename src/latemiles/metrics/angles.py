@@ -101,7 +101,7 @@ DEFINITION: Final = {
 
 def _metric(angle: str, feature: str) -> Metric:
     words = angle.replace("_", " ")
-    definition = DEFINITION.get(feature, f"Extreme between initial contact and toe-off: {PEAK[angle]}.")
+    definition = DEFINITION.get(feature, f"Extreme between initial contact and toe-off ({PEAK[angle]}).")
     if angle == "pelvic_rotation" and feature == "mean":
         definition += " Near zero by construction: the direction of progression is taken off."
     is_mirrored = angle in ("pelvic_obliquity", "pelvic_rotation") and feature != "rom"
