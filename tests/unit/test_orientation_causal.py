@@ -64,6 +64,7 @@ def test_inclination_on_broad_stays_where_it_was_measured(data_dir):
         assert inclination_rmse_deg(quat, trial.truth, trial.moves) < bound
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("stream", [still, moving])
 def test_equals_the_slow_twin(stream):
     gyr, acc = stream(12.0, rate_hz=50.0)
@@ -74,6 +75,7 @@ def test_equals_the_slow_twin(stream):
     assert np.abs(ours.gyr_bias - bias).max() < 1e-12
 
 
+@pytest.mark.interpreted
 def test_a_still_sensor_shows_its_tilt_and_its_bias():
     gyr, acc = still(20.0)
     got = orientation(gyr, acc, RATE_HZ)
@@ -99,6 +101,7 @@ def test_a_bad_number_spoils_its_own_sample_and_no_other(bad, which, basis):
     assert angle_deg(got.quat[~missing], clean.quat[~missing]).max() < 0.5
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("basis", ["causal", "smoothed"])
 def test_nothing_but_holes_gives_nothing_but_nan(basis):
     for gyr, acc in [(np.full((300, 3), np.nan),) * 2, (np.zeros((300, 3)), np.zeros((300, 3)))]:
@@ -122,6 +125,7 @@ def test_an_accelerometer_of_zeros_is_a_hole_not_free_fall():
     assert np.flatnonzero(np.isnan(got.quat[:, 0])).tolist() == [300, 301, 302, 303, 304]
 
 
+@pytest.mark.interpreted
 def test_after_a_long_hole_gravity_is_found_again_and_the_bias_kept():
     gyr, acc = still(40.0)
     gyr[2000:2400] = np.nan
@@ -134,6 +138,7 @@ def test_after_a_long_hole_gravity_is_found_again_and_the_bias_kept():
     assert got.gyr_bias[2400] == pytest.approx(got.gyr_bias[1999], abs=1e-5)
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("basis", ["causal", "smoothed"])
 def test_settling_is_flagged_after_a_long_hole_and_gaps_are_flagged_as_such(basis):
     gyr, acc = moving(30.0)
@@ -197,6 +202,7 @@ def test_unknown_bases_rates_and_parameters_are_refused():
         OrientationParams(force_tau=-1.0)
 
 
+@pytest.mark.interpreted
 def test_a_filter_takes_single_samples_and_tells_bias_and_rest():
     gyr, acc = still(6.0)
     whole = orientation(gyr, acc, RATE_HZ)
@@ -230,6 +236,7 @@ def test_a_stage_refuses_blocks_that_do_not_follow_or_fit():
         OrientationStage(RATE_HZ, lanes=3).push(block)
 
 
+@pytest.mark.interpreted
 def test_clipped_samples_do_not_move_the_bias_in_motion():
     gyr, acc = moving(10.0)
     biases = []

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from latemiles.kernels import quaternion
 from latemiles.signals import frames
 
+pytestmark = pytest.mark.interpreted
 RNG = np.random.default_rng(7)
 TOLERANCE = 1e-14
 

@@ -55,6 +55,16 @@ def swinging(seconds: float, rate_hz: float, seed: int) -> tuple[np.ndarray, np.
     return gyr, acc + 0.02 * rng.standard_normal(acc.shape), quat
 
 
+@pytest.mark.interpreted
+def test_equals_the_slow_twin_on_a_swing():
+    gyr, acc, _ = swinging(15.3, 40.0, seed=4)
+    quat, bias = smoothed(gyr, acc, 40.0)
+    ours = orientation(gyr, acc, 40.0, basis="smoothed")
+    sign = np.sign(np.sum(ours.quat * quat, axis=1))[:, None]
+    assert np.abs(sign * ours.quat - quat).max() < 1e-12
+    assert np.abs(ours.gyr_bias - bias).max() < 1e-13
+
+
 def test_a_long_stream_stays_level_and_shows_no_seam_where_segments_meet():
     rate_hz = 40.0
     gyr, acc, truth = swinging(4.0 * SEGMENT_S, rate_hz, seed=5)
@@ -81,6 +91,7 @@ def test_knowing_the_future_is_worth_it_from_the_first_second():
     assert errors[1] < 0.3 * errors[0]
 
 
+@pytest.mark.interpreted
 def test_both_sides_of_a_long_hole_are_level_from_their_first_sample():
     rate_hz = 40.0
     gyr, acc, truth = swinging(60.0, rate_hz, seed=7)
@@ -91,6 +102,7 @@ def test_both_sides_of_a_long_hole_are_level_from_their_first_sample():
     assert np.degrees(inclination_error(got.quat[good], truth[good])).max() < 0.5
 
 
+@pytest.mark.interpreted
 def test_rest_is_told_from_its_start():
     rng = np.random.default_rng(8)
     rate_hz = 50.0

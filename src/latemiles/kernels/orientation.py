@@ -45,49 +45,60 @@ from latemiles.kernels.quaternion import exp_rotation, multiply, rotate, rotatio
 __all__ = ["COEFFICIENTS", "STATE", "new_state", "run"]
 
 STATE = np.dtype(
-    [
-        ("gyr_quat", np.float64, (4,)),  # sensor to almost inertial frame
-        ("acc_quat", np.float64, (4,)),  # almost inertial to earth frame
-        ("bias", np.float64, (3,)),  # rad/s, sensor frame
-        ("bias_cov", np.float64, (6,)),  # its covariance: xx, xy, xz, yy, yz, zz, (rad/s)^2
-        ("force_1", np.float64, (3,)),  # delay elements of the force low-pass; the sum while it averages
-        ("force_2", np.float64, (3,)),
-        ("turn_1", np.float64, (11,)),  # the same for rotation matrix (9) and matrix times bias (2)
-        ("turn_2", np.float64, (11,)),
-        ("turn", np.float64, (11,)),  # what goes in and what comes out, in place
-        *REST_FIELDS,
-        ("last_gyr", np.float64, (3,)),  # rad/s, last good sample: carries the strapdown over a short hole
-        ("averaged", np.int64),  # samples in the running mean of force and turn; -1 once they are filtered
-        ("missing", np.int64),  # samples since the last good one
-        ("resumed", np.int64),  # 1 while the running mean follows a long hole: no bias from motion then
-    ],
-    align=True,
+    (
+        np.record,
+        [
+            ("gyr_quat", np.float64, (4,)),  # sensor to almost inertial frame
+            ("acc_quat", np.float64, (4,)),  # almost inertial to earth frame
+            ("bias", np.float64, (3,)),  # rad/s, sensor frame
+            ("bias_cov", np.float64, (6,)),  # its covariance: xx, xy, xz, yy, yz, zz, (rad/s)^2
+            ("force_1", np.float64, (3,)),  # delay elements of the force low-pass; the sum while it averages
+            ("force_2", np.float64, (3,)),
+            ("turn_1", np.float64, (11,)),  # the same for rotation matrix (9) and matrix times bias (2)
+            ("turn_2", np.float64, (11,)),
+            ("turn", np.float64, (11,)),  # what goes in and what comes out, in place
+            *REST_FIELDS,
+            (
+                "last_gyr",
+                np.float64,
+                (3,),
+            ),  # rad/s, last good sample: carries the strapdown over a short hole
+            (
+                "averaged",
+                np.int64,
+            ),  # samples in the running mean of force and turn; -1 once they are filtered
+            ("missing", np.int64),  # samples since the last good one
+            ("resumed", np.int64),  # 1 while the running mean follows a long hole: no bias from motion then
+        ],
+    )
 )
 """State of one sensor; every field 8 bytes wide."""
 
 COEFFICIENTS = np.dtype(
-    [
-        ("dt", np.float64),  # s
-        ("force_tau", np.float64),  # s
-        ("force_b0", np.float64),  # low-pass y = b0 x + ..., b1 = 2 b0, b2 = b0
-        ("force_a1", np.float64),
-        ("force_a2", np.float64),
-        ("rest_tau", np.float64),
-        ("rest_b0", np.float64),
-        ("rest_a1", np.float64),
-        ("rest_a2", np.float64),
-        ("rest_min", np.float64),  # s
-        ("rest_gyr_squared", np.float64),  # (rad/s)^2
-        ("rest_acc_squared", np.float64),  # (m/s^2)^2
-        ("cov_init", np.float64),  # (rad/s)^2
-        ("cov_step", np.float64),  # (rad/s)^2 a sample
-        ("weight_motion", np.float64),  # 1 / (rad/s)^2
-        ("weight_vertical", np.float64),
-        ("weight_rest", np.float64),
-        ("bias_clip", np.float64),  # rad/s
-        ("hold_samples", np.int64),
-    ],
-    align=True,
+    (
+        np.record,
+        [
+            ("dt", np.float64),  # s
+            ("force_tau", np.float64),  # s
+            ("force_b0", np.float64),  # low-pass y = b0 x + ..., b1 = 2 b0, b2 = b0
+            ("force_a1", np.float64),
+            ("force_a2", np.float64),
+            ("rest_tau", np.float64),
+            ("rest_b0", np.float64),
+            ("rest_a1", np.float64),
+            ("rest_a2", np.float64),
+            ("rest_min", np.float64),  # s
+            ("rest_gyr_squared", np.float64),  # (rad/s)^2
+            ("rest_acc_squared", np.float64),  # (m/s^2)^2
+            ("cov_init", np.float64),  # (rad/s)^2
+            ("cov_step", np.float64),  # (rad/s)^2 a sample
+            ("weight_motion", np.float64),  # 1 / (rad/s)^2
+            ("weight_vertical", np.float64),
+            ("weight_rest", np.float64),
+            ("bias_clip", np.float64),  # rad/s
+            ("hold_samples", np.int64),
+        ],
+    )
 )
 """What parameters and rate come down to; made by ``estimators.orientation_params``."""
 

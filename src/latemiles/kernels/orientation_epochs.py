@@ -29,63 +29,70 @@ from latemiles.kernels.quaternion import (
 __all__ = ["SMOOTHER", "SMOOTHER_COEFFICIENTS", "close_open", "forward", "new_smoother"]
 
 SMOOTHER = np.dtype(
-    [
-        ("quat", np.float64, (4,)),  # sensor to earth as integrated
-        ("bias", np.float64, (3,)),  # rad/s, and the next two: what the error state is relative to
-        ("scale", np.float64, (3,)),
-        ("velocity", np.float64, (2,)),  # m/s
-        ("cov", np.float64, (N, N)),  # of the error state at the start of the open epoch
-        ("last_gyr", np.float64, (3,)),  # rad/s
-        ("force_sum", np.float64, (3,)),  # m/s: integral of force over the epoch so far
-        ("velocity_sum", np.float64, (3,)),  # m: integral of that
-        ("turn_sum", np.float64, (9,)),  # s: integral of R
-        ("rate_sum", np.float64, (9,)),  # rad: integral of R diag(gyr)
-        ("gyr_sum", np.float64, (3,)),  # rad
-        *REST_FIELDS,
-        ("age", np.float64),  # s since the last long hole
-        ("hole", np.float64),  # s without an open epoch
-        ("start", np.int64),  # sample index: first of the open epoch
-        ("end", np.int64),  # first after it
-        ("weight", np.int64),  # samples in it, bridged ones counted
-        ("quiet", np.int64),  # samples in it at rest
-        ("acc_clipped", np.int64),
-        ("gyr_clipped", np.int64),
-        ("is_open", np.int64),
-        ("level", np.int64),  # 1: the open epoch follows a long hole and will be levelled by its mean force
-        ("missing", np.int64),  # samples since the last good one
-    ],
-    align=True,
+    (
+        np.record,
+        [
+            ("quat", np.float64, (4,)),  # sensor to earth as integrated
+            ("bias", np.float64, (3,)),  # rad/s, and the next two: what the error state is relative to
+            ("scale", np.float64, (3,)),
+            ("velocity", np.float64, (2,)),  # m/s
+            ("cov", np.float64, (N, N)),  # of the error state at the start of the open epoch
+            ("last_gyr", np.float64, (3,)),  # rad/s
+            ("force_sum", np.float64, (3,)),  # m/s: integral of force over the epoch so far
+            ("velocity_sum", np.float64, (3,)),  # m: integral of that
+            ("turn_sum", np.float64, (9,)),  # s: integral of R
+            ("rate_sum", np.float64, (9,)),  # rad: integral of R diag(gyr)
+            ("gyr_sum", np.float64, (3,)),  # rad
+            *REST_FIELDS,
+            ("age", np.float64),  # s since the last long hole
+            ("hole", np.float64),  # s without an open epoch
+            ("start", np.int64),  # sample index: first of the open epoch
+            ("end", np.int64),  # first after it
+            ("weight", np.int64),  # samples in it, bridged ones counted
+            ("quiet", np.int64),  # samples in it at rest
+            ("acc_clipped", np.int64),
+            ("gyr_clipped", np.int64),
+            ("is_open", np.int64),
+            (
+                "level",
+                np.int64,
+            ),  # 1: the open epoch follows a long hole and will be levelled by its mean force
+            ("missing", np.int64),  # samples since the last good one
+        ],
+    )
 )
 """Forward state of one sensor."""
 
 SMOOTHER_COEFFICIENTS = np.dtype(
-    [
-        ("dt", np.float64),
-        ("rest_tau", np.float64),
-        ("rest_b0", np.float64),
-        ("rest_a1", np.float64),
-        ("rest_a2", np.float64),
-        ("rest_min", np.float64),
-        ("rest_gyr_squared", np.float64),
-        ("rest_acc_squared", np.float64),
-        ("bias_clip", np.float64),
-        ("tilt_init", np.float64),  # variances: rad^2
-        ("velocity_init", np.float64),  # (m/s)^2
-        ("bias_init", np.float64),  # (rad/s)^2, also what the bias wanders within
-        ("scale_init", np.float64),
-        ("tilt_noise", np.float64),  # rad^2/s
-        ("force_noise", np.float64),  # (m/s)^2/s
-        ("bias_tau", np.float64),  # s
-        ("velocity_spread", np.float64),  # (m/s)^2 s: variance of mean velocity over T is this over T
-        ("velocity_spread_rest", np.float64),
-        ("rate_spread_rest", np.float64),  # (rad/s)^2 s
-        ("acc_clip_noise", np.float64),  # (m/s)^2 a clipped sample
-        ("gyr_clip_noise", np.float64),  # rad^2 a clipped sample
-        ("settling", np.float64),  # s
-        ("hold_samples", np.int64),
-        ("epoch_samples", np.int64),
-    ],
-    align=True,
+    (
+        np.record,
+        [
+            ("dt", np.float64),
+            ("rest_tau", np.float64),
+            ("rest_b0", np.float64),
+            ("rest_a1", np.float64),
+            ("rest_a2", np.float64),
+            ("rest_min", np.float64),
+            ("rest_gyr_squared", np.float64),
+            ("rest_acc_squared", np.float64),
+            ("bias_clip", np.float64),
+            ("tilt_init", np.float64),  # variances: rad^2
+            ("velocity_init", np.float64),  # (m/s)^2
+            ("bias_init", np.float64),  # (rad/s)^2, also what the bias wanders within
+            ("scale_init", np.float64),
+            ("tilt_noise", np.float64),  # rad^2/s
+            ("force_noise", np.float64),  # (m/s)^2/s
+            ("bias_tau", np.float64),  # s
+            ("velocity_spread", np.float64),  # (m/s)^2 s: variance of mean velocity over T is this over T
+            ("velocity_spread_rest", np.float64),
+            ("rate_spread_rest", np.float64),  # (rad/s)^2 s
+            ("acc_clip_noise", np.float64),  # (m/s)^2 a clipped sample
+            ("gyr_clip_noise", np.float64),  # rad^2 a clipped sample
+            ("settling", np.float64),  # s
+            ("hold_samples", np.int64),
+            ("epoch_samples", np.int64),
+        ],
+    )
 )
 """What parameters and rate come down to; made by ``estimators.orientation_smoothed``."""
 

@@ -53,23 +53,29 @@ UPDATES = 5
 """Scalar measurements an epoch can have: two of velocity, three of the rate at rest."""
 
 EPOCH = np.dtype(
-    [
-        ("state", np.float64, (N,)),  # error state with the epoch's measurements
-        ("cov", np.float64, (N, N)),
-        ("row", np.float64, (UPDATES, N)),  # measurement rows
-        ("gain", np.float64, (UPDATES, N)),
-        ("innovation", np.float64, (UPDATES,)),  # over its variance; 0 where there was no measurement
-        ("transition", np.float64, (5, N)),  # rows of theta, v and (the last) what is added to the heading
-        ("shift", np.float64, (2,)),  # tilt added to the integrated orientation at the end of the epoch
-        ("bias", np.float64, (3,)),
-        ("decay", np.float64),  # of bias and scale over the epoch
-        ("hole_decay", np.float64),  # of bias and scale over the hole before it
-        ("age", np.float64),  # s from the last long hole to its end
-        ("start", np.int64),
-        ("end", np.int64),
-        ("restarts", np.int64),  # 1: follows a long hole
-    ],
-    align=True,
+    (
+        np.record,
+        [
+            ("state", np.float64, (N,)),  # error state with the epoch's measurements
+            ("cov", np.float64, (N, N)),
+            ("row", np.float64, (UPDATES, N)),  # measurement rows
+            ("gain", np.float64, (UPDATES, N)),
+            ("innovation", np.float64, (UPDATES,)),  # over its variance; 0 where there was no measurement
+            (
+                "transition",
+                np.float64,
+                (5, N),
+            ),  # rows of theta, v and (the last) what is added to the heading
+            ("shift", np.float64, (2,)),  # tilt added to the integrated orientation at the end of the epoch
+            ("bias", np.float64, (3,)),
+            ("decay", np.float64),  # of bias and scale over the epoch
+            ("hole_decay", np.float64),  # of bias and scale over the hole before it
+            ("age", np.float64),  # s from the last long hole to its end
+            ("start", np.int64),
+            ("end", np.int64),
+            ("restarts", np.int64),  # 1: follows a long hole
+        ],
+    )
 )
 """What the backward pass needs of one epoch."""
 
