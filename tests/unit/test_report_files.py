@@ -27,19 +27,19 @@ def test_a_run_becomes_four_files_and_no_scraps(tmp_path: Path) -> None:
     written = write_outputs(run, tmp_path / "new" / "folder")
     names = sorted(p.name for p in (tmp_path / "new" / "folder").iterdir())
     assert names == ["report.html", "splits.csv", "strides.csv", "summary.json"]
-    assert sorted(written) == ["report", "splits", "strides", "summary"]
-    strides = rows_of(written["strides"])
+    assert sorted(written) == names
+    strides = rows_of(written["strides.csv"])
     assert tuple(strides[0]) == COLUMNS
     assert len(strides) == len(run.strides)
-    splits = rows_of(written["splits"])
+    splits = rows_of(written["splits.csv"])
     assert tuple(splits[0]) == SPLIT_COLUMNS
     assert len(set(SPLIT_COLUMNS)) == len(SPLIT_COLUMNS)
     assert float(splits[0]["pelvic_tilt_mean_deg"]) == pytest.approx(
         run.splits[0].values[list(COLUMNS[1:-1]).index("pelvic_tilt_mean_deg")], abs=1e-3
     )
     assert splits[0]["hip_flexion_mean_deg"] == "", "missing is empty, never 0"
-    assert json.loads(written["summary"].read_text(encoding="utf-8"))["schema"] == "latemiles/summary/1"
-    assert written["report"].read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert json.loads(written["summary.json"].read_text(encoding="utf-8"))["schema"] == "latemiles/summary/1"
+    assert written["report.html"].read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_angles_are_written_on_request_in_degrees(tmp_path: Path) -> None:
     run = replace(
         made_up_run("short_run"), t=np.arange(n) / 200.0, pelvis=pelvis, hip_left=hip, hip_right=-hip
     )
-    rows = rows_of(write_outputs(run, tmp_path, angles=True)["angles"])
+    rows = rows_of(write_outputs(run, tmp_path, angles=True)["angles.csv"])
     assert tuple(rows[0]) == ANGLE_COLUMNS
     assert rows[1]["t_s"] == "0.0050"
     assert rows[0]["pelvic_tilt_deg"] == "10.000"

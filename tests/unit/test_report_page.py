@@ -16,6 +16,8 @@ from latemiles.report.svg import Scale, pieces, smooth
 from latemiles.report.views import VIEWS
 from latemiles.report.views.drift import tilt_series, value_range
 from latemiles.signals.frames import Segment
+from latemiles.trends.asymmetry import Asymmetries
+from latemiles.trends.form_drift import FormDrifts
 from reference.made_up_analysis import PLANS, Plan, empty_run, made_up, made_up_run
 
 NAMES = [*PLANS, "empty"]
@@ -223,3 +225,20 @@ def test_a_missing_number_is_null_in_the_summary_and_a_dash_on_the_page() -> Non
     summary = summary_dict(run)
     assert summary["form_drift"]["pelvic_tilt_mean_deg"]["change"] is None
     assert "<b>\u2013</b>not measured" in render_report(run)
+
+
+def test_findings_that_are_worked_out_when_asked_for_are_drawn_alike() -> None:
+    run = made_up_run("half_marathon")
+    grade = (run.context.t_s, run.context.grade)
+    lazy = replace(
+        run,
+        form_drift=FormDrifts(run.strides, grade=grade, slips=run.quality.slips),
+        asymmetry=Asymmetries(run.strides, calibration=run.quality.calibration),
+    )
+    html = render_report(lazy, units="mile")
+    outline(html)
+    summary = summary_dict(lazy, units="mile")
+    json.dumps(summary, allow_nan=False)
+    assert re.match(r"Your pelvis tipped \d\.\d degrees further forward", summary["answer"]["headline"])
+    assert set(summary["form_drift"]) == set(lazy.form_drift)
+    assert not re.search(r">[^<]*(?<![\w])-\d[^<]*<", html.split("</style>")[1]), "a hyphen for a minus"

@@ -56,7 +56,7 @@ def write_outputs(
     Returns
     -------
     dict of str to Path
-        Name without suffix to the file.
+        File name to the file.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def write_outputs(
     folder = Path(out_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return {Path(name).stem: _write(folder / name, lines) for name, lines in contents.items()}
+        return {name: _write(folder / name, lines) for name, lines in contents.items()}
     except OSError as problem:
         raise StoreError(
             f"{folder} cannot be written ({problem.strerror}). Choose a folder that you may write to."

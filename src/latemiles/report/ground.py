@@ -55,12 +55,15 @@ def mile_lines(f: Frame, bottom: float) -> str:
 def mile_words(f: Frame, y: float) -> str:
     """Numbers under the axis; the first carries the unit."""
     ticks = f.axis.ticks(f.most_ticks)
-    is_tight = len(ticks) > 1 and f.x(ticks[1]) - f.left < 12.0 + 6.6 * len(f.axis.unit.many)
-    unit = f.axis.unit.short if f.narrow or is_tight else f.axis.unit.many
+    room = f.x(ticks[1]) - f.left - 12.0 if len(ticks) > 1 else f.right - f.left
+    names = [f" {f.axis.unit.many}", f" {f.axis.unit.short}", ""]
+    unit = next(name for name in names[int(f.narrow) :] if not name or 6.6 * (1 + len(name)) < room)
     out = []
     for k, tick in enumerate(ticks):
-        words = f"{tick:g}"
-        out.append(text(f.x(tick), y, words if k else f"{words} {unit}", "t-2", "middle" if k else "start"))
+        words = f"{tick:g}" if k else f"0{unit}"
+        out.append(text(f.x(tick), y, words, "t-2", "middle" if k else "start"))
+    if not unit:
+        out.append(text(f.left - 4.0, y, f.axis.unit.short, "t-2", "end"))
     return "".join(out)
 
 

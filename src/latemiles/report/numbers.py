@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 __all__ = [
     "DASH",
@@ -16,6 +17,7 @@ __all__ = [
     "percent",
     "plural",
     "signed",
+    "true_minus",
 ]
 
 MINUS = "\u2212"
@@ -50,6 +52,11 @@ def count(value: int) -> str:
 def plural(value: int, noun: str) -> str:
     """``1 gap``, ``2 gaps``."""
     return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
+
+
+def true_minus(words: str) -> str:
+    """Words from elsewhere with each hyphen that stands for a minus set right."""
+    return re.sub(r"(?<!\w)-(?=\d)", MINUS, words)
 
 
 def percent(share: float, decimals: int = 0) -> str:

@@ -194,6 +194,8 @@ def _late_interval(page: Page, f: ground.Frame, y: Scale) -> str:
     words = "late, 95%" if f.narrow else "late part, 95% interval"
     up = page.shown.change >= 0.0
     at = y(page.shown.high) - 7.0 if up else y(page.shown.low) + 16.0
+    if up and at < f.top + 8.0:
+        at = y(page.shown.high) + 14.0
     return box + text(f.at(high), at, words, "halo", "end")
 
 
@@ -231,9 +233,12 @@ def _change_point(page: Page, f: ground.Frame, y: Scale) -> str:
     up = shown.change >= 0.0
     head = f.top + 28.0 if up else f.bottom - 34.0
     body = vline(at, min(head - 12.0, f.bottom), f.bottom, "c-since")
-    right = at < f.left + 150.0
+    number, room = f.axis.number(tilt.change_point_s), max(at - f.left, f.right - at) - 12.0
+    long = f"begins at {f.axis.unit.one} {number}"
+    words = long if 8.0 * len(long) < room else f"begins at {f.axis.unit.short} {number}"
+    right = at - f.left < 8.0 * len(words) + 12.0 and f.right - at > at - f.left
     x, anchor = (at + 8.0, "start") if right else (at - 8.0, "end")
-    body += text(x, head, f"begins at {f.axis.place(tilt.change_point_s)}", "t-change b s15 halo", anchor)
+    body += text(x, head, words, "t-change b s15 halo", anchor)
     if tilt.change_point_interval_s is None:
         return body
     low, high = tilt.change_point_interval_s
@@ -253,10 +258,7 @@ def _band_words(page: Page, f: ground.Frame, y: Scale) -> str:
     zero, under = y(0.0), y(-shown.detectable)
     body = hline(low, high, zero, "c-window") + vline(low, zero - 5, zero + 5, "c-window")
     body += vline(high, zero - 5, zero + 5, "c-window")
-    x = max(0.5 * (low + high), f.left + (30.0 if f.narrow else 50.0))
-    body += text(x, under + 17.0, "your start" if f.narrow else "your start,", "t-2 s13 halo", "middle")
-    if not f.narrow:
-        body += text(x, under + 33.0, start_words(page), "s13 halo", "middle")
+    body += _start_words(page, f, 0.5 * (low + high), under)
     size = f"{magnitude(shown.detectable)}\u00b0"
     words = f"under {size}" if f.narrow else f"too small to tell, under {size}"
     body += text(f.left + (12.0 if f.narrow else 30.0), y(shown.detectable) - 8.0, words, "t-2 s13 halo")
@@ -266,6 +268,18 @@ def _band_words(page: Page, f: ground.Frame, y: Scale) -> str:
         words = f"{magnitude(after)}\u00b0" if f.narrow else f"wider after it: {magnitude(after)}\u00b0"
         body += text(f.at(slips[0]) + 6.0, y(-after) + 17.0, words, "t-2 s13 halo")
     return body
+
+
+def _start_words(page: Page, f: ground.Frame, middle: float, under: float) -> str:
+    """Names the bracket of the start: below the band, or in its foot where a wide band leaves no room."""
+    if under + 37.0 > f.bottom or f.narrow:
+        words = "your start" if f.narrow else f"your start, {start_words(page)}"
+        x = max(middle - 3.3 * len(words), f.left + 4.0)
+        y = under + 17.0 if under + 21.0 <= f.bottom else under - 8.0
+        return text(x, y, words, "t-2 s13 halo")
+    x = max(middle, f.left + 50.0)
+    first = text(x, under + 17.0, "your start,", "t-2 s13 halo", "middle")
+    return first + text(x, under + 33.0, start_words(page), "s13 halo", "middle")
 
 
 def _axis_words(f: ground.Frame, y: Scale) -> str:

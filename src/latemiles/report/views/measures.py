@@ -65,7 +65,8 @@ def _row(drift: FormDrift) -> list[str]:
         interval,
         magnitude(scale * shown.detectable, decimals),
         show(shown.raw_change),
-        _verdict(shown.verdict),
+        # Without a number there is no verdict either: the sensor that feeds it was not heard enough.
+        _verdict(shown.verdict if math.isfinite(shown.change) else DASH),
     ]
 
 

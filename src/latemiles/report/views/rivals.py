@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from latemiles.report.numbers import signed
+from latemiles.report.numbers import signed, true_minus
 from latemiles.report.page import Page, Shown
 from latemiles.report.svg import Scale, esc, rect, segment, vline
 
@@ -28,12 +28,15 @@ def render(page: Page) -> str:
     kind = "Adjusted" if shown.adjusted else "Raw"
     words = f"{kind}, {signed(shown.change)}\u00b0; 95% interval {signed(shown.low)} to {signed(shown.high)}."
     rows = [_row("measured change", _measured_bar(shown, x), words)]
-    rows += [_row(r.name, _rival_bar(r.share, shown.detectable, x), r.words) for r in page.tilt.rivals]
+    rows += [
+        _row(r.name, _rival_bar(r.share, shown.detectable, x), true_minus(r.words)) for r in page.tilt.rivals
+    ]
     if not page.tilt.rivals:
         rows.append(
             _row("nothing else", _rival_bar(0.0, shown.detectable, x), "No other explanation was found.")
         )
-    title = "What else could explain it" if shown.is_change else "What else was at work"
+    is_quiet = shown.verdict in ("no change", "small, inside noise")
+    title = "What else was at work" if is_quiet else "What else could explain it"
     sub = (
         "Degrees of tilt each may have made; back is to the left, forward to the right. "
         "Grey is what this run cannot detect. The parts need not add up."

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from latemiles.report import ground
-from latemiles.report.numbers import DASH, count, listed, magnitude, percent, plural
+from latemiles.report.numbers import DASH, count, listed, magnitude, percent, plural, true_minus
 from latemiles.report.page import Page
 from latemiles.report.svg import esc, hatch, rect, svg, text
 from latemiles.report.words import basis_words, start_words
@@ -18,7 +18,7 @@ __all__ = ["particulars", "render"]
 
 def render(page: Page) -> str:
     """Notes a reader must see, a bar a sensor, and the particulars."""
-    notes = "".join(f"<li>{esc(note)}</li>" for note in page.analysis.quality.notes)
+    notes = "".join(f"<li>{esc(true_minus(note))}</li>" for note in page.analysis.quality.notes)
     rows = "".join(
         f"<div><dt>{esc(name)}</dt><dd>{esc(words)}</dd></div>" for name, words in particulars(page)
     )
