@@ -11,6 +11,8 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from latemiles.signals.events import Marked
+from latemiles.signals.records import RunHeader
+from latemiles.store import Store
 from latemiles.web import LiveBroadcast, LivePage, LiveView, create_app
 from reference.made_up_run import STATES, made_up_events
 from reference.page_server import serving
@@ -142,6 +144,17 @@ async def test_the_coach_sees_rows_sensors_and_marks():
         assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     assert troubles == []
     assert marks == [""]
+
+
+async def test_a_stored_run_is_opened_by_its_name(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        run = store.begin_run(RunHeader("maya 1/2", athlete="Maya"))
+        store.commit(run, list(made_up_events(STATES["steady"])))
+        app = create_app(store, LiveBroadcast())
+        async with serving(app) as port, browser_page(DESK) as (page, troubles):
+            await page.goto(f"http://127.0.0.1:{port}/coach?run=maya%201%2F2")
+            await expect(page.locator("#headline")).to_have_text("No change of tilt beyond the band")
+    assert troubles == []
 
 
 async def test_words_of_a_person_are_shown_as_words():

@@ -279,3 +279,14 @@ def test_a_still_without_a_time_is_passed_over():
     view = LiveView()
     view.push([LiveState(NAN, (NAN,) * 3, (NAN,) * 3, (NAN,) * 3)])
     assert view.state()["t"] == 0.0
+
+
+def test_a_slipped_thigh_is_good_again_when_form_drift_has_tied_its_level():
+    view = LiveView()
+    key = "hip_internal_rotation_mean_deg_right_minus_left"
+    view.push([LinkChanged(0.0, Segment.LEFT_THIGH, "up", "", NAN), Slip(10.0, Segment.LEFT_THIGH, 0.03)])
+    view.push([replace(update(NAN, t_s=20.0, verdict="slip"), metric=key), update(0.0, t_s=40.0)])
+    assert view.state()["sensors"][0]["status"] == "slipped"
+    assert view.state()["word"] != "sensor"
+    view.push([replace(update(0.0, t_s=80.0, verdict="no change"), metric=key), update(0.0, t_s=84.0)])
+    assert view.state()["sensors"][0]["status"] == "good"

@@ -35,6 +35,7 @@ from latemiles.web.words import headline
 __all__ = ["LiveView"]
 
 _TILT = "pelvic_tilt_mean_deg"
+_THIGHS = (Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
 _DROP_DEAD_BAND_DEG = 0.2
 _LOOKS_BEYOND = 2
 _SHORTEST_GAP_TOLD_S = 5.0
@@ -189,11 +190,14 @@ class LiveView:
     def _drift(self, update: DriftUpdate) -> None:
         if math.isfinite(update.detectable_change):
             self._bands[update.metric] = update.detectable_change
+        if update.verdict != "slip":
+            # Form drift has tied the level after a slip to the one before.
+            seats = _THIGHS if update.metric.startswith("hip_") else (Segment.PELVIS,)
+            for segment in seats:
+                self._sensors[segment].zeroed(update.t_s)
         if update.metric != _TILT:
             return
         self._tilt.take(update)
-        if update.verdict != "slip":
-            self._sensors[Segment.PELVIS].zeroed(update.t_s)
         if self._tilt.is_known and math.isnan(self._rows["tilt"].start):
             for row in self._rows.values():
                 row.freeze()
@@ -307,7 +311,10 @@ class LiveView:
         }
 
     def _drop(self, t_s: float, reason: str) -> dict[str, Any]:
-        sides: dict[str, Any] = {"words": "no pelvis signal" if reason else "no drop yet"}
+        missing = (
+            "no drop yet" if math.isnan(self._clock.start_s) or not self._drop_shown else "no strides now"
+        )
+        sides: dict[str, Any] = {"words": "no pelvis signal" if reason else missing}
         for side in ("left", "right"):
             row = self._rows[f"drop_{side}"]
             now, shown = row.now(t_s, BLOCK), self._drop_shown.get(side, math.nan)
@@ -315,7 +322,8 @@ class LiveView:
                 shown = math.nan
             elif not abs(now - shown) < _DROP_DEAD_BAND_DEG:
                 shown = now
-            self._drop_shown[side] = shown
+            if math.isfinite(shown) or side in self._drop_shown:
+                self._drop_shown[side] = shown
             sides[side] = {
                 "now": _or_none(shown),
                 "start": _or_none(row.start),

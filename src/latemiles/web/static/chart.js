@@ -2,9 +2,9 @@
    Takes plain numbers and gives SVG text, so that it serves a live page and a file with its data inside alike.
 
    run: {
-     rows: [{title, detail, reach: [low, high] degrees, lines: [line]}],     line: see below
+     rows: [{title, detail, reach: [low, high] degrees, ofThigh, lines: [line]}],     line: see below
      strips: [{title, unit, span, upsideDown, points: [[x, value]], now: text}],
-     x: {max, step, unit, smooth, now},  gaps: [{from, to, side}],  slips: [x],  told: x or null,
+     x: {max, step, unit, smooth, now},  gaps: [{from, to, side}],  slips: [{x, side}],  told: x or null,
      start: [from, to] or null
    }
    line: {side: "both" | "left" | "right", points: [[x, value]], start, band, bandFrom, wasBand,
@@ -167,7 +167,9 @@ latemiles.chart = (() => {
     const reaches = run.rows.map(reach), degrees = reaches.reduce((sum, [low, high]) => sum + high - low, 0);
     const pixels = (chartBottom - TOP - ROW_GAP * (run.rows.length - 1)) / degrees;
     let out = `<defs>${hatch("gap")}`, body = "", y = TOP;
+    let thighTop = TOP;
     run.rows.forEach((row, k) => {
+      if (!row.ofThigh) thighTop = y + (reaches[k][1] - reaches[k][0]) * pixels + ROW_GAP;
       const [low, high] = reaches[k], bottom = y + (high - low) * pixels;
       out += `<clipPath id="row${k}"><rect x="${x0}" y="${r1(y)}" width="${r1(x1 - x0)}" height="${r1(bottom - y)}"/></clipPath>`;
       const place = { X, Y: linear(low, high, bottom, y), x0, x1, top: y, bottom, run, low, high, clip: `row${k}` };
@@ -182,15 +184,16 @@ latemiles.chart = (() => {
       const a = X(g.from), w = Math.max(2, X(g.to) - a);
       return `<rect x="${r1(a)}" y="${TOP}" width="${r1(w)}" height="${r1(rowsBottom - TOP)}" class="paper"/><rect x="${r1(a)}" y="${TOP}" width="${r1(w)}" height="${r1(rowsBottom - TOP)}" fill="url(#gap)"/>`;
     }).join("");
-    const down = (x, cls, to = rowsBottom) => `<path d="M${r1(X(x))} ${TOP}V${r1(to)}" class="${cls}"/>`;
-    let marks = run.slips.map((x) => down(x, "slip")).join("");
+    const down = (x, cls, to = rowsBottom, from = TOP) => `<path d="M${r1(X(x))} ${r1(from)}V${r1(to)}" class="${cls}"/>`;
+    /* A thigh's clip has nothing to do with the pelvis' rows. */
+    let marks = run.slips.map((s) => down(s.x, "slip", rowsBottom, s.side === "pelvis" ? TOP : thighTop)).join("");
     if (known(run.told)) marks += down(run.told, "told");
     if (known(run.x.now)) marks += down(run.x.now, "now", height);
     const tops = [];
     if (known(run.x.now)) tops.push({ x: X(run.x.now), words: "now", cls: "ink bold" });
     if (known(run.told)) tops.push({ x: X(run.told), words: run.toldWords, cls: "change bold" });
-    for (const x of run.slips) tops.push({ x: X(x), words: "slip" });
-    for (const g of run.gaps) if (g.told) tops.push({ x: X((g.from + g.to) / 2), words: "gap" });
+    for (const s of run.slips) if (s.side === "pelvis") tops.push({ x: X(s.x), words: "slip" });
+    for (const g of run.gaps) if (g.told && g.side === "pelvis") tops.push({ x: X((g.from + g.to) / 2), words: "gap" });
     if (run.start) tops.push({ x: X((run.start[0] + run.start[1]) / 2), words: "start" });
     let axis = text(0, rowsBottom + 18, `same scale in all ${run.rows.length} rows`);
     for (let v = 0; v <= run.x.max; v += run.x.step) axis += text(X(v), rowsBottom + 18, v === 0 ? `0 ${run.x.unit}` : String(v), "ink-2", v === 0 ? "start" : "middle");

@@ -11,9 +11,9 @@
     { title: "pelvic tilt", detail: "forward +", reach: [-2.4, 3], names: ["tilt"] },
     { title: "pelvic drop", detail: "by standing leg", reach: [-2.4, 2.4], names: ["drop_left", "drop_right"] },
     { title: "pelvic rotation", detail: "range each stride", reach: [-2.4, 2.4], names: ["rotation"] },
-    { title: "hip flexion", detail: "at initial contact", reach: [-2.4, 2.4], names: ["flexion_left", "flexion_right"] },
-    { title: "hip adduction", detail: "at mid-stance", reach: [-2.4, 2.4], names: ["adduction_left", "adduction_right"] },
-    { title: "hip internal rotation", detail: "least certain of the six", reach: [-2.4, 2.4], names: ["internal_rotation_left", "internal_rotation_right"] },
+    { title: "hip flexion", detail: "at initial contact", reach: [-2.4, 2.4], ofThigh: true, names: ["flexion_left", "flexion_right"] },
+    { title: "hip adduction", detail: "at mid-stance", reach: [-2.4, 2.4], ofThigh: true, names: ["adduction_left", "adduction_right"] },
+    { title: "hip internal rotation", detail: "least certain of the six", reach: [-2.4, 2.4], ofThigh: true, names: ["internal_rotation_left", "internal_rotation_right"] },
   ];
   const side = (name) => (name.endsWith("_left") ? "left" : name.endsWith("_right") ? "right" : "both");
   const drawn = {};
@@ -47,19 +47,19 @@
     const axis = axisOf(state), visible = (x) => known(x) && x >= 0;
     const events = (kind) => log.filter((e) => e.k === kind);
     const pointsOf = (name) => (kept.points[name] || []).map((e) => [axis.of(e), e.v]).filter((p) => visible(p[0]));
-    const slips = events("slip").map((e) => ({ x: axis.of(e), sensor: e.segment })).filter((s) => visible(s.x));
+    const slips = events("slip").map((e) => ({ x: axis.of(e), side: e.segment })).filter((s) => visible(s.x));
     const gaps = events("gap").map((e) => ({ from: axis.of(e), to: axis.of(e, "end_d"), side: e.segment, told: Boolean(e.words) })).filter((g) => visible(g.from) && known(g.to));
     const told = events("change").map((e) => axis.of(e)).filter(visible)[0];
     const rows = ROWS.map((row) => ({
       ...row,
       lines: row.names.map((name) => {
-        const now = state.rows[name], slip = name === "tilt" ? slips.find((s) => s.sensor === "pelvis") : undefined;
+        const now = state.rows[name], slip = name === "tilt" ? slips.find((s) => s.side === "pelvis") : undefined;
         return { ...now, side: side(name), points: pointsOf(name), heard: known(now.now), bandFrom: slip ? slip.x : null, wasBand: state.tilt.band_before_slip };
       }),
     }));
     const speed = pointsOf("speed").map(([x, v]) => [x, METRES[state.clock.unit] / v]);
     return {
-      rows, gaps, slips: slips.map((s) => s.x), told: told ?? null, toldWords: known(told) ? told.toFixed(axis.byDistance ? 1 : 0) : "",
+      rows, gaps, slips, told: told ?? null, toldWords: known(told) ? told.toFixed(axis.byDistance ? 1 : 0) : "",
       x: axis, start: state.start ? [axis.of(state.start), axis.of({ ...state.start, t: state.start.end, d: state.start.end_d })] : null,
       label: safe(`${state.headline.join("; ")}. Six angles against the start, by ${axis.word}`),
       strips: [
