@@ -14,15 +14,15 @@ from latemiles.kernels import trends as kernel
 from latemiles.metrics.catalogue import CATALOGUE, metric
 from latemiles.metrics.table import StrideTable
 from latemiles.signals.events import Slip
-from latemiles.signals.results import AdjustedChange, FormDrift, Rival
+from latemiles.signals.results import FormDrift, Rival
 from latemiles.trends import rivals as rival
+from latemiles.trends.adjusted import adjust
 from latemiles.trends.baseline import Windows, choose_windows
+from latemiles.trends.case import Case, late_minus_baseline, make_case
 from latemiles.trends.change_point import find_change_point
-from latemiles.trends.covariates import Explained, collect_covariates, explain
 from latemiles.trends.medians import Blocks, Series, make_blocks, make_series
-from latemiles.trends.params import HEADLINE, DriftParams, key_parts, wander_prior
-from latemiles.trends.verdict import Judged, call_level, is_called, judge
-from latemiles.trends.wander import WanderModel, fit_wander, mixture_half_width
+from latemiles.trends.params import HEADLINE, DriftParams, key_parts
+from latemiles.trends.verdict import Judged, is_called
 
 __all__ = ["DRIFT_METRICS", "FormDrifts", "form_drift"]
 
@@ -36,9 +36,6 @@ DRIFT_METRICS: Final = tuple(
 
 MOST_SLOPE_MEDIANS: Final = 300
 """Theil-Sen looks at all pairs; longer series are averaged down to about this many points."""
-
-OUTLIER_SDS: Final = 4.0
-"""Medians further than this from their window's own are pulled in to it, in robust SDs."""
 
 
 def form_drift(
@@ -138,40 +135,36 @@ def drift_of_blocks(
     """``form_drift`` with the run already cut into blocks."""
     column, side = key_parts(key)
     series = make_series(blocks, column, side)
-    contrast = _contrast(series, windows)
+    contrast = late_minus_baseline(series, windows)
     blank = _too_short(key, series, windows, side)
     if windows.needed or contrast is None:
         return blank
-    model = fit_wander(series.t_s, series.values, wander_prior(key))
-    change, judged = _judge_raw(series, contrast, model, key, params)
-    adjusted, rivals = _adjust(blocks, series, contrast, model, grade, change, judged, key, params)
-    verdict = adjusted.verdict if adjusted else judged.verdict
-    rivals += rival.heading_rival(blocks.table, key)
-    matter = rival.slips_that_matter(slips, key)
-    share = rival.slip_share(series, contrast, matter)
-    verdict, slip_rivals = _with_slips(verdict, change, judged, share, len(matter), metric(column).unit)
+    case = make_case(blocks, series, contrast, key, params)
+    raw = case.judge(case.change, case.model)
+    adjusted, rivals = adjust(case, raw, grade)
+    verdict, slip_rivals = _with_slips(adjusted.verdict if adjusted else raw.verdict, case, raw, slips)
     rivals += slip_rivals
-    baseline = float(-contrast[contrast < 0.0] @ _pulled_in(series.values, contrast)[contrast < 0.0])
-    slope, slope_interval = _slope(series, model, windows)
     found = None
     if is_called(verdict) or verdict == "cannot separate":
-        rivals += rival.warm_up_rival(series, baseline, change, windows.late_s[0])
-        found = find_change_point(series.values, model)
-    if any(r.name == "heading" for r in rivals) and is_called(verdict):
+        rivals += rival.warm_up_rival(series, case.baseline, case.change, windows.late_s[0])
+        found = find_change_point(series.values, case.model)
+    headings = rival.heading_rival(blocks.table, key)
+    if headings and is_called(verdict):
         verdict = "cannot separate"
+    slope, slope_interval = _slope(case, windows.baseline_s[0])
     return replace(
         blank,
-        change=change,
-        interval=judged.interval,
-        detectable_change=judged.detectable_change,
+        change=case.change,
+        interval=raw.interval,
+        detectable_change=raw.detectable_change,
         slope_per_hour=slope,
         slope_interval=slope_interval,
         change_point_s=found.t_s if found else None,
         change_point_interval_s=found.interval_s if found else None,
         adjusted=adjusted,
         verdict=verdict,
-        rivals=tuple(rivals),
-        baseline=baseline,
+        rivals=(*rivals, *headings),
+        baseline=case.baseline,
     )
 
 
@@ -200,109 +193,27 @@ def _too_short(key: str, series: Series, windows: Windows, side: str) -> FormDri
     )
 
 
-def _contrast(series: Series, windows: Windows) -> F8 | None:
-    """Weights that make late mean minus baseline mean of the medians; None where a part has under five."""
-    t = series.t_s
-    baseline = (t >= windows.baseline_s[0]) & (t <= windows.baseline_s[1])
-    late = (t >= windows.late_s[0]) & (t <= windows.late_s[1])
-    if min(np.count_nonzero(baseline), np.count_nonzero(late)) < 5:
-        return None
-    return np.asarray(late / np.count_nonzero(late) - baseline / np.count_nonzero(baseline))
-
-
-def _pulled_in(values: F8, contrast: F8) -> F8:
-    """Medians with outliers of each window pulled in, so that one stop or puddle does not make a change."""
-    tamed = values.copy()
-    for window in (contrast < 0.0, contrast > 0.0):
-        inside = values[window]
-        centre = float(np.median(inside))
-        limit = OUTLIER_SDS * 1.4826 * float(np.median(np.abs(inside - centre)))
-        tamed[window] = np.clip(inside, centre - limit, centre + limit)
-    return tamed
-
-
-def _judge_raw(
-    series: Series, contrast: F8, model: WanderModel, key: str, params: DriftParams
-) -> tuple[float, Judged]:
-    change = float(contrast @ _pulled_in(series.values, contrast))
-    variances = model.contrast_variances(contrast)
-    half_95 = model.half_width(variances, 0.95)
-    half_call = model.half_width(variances, call_level(key, params))
-    return change, judge(change, half_95, half_call, key, params)
-
-
-def _adjust(
-    blocks: Blocks,
-    series: Series,
-    contrast: F8,
-    model: WanderModel,
-    grade: tuple[F8, F8] | None,
-    change: float,
-    judged: Judged,
-    key: str,
-    params: DriftParams,
-) -> tuple[AdjustedChange | None, list[Rival]]:
-    """The change after speed, grade and cadence, and these as rivals; None without a speed source."""
-    covariates = collect_covariates(blocks, series.t_s, key, grade)
-    if not any(c.name == "speed" for c in covariates):
-        return None, rival.pace_rival(blocks, series.t_s, contrast)
-    # What speed makes of the medians is no wander: judge that again on what is left.
-    first = explain(series.values, covariates, contrast, model)
-    model = fit_wander(series.t_s, first.adjusted, wander_prior(key))
-    explained = explain(series.values, covariates, contrast, model)
-    left = change - float(explained.shares.sum())
-    variances = model.contrast_variances(contrast) + explained.sd**2
-    level = call_level(key, params)
-    half_call = mixture_half_width(model.weights, np.sqrt(variances), level)
-    half_95 = mixture_half_width(model.weights, np.sqrt(variances), 0.95)
-    after = judge(left, half_95, half_call, key, params)
-    verdict = _separable(after, left, change, judged, explained)
-    adjusted = AdjustedChange(
-        left,
-        after.interval,
-        after.detectable_change,
-        verdict,
-        explained.names,
-        tuple(float(s) for s in explained.slopes),
-        explained.adjusted,
-    )
-    unit = metric(key_parts(key)[0]).unit
-    return adjusted, rival.covariate_rivals(explained, change, judged.detectable_change, unit)
-
-
-def _separable(after: Judged, left: float, change: float, raw: Judged, explained: Explained) -> str:
-    """``cannot separate`` where what speed explains is so uncertain that it decides the verdict.
-
-    That is so when its uncertainty alone is as large as the detectable change, or when without it the
-    remaining change would have been called.
-    """
-    if is_called(after.verdict):
-        return after.verdict
-    is_decisive = max(abs(left), abs(change)) >= raw.detectable_change and explained.sd > 0.25 * abs(change)
-    is_blind = 1.96 * explained.sd > raw.detectable_change
-    return "cannot separate" if is_decisive or is_blind else after.verdict
-
-
-def _with_slips(
-    verdict: str, change: float, judged: Judged, share: float, n_slips: int, unit: str
-) -> tuple[str, list[Rival]]:
+def _with_slips(verdict: str, case: Case, raw: Judged, slips: Sequence[Slip]) -> tuple[str, list[Rival]]:
     """A change that steps at slips explain, or hide, has the verdict ``slip``."""
-    if not n_slips:
+    matter = rival.slips_that_matter(slips, case.key)
+    if not matter:
         return verdict, []
-    words = f"A sensor moved on the body; the steps at those moments make {share:+.1f} {unit} of the change."
-    rivals = [Rival("slip", share, words)]
-    detectable = judged.detectable_change
+    share = rival.slip_share(case.series, case.contrast, matter)
+    change, detectable = case.change, raw.detectable_change
+    words = f"A sensor moved on the body; the steps then make {share:+.1f} {case.unit} of the change."
     remaining = change - share
     if is_called(verdict) or verdict == "cannot separate":
-        explains = abs(remaining) < detectable or (share * change > 0.0 and abs(share) >= 0.5 * abs(change))
-        return ("slip" if explains and abs(share) >= 0.25 * abs(change) else verdict), rivals
-    return ("slip" if abs(share) >= detectable and abs(remaining) >= detectable else verdict), rivals
+        is_most = share * change > 0.0 and abs(share) >= 0.5 * abs(change)
+        is_slip = abs(share) >= 0.25 * abs(change) and (is_most or abs(remaining) < detectable)
+    else:
+        is_slip = abs(share) >= detectable and abs(remaining) >= detectable
+    return ("slip" if is_slip else verdict), [Rival("slip", share, words)]
 
 
-def _slope(series: Series, model: WanderModel, windows: Windows) -> tuple[float, tuple[float, float]]:
+def _slope(case: Case, start_s: float) -> tuple[float, tuple[float, float]]:
     """Theil-Sen slope an hour from the baseline on, with a 95 % interval that carries the wander."""
-    keep = series.t_s >= windows.baseline_s[0]
-    t, y = series.t_s[keep], series.values[keep]
+    keep = case.series.t_s >= start_s
+    t, y = case.series.t_s[keep], case.series.values[keep]
     fold = max(1, -(-t.size // MOST_SLOPE_MEDIANS))
     n = t.size // fold
     t_mean = t[: n * fold].reshape(n, fold).mean(axis=1)
@@ -310,7 +221,8 @@ def _slope(series: Series, model: WanderModel, windows: Windows) -> tuple[float,
     slopes = np.empty(n * (n - 1) // 2)
     kernel.theil_sen_slopes(t_mean, y_mean, slopes)
     slope = 3600.0 * float(np.median(slopes))
-    weights = np.zeros(series.t_s.size)
+    # The straight line's weights: its spread is that of the Theil-Sen slope within a tenth.
+    weights = np.zeros(keep.size)
     weights[keep] = 3600.0 * (t - t.mean()) / float(np.sum((t - t.mean()) ** 2))
-    half = model.half_width(model.contrast_variances(weights), 0.95)
+    half = case.model.half_width(case.model.contrast_variances(weights), 0.95)
     return slope, (slope - half, slope + half)
