@@ -120,11 +120,16 @@ def measure_epoch(st, co, ep):
     """Put into ``ep`` the error state after the epoch's measurements, and what the way back needs."""
     span = st.weight * co.dt
     rests = st.quiet == st.weight
-    ep.state[:] = 0.0
-    ep.cov[:] = st.cov
-    ep.row[:] = 0.0
-    ep.gain[:] = 0.0
-    ep.innovation[:] = 0.0
+    # Loops, not slices: numba compiles a slice assignment with seconds of code for its error message.
+    for a in range(N):
+        ep.state[a] = 0.0
+        for b in range(N):
+            ep.cov[a, b] = st.cov[a, b]
+        for j in range(UPDATES):
+            ep.row[j, a] = 0.0
+            ep.gain[j, a] = 0.0
+    for j in range(UPDATES):
+        ep.innovation[j] = 0.0
     v = st.velocity_sum
     spread = (co.velocity_spread_rest if rests else co.velocity_spread) / span
     ep.row[0, 2] = 1.0
@@ -143,7 +148,9 @@ def measure_epoch(st, co, ep):
 def fill_transition(st, ep):
     """Put into ``ep`` how errors grow over the epoch."""
     t, turn, rate, up = ep.transition, st.turn_sum, st.rate_sum, st.force_sum[2]
-    t[:] = 0.0
+    for r in range(5):
+        for j in range(N):
+            t[r, j] = 0.0
     t[0, 0] = 1.0
     t[1, 1] = 1.0
     t[2, 1] = up
@@ -176,15 +183,19 @@ def dot(a, b):
 def propagate(st, co, ep):
     """Take covariance and best estimates to the end of the epoch."""
     t, x, p = ep.transition, ep.state, st.cov
-    p[:] = ep.cov
-    for c in range(N):
-        column = p[:, c]
-        a0, a1, a2, a3 = dot(t[0], column), dot(t[1], column), dot(t[2], column), dot(t[3], column)
-        p[0, c], p[1, c], p[2, c], p[3, c] = a0, a1, a2, a3
+    # A P A^T in place: first all rows times A^T, then, P being symmetric, the columns likewise.
     for r in range(N):
-        row = p[r]
-        a0, a1, a2, a3 = dot(t[0], row), dot(t[1], row), dot(t[2], row), dot(t[3], row)
-        p[r, 0], p[r, 1], p[r, 2], p[r, 3] = a0, a1, a2, a3
+        row = ep.cov[r]
+        for c in range(N):
+            p[r, c] = dot(t[c], row) if c < 4 else row[c]
+    for c in range(N):
+        a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
+        for j in range(N):
+            a0 += t[0, j] * p[j, c]
+            a1 += t[1, j] * p[j, c]
+            a2 += t[2, j] * p[j, c]
+            a3 += t[3, j] * p[j, c]
+        p[0, c], p[1, c], p[2, c], p[3, c] = a0, a1, a2, a3
     span = st.weight * co.dt
     tilt = co.tilt_noise * span + co.gyr_clip_noise * st.gyr_clipped
     velocity = co.force_noise * span + co.acc_clip_noise * st.acc_clipped
@@ -219,7 +230,8 @@ def backward(epochs, count, smooth, adjoint):
     ``adjoint`` (2, N) is work space.
     """
     lam, old = adjoint[0], adjoint[1]
-    lam[:] = 0.0
+    for j in range(N):
+        lam[j] = 0.0
     for k in range(count - 1, -1, -1):
         ep = epochs[k]
         if k + 1 < count:
@@ -229,7 +241,8 @@ def backward(epochs, count, smooth, adjoint):
                 for j in range(4):
                     lam[j] = 0.0
                 decay *= epochs[k + 1].hole_decay
-            old[:] = lam
+            for j in range(N):
+                old[j] = lam[j]
             for j in range(N):
                 s = decay * old[j] if j >= 4 else 0.0
                 for r in range(4):
