@@ -165,6 +165,14 @@ class TestSpeed:
         assert abs(found.adjusted.change) < 0.4
         assert any(r.name == "grade" for r in found.rivals)
 
+    def test_a_source_that_never_says_a_grade_is_no_obstacle(self) -> None:
+        hour = Hour(wander_sd=0.1, speed=lambda t: 3.2 + 0.02 * np.sin(t / 100.0))
+        silent = (np.arange(0.0, 3600.0), np.full(3600, np.nan))
+        found = form_drift(hour_of_strides(hour, 3), TILT, grade=silent)
+        assert found.adjusted is not None
+        assert "grade" not in found.adjusted.covariates
+        assert found.verdict == "no change"
+
     def test_without_a_source_there_is_nothing_adjusted(self) -> None:
         assert verdict_of(Hour(), 1)[0].adjusted is None
 

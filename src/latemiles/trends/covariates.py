@@ -67,7 +67,7 @@ def collect_covariates(blocks: Blocks, t_s: F8, key: str, grade: tuple[F8, F8] |
     key : str
         The metric, for its usual dependence on them. What is made of one of them is not adjusted for it.
     grade : tuple of arrays or None
-        Times (s) and grade as a fraction.
+        Times (s) and grade as a fraction; NaN where the source did not say.
     """
     entry = metric(key_parts(key)[0])
     is_difference = key.endswith("_right_minus_left")
@@ -77,10 +77,9 @@ def collect_covariates(blocks: Blocks, t_s: F8, key: str, grade: tuple[F8, F8] |
         mean, sd = entry.speed_slope
         # What speed does to both legs cancels between them; what is left is centred on none.
         found.append(Covariate("speed", speed, (0.0, 0.5 * sd) if is_difference else (mean, sd)))
-    if grade is not None and len(grade[0]):
-        found.append(
-            Covariate("grade", np.interp(t_s, *grade), (0.0, GRADE_SLOPE_SD_STRIDES * entry.stride_sd))
-        )
+    slopes = _grade_at(t_s, grade)
+    if slopes is not None:
+        found.append(Covariate("grade", slopes, (0.0, GRADE_SLOPE_SD_STRIDES * entry.stride_sd)))
     cadence = _at(blocks, "cadence_spm", t_s)
     if cadence is not None and entry.family != "temporal":
         found.append(Covariate("cadence", cadence, (0.0, CADENCE_SLOPE_SD_STRIDES * entry.stride_sd)))
@@ -125,6 +124,15 @@ def explain(values: F8, covariates: list[Covariate], contrast: F8, model: Wander
         math.sqrt(max(0.0, float(differences @ covariance[2:, 2:] @ differences))),
         values - slopes @ columns,
     )
+
+
+def _grade_at(t_s: F8, grade: tuple[F8, F8] | None) -> F8 | None:
+    """Grade at the medians' times; None where the source never said one (its words are NaN then)."""
+    if grade is None:
+        return None
+    times, values = (np.asarray(part, dtype=np.float64) for part in grade)
+    said = np.isfinite(times) & np.isfinite(values)
+    return np.interp(t_s, times[said], values[said]) if said.any() else None
 
 
 def _at(blocks: Blocks, column: str, t_s: F8) -> F8 | None:
