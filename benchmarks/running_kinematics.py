@@ -2,8 +2,8 @@
 
     python benchmarks/running_kinematics.py [--seeds 4] [--squats 3]
 
-Angles relative to standing, degrees. ``mean``: mean error over the running; ``shape``: RMSE with the mean error
-taken out; hips: mean of the two sides. ``floor`` is the same chain told the true mounting and the true
+Angles relative to standing, degrees. ``mean``: mean error over the running; ``shape``: RMSE with the mean
+error taken out; hips: mean of the two sides. ``floor`` is the same chain told the true mounting and the true
 relative heading of every sample, so what remains is orientation and soft tissue. ``told``: the stage is
 told when the standing and the squats were; ``found``: it is told nothing.
 """

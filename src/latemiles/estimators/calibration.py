@@ -34,6 +34,8 @@ STILL: Final = 0
 WALKING: Final = 1
 RUNNING: Final = 2
 
+_PAUSE_S: Final = 2.5
+"""Longest doubt within one stretch of walking or running, s: a tight turn may look like standing."""
 _TOO_SHORT_S: Final = 6.0
 """Shortest running or walking from which axes are taken when a recording ends early."""
 
@@ -96,18 +98,19 @@ class Calibrator:
             found = self._from_movement(rows, first)
             if found is not None:
                 return found
-        length = (self.gait_end - self.gait_start) / p.bin_hz if self.gait != STILL else 0.0
+        length = (self.gait_end - self.gait_start) / p.bin_hz if self.gait_end == end else 0.0
         if self.stage == 0 and length >= p.first_running_s:
             return self._from_running(rows, first, 1)
         if self.stage == 1 and length >= p.full_running_s:
             return self._from_running(rows, first, 2)
         return None
 
-    def finish(self, rows: F8, first: int) -> None:
+    def finish(self, rows: F8, first: int) -> Calibration | None:
         """Make the best of a recording that ends before the axes were known for good."""
         length = (self.gait_end - max(self.gait_start, first)) / self._params.bin_hz
         if self.stage < 2 and length >= _TOO_SHORT_S * (1 + 2 * self.stage):
-            self._from_running(rows, first, 2)
+            return self._from_running(rows, first, 2)
+        return None
 
     def _hear(self, rows: F8, first: int) -> bool:
         """Take in told poses that are over; True if one was."""
@@ -135,7 +138,8 @@ class Calibrator:
     def _follow_gait(self, gait: int, end: int) -> None:
         p = self._params
         if gait != STILL:
-            if gait != self.gait or self.gait_end != end - round(p.bin_hz):
+            pause = end - round(p.bin_hz) - self.gait_end
+            if gait != self.gait or pause > _PAUSE_S * p.bin_hz:
                 # The window that first shows it reaches back; its first half is the start of the gait.
                 self.gait_start = end - round(0.5 * p.window_s * p.bin_hz)
             self.gait_end = end
@@ -179,12 +183,17 @@ class Calibrator:
         stance = self._upright_stance(running_up, start)
         ups = running_up if stance is None else np.array(stance.up)
         biases = np.zeros((3, 3)) if stance is None else np.array(stance.gyr)
-        if stance is None:
+        if stance is None or self.movement is None or self.movement.start < stance.start:
             self.movement = None
+        self.stance = stance
         axes: list[Axis | None] = [None]
         for lane in (1, 2):
             known = np.isfinite(ups[lane]).all()
-            axes.append(thigh_running_axis(part, lane, ups[lane], biases[lane], p) if known else None)
+            axes.append(None)
+            if known:
+                axes[lane] = thigh_running_axis(
+                    part, lane, ups[lane], biases[lane], p, is_standing=stance is not None
+                )
         gait = gait_harmonics(part, ups, biases, (axes[1], axes[2]), p)
         if gait is not None:
             axes[0] = pelvis_running_axis(gait, self.gait == RUNNING, p)
@@ -252,4 +261,4 @@ def _tuples(rows: list[list[Any]]) -> tuple[tuple[Any, ...], ...]:
 
 
 def _stance(state: dict[str, Any]) -> Stance:
-    return Stance(**{**state, "up": _tuples(state["up"]), "gyr": _tuples(state["gyr"])})
+    return Stance(**{**state, **{name: _tuples(state[name]) for name in ("up", "gyr", "quat")}})

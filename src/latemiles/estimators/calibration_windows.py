@@ -28,6 +28,10 @@ F8 = NDArray[np.float64]
 Vectors = tuple[tuple[float, ...], ...]
 
 _UP = np.array([0.0, 0.0, 1.0])
+_ONE_WAY = 0.85
+"""Net over total turning of a thigh in a calibration movement; hinges and squats have 0.95, walking 0.4."""
+_PAUSE_S = 5.0
+"""Longest pause between two repeats, s."""
 _RETURNED = 0.4
 """A repeat ends where the tilt has come back below this part of the smallest repeat."""
 
@@ -42,6 +46,8 @@ class Stance:
     """Mean earth-up direction in each lane's sensor axes, unit; NaN where the sensor is missing."""
     gyr: Vectors
     """Mean rate of each lane, rad/s: the gyro's bias."""
+    quat: Vectors
+    """Mean orientation of each lane, sensor to earth: which way the segments faced, in each lane's earth."""
     is_told: bool = False
 
 
@@ -70,7 +76,16 @@ def stance_of(rows: F8, start: int, is_told: bool = False) -> Stance:
     up = np.where(heard[..., None], up_in_sensor(rows), 0.0).sum(axis=0) / weight
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     gyr = np.where(heard[..., None], rows[..., 4:7], 0.0).sum(axis=0) / weight
-    return Stance(start, start + len(rows), _tuples(up), _tuples(gyr), is_told)
+    quat = [_mean_quat(rows[heard[:, lane], lane, :4]) for lane in range(rows.shape[1])]
+    return Stance(start, start + len(rows), _tuples(up), _tuples(gyr), _tuples(np.array(quat)), is_told)
+
+
+def _mean_quat(quats: F8) -> F8:
+    """Mean rotation (4,) of quaternions (n, 4) that lie near each other, of either sign; NaN of none."""
+    if len(quats) == 0:
+        return np.full(4, np.nan)
+    mean: F8 = np.linalg.eigh(quats.T @ quats)[1][:, -1]
+    return mean
 
 
 def _tuples(vectors: F8) -> Vectors:
@@ -157,8 +172,11 @@ def find_movement(
         ("squat", np.maximum(thighs, lean[:, 0])),
         ("march", lean[:, 1:].max(axis=1)),
     ):
-        repeats = _repeats(signal, params)
-        if len(repeats) < params.repeats or not _is_calm(rows, params):
+        repeats = _together(_repeats(signal, params), params)
+        if len(repeats) < params.repeats:
+            continue
+        part = rows[repeats[0][0] : repeats[-1][1]]
+        if not (_is_calm(part, params) and _is_one_way(part, stance)):
             continue
         pause = 1.5 if len(repeats) >= 3 else 4.0
         upright = len(signal) - repeats[-1][1]
@@ -193,6 +211,24 @@ def _is_calm(rows: F8, params: PostureParams) -> bool:
     """Whether the feet stay on the ground or are set down softly: no running in it."""
     force = np.nanmax([np.std(np.linalg.norm(rows[:, lane, 7:10], axis=1)) for lane in (0, 1, 2)])
     return bool(force < params.running_force_m_s2)
+
+
+def _is_one_way(rows: F8, stance: Stance) -> bool:
+    """Whether every thigh bends to one side of upright only, as in squats and marches but not in walking."""
+    turned = np.cross(up_in_sensor(rows), np.array(stance.up))[:, 1:]
+    size = np.linalg.norm(turned, axis=2).sum(axis=0)
+    net = np.linalg.norm(turned.sum(axis=0), axis=1)
+    return bool(np.nanmin(net / size) > _ONE_WAY)
+
+
+def _together(repeats: list[tuple[int, int]], params: PostureParams) -> list[tuple[int, int]]:
+    """Return the last repeats that follow each other within a few seconds."""
+    kept: list[tuple[int, int]] = []
+    for repeat in repeats:
+        if kept and repeat[0] - kept[-1][1] > _PAUSE_S * params.bin_hz:
+            kept = []
+        kept.append(repeat)
+    return kept
 
 
 def _repeats(lean: F8, params: PostureParams) -> list[tuple[int, int]]:

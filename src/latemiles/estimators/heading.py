@@ -20,6 +20,10 @@ _GATE: Final = 5.0
 """Standard deviations beyond which a window is not believed."""
 _REFUSED: Final = 8
 """Windows refused in a row after which it is the filter that is not believed."""
+_ROUNDNESS: Final = 0.3
+"""Standard deviation of the plane of a swing as wide as it is long, rad; in between with the root."""
+_TURNING_S: Final = 0.3
+"""Standard deviation of the plane in a turn, s times the turning rate: pelvis and thighs turn in steps."""
 _STEADY_SWING: Final = 0.08
 """Variance of the long axis's level part from which a window has its full weight; running has 0.1."""
 
@@ -75,11 +79,10 @@ class RelativeHeading:
             Whether the runner moved; at rest the earth frames keep still.
         gait : int
             0 none, 1 walking, 2 running.
-        swing : float64 array, shape (2, 3)
+        swing : float64 array, shape (2, 4)
             ``kernels.heading.swing_plane`` of each thigh.
         parallel : float64 array, shape (2,)
-            Relative heading at which pelvis and thigh axes were parallel in the calibration movement, rad;
-            NaN when that is not now.
+            Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
         """
         p = self._params
         rows = self.history.shape[1]
@@ -94,25 +97,37 @@ class RelativeHeading:
             self.history[side, row, 0] = h
             self.history[side, row, 1:4] = x
             self.history[side, row, 4:13] = P.ravel()
-            if np.isfinite(parallel[side]):
-                taken = kalman_update(x, P, parallel[side], 1.0, 0.0, p.parallel_sd_rad**2, np.inf)
-                self.known[side] |= taken
-            angle, wide, narrow = swing[side]
-            if gait > 0 and wide > 0.01 and narrow < 0.2 * wide:
-                variance = p.swing_sd_rad**2 * max(1.0, _STEADY_SWING / wide)
-                if kalman_update(x, P, angle, 1.0, 1.0, variance, _GATE):
-                    self.counts[1 + side] = 0
-                    self.known[side] = 1
-                else:
-                    self.counts[1 + side] += 1
-                    if self.counts[1 + side] >= _REFUSED:
-                        self.loosen(side, _UNKNOWN_SD)
-                        self.counts[1 + side] = 0
+            self.parallel(side, parallel[side], p.parallel_sd_rad)
+            if gait > 0:
+                self.swing(side, swing[side])
             self.history[side, row, 13:16] = x
             self.history[side, row, 16:25] = P.ravel()
         if gait > 0:
             self.counts[3] = gait
         self.counts[0] += 1
+
+    def parallel(self, side: int, angle: float, sd_rad: float) -> None:
+        """Take in a relative heading at which pelvis and thigh face the same way; NaN is none."""
+        if np.isfinite(angle):
+            kalman_update(self.x[side], self.P[side], angle, 1.0, 0.0, sd_rad**2, np.inf)
+            self.known[side] = 1
+
+    def swing(self, side: int, window: F8) -> None:
+        """Take in the swing plane (4,) of one window of walking or running."""
+        p = self._params
+        angle, wide, narrow, turning = window
+        if not (wide > 0.01 and narrow < 0.2 * wide):
+            return
+        variance = p.swing_sd_rad**2 * max(1.0, _STEADY_SWING / wide)
+        variance += _ROUNDNESS**2 * narrow / wide + (_TURNING_S * turning * p.bin_hz) ** 2
+        if kalman_update(self.x[side], self.P[side], angle, 1.0, 1.0, variance, _GATE):
+            self.counts[1 + side] = 0
+            self.known[side] = 1
+            return
+        self.counts[1 + side] += 1
+        if self.counts[1 + side] >= _REFUSED:
+            self.loosen(side, _UNKNOWN_SD)
+            self.counts[1 + side] = 0
 
     def sd(self, side: int) -> float:
         """Standard deviation of the relative heading, rad."""

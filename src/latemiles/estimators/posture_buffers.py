@@ -19,7 +19,8 @@ I8 = NDArray[np.int64]
 def hann(count: int) -> F8:
     """Hann weights (count,) without the zeros at the ends, sum 1."""
     weights: F8 = np.hanning(count + 2)[1:-1]
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Samples:
     """(lanes, k)."""
 
     def __len__(self) -> int:
-        return self.quality.shape[1]
+        return int(self.quality.shape[1])
 
 
 class Held:

@@ -20,9 +20,9 @@ class PostureParams:
     memory_s: float = 64.0
     """How much of the thinned streams is kept, s; a standing pose and three squats take half."""
 
-    still_gyr_rad_s: float = 6.0 * _DEG
+    still_gyr_rad_s: float = 10.0 * _DEG
     """Largest standard deviation of the rate in quiet standing; sway and breath make 1 to 5 deg/s."""
-    still_acc_m_s2: float = 0.35
+    still_acc_m_s2: float = 0.5
     """Largest standard deviation of the specific force in quiet standing."""
     still_shift_rad: float = 3.0 * _DEG
     """Largest change of inclination within one quiet stance."""
@@ -43,8 +43,8 @@ class PostureParams:
     """Smallest rms rate of the thighs in walking or running."""
     moving_force_m_s2: float = 1.0
     """Smallest standard deviation of the pelvis's vertical force in walking."""
-    swings_hz: float = 0.65
-    """Slowest swing of the thighs in walking; a squat takes two seconds or more."""
+    swings_hz: float = 0.45
+    """Slowest swing of the thighs in walking, Hz; a squat takes two to four seconds."""
     running_force_m_s2: float = 3.2
     """The same in running: walking makes 1.5 to 2.5, running 5 to 9, jogging on the spot 3.5 to 6."""
     first_running_s: float = 12.0
@@ -75,7 +75,7 @@ class PostureParams:
     swing_sd_rad: float = 1.5 * _DEG
     """One window's swing plane."""
     parallel_sd_rad: float = 1.5 * _DEG
-    """Parallelism of pelvis and thigh axes in the calibration movement."""
+    """Parallelism of pelvis and thigh in the calibration movement or in standing, besides their axes."""
     delta_noise_rad: float = 0.03 * _DEG
     """Wander of the relative heading, rad per root s."""
     rate_sd_rad_s: float = 0.03 * _DEG
@@ -97,3 +97,5 @@ class PostureParams:
     """Windows on either side of a step."""
     slip_skip: int = 3
     """Windows left out at the step."""
+    slip_pace: float = 0.08
+    """Change of the vigour of the gait over the step, as a part of it, from which it is a change of pace."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.calibration_windows import up_in_sensor
-from latemiles.estimators.mounting import Axis, principal_axis, segment_axes
+from latemiles.estimators.mounting import Axis, low_pass, principal_axis, segment_axes
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.signals.frames import quat_multiply, quat_rotate
 
@@ -57,22 +57,37 @@ def mean_up(rows: F8, lane: int) -> F8:
     return unit
 
 
-def thigh_running_axis(rows: F8, lane: int, up: F8, bias: F8, params: PostureParams) -> Axis | None:
+def thigh_running_axis(
+    rows: F8, lane: int, up: F8, bias: F8, params: PostureParams, *, is_standing: bool
+) -> Axis | None:
     """Flexion axis of a thigh: principal axis of its rates over bins of running (n, lanes, 10).
 
-    The sign comes from the swing: relative to standing a thigh goes further forward than backward, in
-    running, in walking and on the spot. Without standing (``up`` is then the mean of running) the extremes
-    decide.
+    Three witnesses tell forward from backward, in running, in walking and on the spot: a thigh goes further
+    forward than backward of standing (left out if ``up`` is the mean of running, not standing); it comes
+    forward faster than it goes back; and it lingers more in front of its mean than behind it.
     """
     heard = np.isfinite(rows[:, lane, 0])
     if heard.sum() < 2.0 * params.bin_hz:
         return None
     here = rows[heard, lane]
-    left = segment_axes(up, principal_axis(here[:, 4:7] - bias))[1]
-    # Flexion turns the up direction the negative way about left; the cube stresses the far end of the swing.
-    flexion = -np.cross(up_in_sensor(here), up) @ left
-    sign = np.sign(np.mean(flexion**3))
-    return Axis(left if sign >= 0.0 else -left, params.thigh_running_sd_rad, float("nan"))
+    now = up_in_sensor(here)
+    rates = here[:, 4:7] - bias
+    # Only the level part: in turns the whole body's turning would draw the axis towards the vertical.
+    rates = rates - (rates * now).sum(axis=1, keepdims=True) * now
+    left = segment_axes(up, principal_axis(rates))[1]
+    # Flexion turns the up direction the negative way about left.
+    flexion = -np.cross(now, up) @ left
+    rate = -(low_pass(rows[:, lane], params)[heard] - bias) @ left
+    witness = _third(rate - rate.mean()) - _third(flexion - flexion.mean())
+    if is_standing:
+        witness += _third(flexion)
+    return Axis(left if witness >= 0.0 else -left, params.thigh_running_sd_rad, float("nan"))
+
+
+def _third(x: F8) -> float:
+    """Third moment over the cube of the rms; 0 for no motion."""
+    size = float(np.mean(x**2)) ** 1.5
+    return float(np.mean(x**3)) / size if size > 0.0 else 0.0
 
 
 def gait_harmonics(

@@ -44,6 +44,8 @@ class SlipFinder:
     def __init__(self, params: PostureParams) -> None:
         self._params = params
         self.size = 2 * params.slip_side + params.slip_skip
+        self.vigour: F8 = np.full((self.size, 2), np.nan)
+        """Mean rms rate of the thighs and deviation of the pelvis's force, a window."""
         self.ups: F8 = np.full((self.size, 3, 3), np.nan)
         self.last: F8 = np.zeros(3)
         """Step statistic of each lane one window ago, rad; zero where it was no slip."""
@@ -52,15 +54,18 @@ class SlipFinder:
     def clear(self) -> None:
         """Forget the windows: after a slip, a stop or a change of gait."""
         self.ups[:] = np.nan
+        self.vigour[:] = np.nan
         self.last[:] = 0.0
 
-    def push(self, up: F8, gait: int) -> Slipped | None:
-        """Take the next window's mean up directions (3, 3), one a lane, and its gait (0 none)."""
+    def push(self, features: F8, gait: int) -> Slipped | None:
+        """Take the next window's ``kernels.heading.window_features`` and its gait (0 none)."""
         if gait == 0:
             self.clear()
             return None
         self.ups[:-1] = self.ups[1:]
-        self.ups[-1] = up / np.linalg.norm(up, axis=1, keepdims=True)
+        self.ups[-1] = features[:, :3] / np.linalg.norm(features[:, :3], axis=1, keepdims=True)
+        self.vigour[:-1] = self.vigour[1:]
+        self.vigour[-1] = np.nan_to_num(features[1:, 3]).sum(), np.nan_to_num(features[0, 4])
         side = self._params.slip_side
         if not np.isfinite(self.ups[0]).any():
             return None
@@ -74,7 +79,14 @@ class SlipFinder:
         known = np.nan_to_num(step)
         lane = int(np.argmax(known))
         others = float(np.delete(known, lane).max())
-        is_slip = known[lane] > self._params.slip_rad and others < _OTHERS * known[lane] and abrupt[lane]
+        eager = np.median(self.vigour[-side:], axis=0), np.median(self.vigour[:side], axis=0)
+        is_steady = bool((np.abs(eager[0] - eager[1]) <= self._params.slip_pace * eager[1]).all())
+        is_slip = (
+            is_steady
+            and known[lane] > self._params.slip_rad
+            and others < _OTHERS * known[lane]
+            and abrupt[lane]
+        )
         peak = int(np.argmax(self.last))
         if self.last[peak] > 0.0 and not (is_slip and lane == peak and step[lane] > self.last[peak]):
             found = Slipped(

@@ -1,4 +1,4 @@
-"""Kernel that turns sensor orientations into pelvis and hip angles; the orders are those of signals.frames."""
+"""Kernel that turns sensor orientations into pelvis and hip angles, in the orders of signals.frames."""
 
 from __future__ import annotations
 

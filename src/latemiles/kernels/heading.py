@@ -144,9 +144,10 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
         Lane of the thigh.
     up, forward : float64 arrays, shape (3,)
         Long axis (proximal) and forward axis of the thigh in its sensor's axes.
-    out : float64 array, shape (3,)
+    out : float64 array, shape (4,)
         Heading difference at the window's centre, rad (-pi to pi); larger and smaller variance of the
-        horizontal part of the long axis. NaN if less than 80 % of the window was heard.
+        horizontal part of the long axis; turning of the pelvis, rad a bin. NaN if less than 80 % of the
+        window was heard.
 
     Notes
     -----
@@ -168,7 +169,7 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
             tt_sum += a * t * t
             tpsi_sum += a * t * psi
     if total < 0.8:
-        out[0] = out[1] = out[2] = math.nan
+        out[0] = out[1] = out[2] = out[3] = math.nan
         return
     t_mean = t_sum / total
     psi_mean = psi_sum / total
@@ -206,6 +207,7 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
     out[0] = wrap_angle(psi_mean - plane)
     out[1] = half + root
     out[2] = half - root
+    out[3] = slope
 
 
 @njit(cache=True)

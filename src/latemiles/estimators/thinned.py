@@ -1,0 +1,135 @@
+"""The streams thinned to bins, the last minute of them, and what is read off a window of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.estimators.posture_buffers import Samples, hann
+from latemiles.estimators.posture_params import PostureParams
+from latemiles.kernels.heading import FEATURES, swing_plane, window_features
+from latemiles.kernels.posture_bins import BIN_COLUMNS, fill_bins, follow_heading, heading_at_samples
+from latemiles.signals.frames import SEGMENTS, quat_conj, quat_rotate
+
+__all__ = ["Thinned"]
+
+F8 = NDArray[np.float64]
+
+_LANES: Final = len(SEGMENTS)
+_FORWARD: Final = np.array([1.0, 0.0, 0.0])
+_UP: Final = np.array([0.0, 0.0, 1.0])
+_RATE_SPAN_S: Final = 1.5
+"""Over what time the causal turning rate is taken, s."""
+
+
+class Thinned:
+    """Bins of all lanes and the heading of the pelvis over them.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Rate of the grid.
+    params : PostureParams
+        ``self.params`` has the bins' true rate.
+    lag_s : float
+        How far back the smoothed basis looks.
+    """
+
+    def __init__(self, rate_hz: float, params: PostureParams, lag_s: float) -> None:
+        self.per_bin = max(1, round(rate_hz / params.bin_hz))
+        self.params = p = replace(params, bin_hz=rate_hz / self.per_bin)
+        self.second = round(p.bin_hz)
+        """Bins in a second, the stage's step."""
+        self.step_s = self.second / p.bin_hz
+        self.window = hann(round(p.window_s * p.bin_hz))
+        self.first = 0
+        """First bin there is."""
+        self.half_span = round(0.5 * p.heading_span_s * p.bin_hz)
+        self._span = hann(2 * self.half_span + 1)
+        kept = round(max(p.memory_s, lag_s + 2.0 * p.heading_span_s) / self.step_s)
+        self.ring: F8 = np.full((kept * self.second, _LANES, BIN_COLUMNS), np.nan)
+        self.headings: F8 = np.full((len(self.ring), 3), np.nan)
+        self.sums: F8 = np.zeros((_LANES, 7))
+        self.features: F8 = np.full((_LANES, FEATURES), np.nan)
+
+    def take(self, samples: Samples, gyr: F8, mounts: F8) -> None:
+        """Thin samples out and follow the pelvis heading."""
+        n = len(samples)
+        fill_bins(samples.acc, gyr, samples.quat, 0, n, samples.first, self.per_bin, self.sums, self.ring)
+        before = max(samples.first // self.per_bin, self.first)
+        self._follow(before, (samples.first + n) // self.per_bin, mounts)
+
+    def refollow(self, end: int, mounts: F8) -> None:
+        """Work the headings of the bins before ``end`` out anew for other mounts."""
+        self.headings[:] = np.nan
+        self._follow(max(self.first, end - len(self.ring)), end, mounts)
+
+    def pad(self, end: int, mounts: F8) -> None:
+        """Let the bins that the symmetric heading of the last seconds asks for be missing."""
+        for b in range(end, end + self.half_span + 2):
+            self.ring[b % len(self.ring)] = np.nan
+        self._follow(end, end + self.half_span + 2, mounts)
+
+    def rows(self, end: int) -> tuple[F8, int]:
+        """Bins before ``end`` that are still there, oldest first, and the first one's number."""
+        first = max(self.first, end - len(self.ring))
+        row, last = first % len(self.ring), end % len(self.ring)
+        if end - first < len(self.ring) and row <= last:
+            return self.ring[row:last].copy(), first
+        return np.concatenate([self.ring[row:], self.ring[:last]]), first
+
+    def look(self, end: int) -> F8:
+        """Features of the window that ends before bin ``end``, see ``kernels.heading.window_features``."""
+        if end - self.first >= len(self.window):
+            window_features(self.ring, end, self.window, self.features)
+        return self.features
+
+    def missing_s(self, end: int) -> F8:
+        """How much of the last second is missing in each lane, (lanes,) s."""
+        rows = np.arange(end - self.second, end) % len(self.ring)
+        missing: F8 = np.isnan(self.ring[rows, :, 0]).mean(axis=0) * self.step_s
+        return missing
+
+    def swing(self, end: int, mounts: F8) -> F8:
+        """Swing planes (2, 4) of the window that ends before bin ``end``."""
+        swing = np.full((2, 4), np.nan)
+        for side in (0, 1):
+            lane = 1 + side
+            if np.isfinite(mounts[lane, 0]):
+                back = quat_conj(mounts[lane])
+                up, forward = quat_rotate(back, _UP), quat_rotate(back, _FORWARD)
+                swing_plane(self.ring, self.headings, end, self.window, lane, up, forward, swing[side])
+        return swing
+
+    def turning(self, end: int) -> float:
+        """Turning rate of the runner, rad/s; zero while unknown."""
+        n = len(self.ring)
+        back = round(_RATE_SPAN_S * self.params.bin_hz)
+        turned = self.headings[(end - 1) % n, 1] - self.headings[(end - 1 - back) % n, 1]
+        return float(np.nan_to_num(turned / _RATE_SPAN_S))
+
+    def heading_now(self, first: int, count: int) -> F8:
+        """Heading of progression (count,) at grid samples ``first`` on, from what came before, rad."""
+        p = self.params
+        out = np.empty(count)
+        span = round(_RATE_SPAN_S * p.bin_hz)
+        scale = p.turn_rad_s / p.bin_hz
+        heading_at_samples(self.headings, first, self.per_bin, self.half_span, span, scale, out)
+        return out
+
+    def heading_between(self, first: int, count: int) -> F8:
+        """The same as the symmetric mean; asks for the bins of the next ``heading_span_s / 2``."""
+        out = np.empty(count)
+        heading_at_samples(self.headings, first, self.per_bin, 0, self.half_span, 1.0, out)
+        return out
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """State, as views."""
+        return {"ring": self.ring, "headings": self.headings, "sums": self.sums, "features": self.features}
+
+    def _follow(self, first: int, stop: int, mounts: F8) -> None:
+        forward = quat_rotate(quat_conj(mounts[0]), _FORWARD)
+        follow_heading(self.ring, first, stop, forward, self._span, self.headings)
