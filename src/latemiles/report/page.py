@@ -16,7 +16,7 @@ from latemiles.trends.params import DriftParams
 
 if TYPE_CHECKING:
     from latemiles.analysis_result import Analysis, ContextTrack
-    from latemiles.signals.results import FormDrift, SensorQuality
+    from latemiles.signals.results import Ensemble, FormDrift, SensorQuality
 
 __all__ = [
     "DROP",
@@ -136,6 +136,11 @@ class Page:
             "absolute": "gravity",
             "unknown": "nothing, for the mounting was not found",
         }.get(self.analysis.reference, self.analysis.reference)
+
+    @property
+    def parts(self) -> tuple[Ensemble, ...]:
+        """The parts of the run whose waveforms hold a stride."""
+        return tuple(part for part in self.analysis.ensembles if part.strides > 0)
 
     def sensor(self, segment: Segment) -> SensorQuality | None:
         """What was heard of one sensor; None where the run never had it."""

@@ -103,7 +103,7 @@ def differences(page: Page) -> dict[str, Difference]:
 
 
 def _difference(page: Page, panel: Panel) -> Difference:
-    parts = page.analysis.ensembles
+    parts = page.parts
     nothing = np.full(101, np.nan)
 
     def of(k: int, what: str) -> F8:

@@ -130,7 +130,7 @@ def _strides(page: Page) -> dict[str, Any]:
     """The stride panel: waveforms in degrees over 0 to 100 % of the stride."""
     found = differences(page)
     return {
-        "parts": [_fields(part) for part in page.analysis.ensembles],
+        "parts": [_fields(part) for part in page.parts],
         "panels": {
             panel.angle: {
                 "first_mean_deg": found[panel.angle].first_mean,

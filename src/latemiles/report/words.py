@@ -101,9 +101,12 @@ def what_is_missing(page: Page) -> list[str]:
 
 def _fewest(page: Page) -> int:
     """Strides of a leg in the shorter of the two parts that would be compared."""
+    steady = page.analysis.quality.strides_used // 2
     if page.tilt is None:
-        return page.analysis.quality.strides_used // 2
-    return min(page.tilt.strides_baseline, page.tilt.strides_late)
+        return steady
+    fewest = min(page.tilt.strides_baseline, page.tilt.strides_late)
+    # Before the start can be placed at all, what there is counts towards it.
+    return fewest or min(steady, LEAST_STRIDES - 1)
 
 
 def _not_measured(page: Page) -> str:

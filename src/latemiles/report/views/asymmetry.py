@@ -34,6 +34,8 @@ F8 = NDArray[np.float64]
 
 _RANGE = (-1.5, 5.6)
 _OFFSET_FROM = ("pelvic_drop_stance_peak_deg", "pelvic_drop_mean_deg")
+_LEAST_POINTS = 3
+"""A line of fewer medians says nothing; the table still does."""
 _TABLED = (
     DROP,
     "pelvic_drop_stance_peak_deg",
@@ -115,9 +117,16 @@ def _draw(page: Page, *, narrow: bool) -> str:
     body += ground.gap_hatching(f, page.pelvis_gaps_s()) + ground.slip_lines(f, page.pelvis_slips_s())
     body += ground.gap_labels(f, page.pelvis_gaps_s(), page.pelvis_slips_s())
     body += _axis_words(f, y) + ground.mile_words(f, f.bottom + 18.0)
-    if not np.isfinite(line).any():
-        body += text(0.5 * (left + right), y(0.0) - 12.0, _missing(narrow), "t-2 s13 halo", "middle")
-        return svg(width, f.bottom + 40.0, body, "Right minus left pelvic drop: not measured.", _cls(narrow))
+    if np.count_nonzero(np.isfinite(line)) < _LEAST_POINTS:
+        middle = 0.5 * (left + right)
+        body += text(middle, f.top + 28.0, _missing(narrow), "t-2 s13 halo", "middle")
+        return svg(
+            width,
+            f.bottom + 40.0,
+            body,
+            "Right minus left pelvic drop: too few strides for a line.",
+            _cls(narrow),
+        )
     inside = (points >= y.d0) & (points <= y.d1)
     body += dots(f.x.many(page.axis.at(times)), y.many(np.where(inside, points, np.nan)))
     body += path(f.x.many(page.axis.at(times)), y.many(line), _line_class(page), piece)
@@ -150,11 +159,8 @@ def _cls(narrow: bool) -> str:
 
 
 def _missing(narrow: bool) -> str:
-    return (
-        "not measured"
-        if narrow
-        else "Not measured; good strides of both legs with the pelvis sensor fill this."
-    )
+    words = "Too few good strides of both legs for a line"
+    return words if narrow else f"{words}; a longer run fills this."
 
 
 def _line_class(page: Page) -> str:

@@ -275,8 +275,9 @@ def _start_words(page: Page, f: ground.Frame, middle: float, under: float) -> st
     if under + 37.0 > f.bottom or f.narrow:
         words = "your start" if f.narrow else f"your start, {start_words(page)}"
         x = max(middle - 3.3 * len(words), f.left + 4.0)
-        y = under + 17.0 if under + 21.0 <= f.bottom else under - 8.0
-        return text(x, y, words, "t-2 s13 halo")
+        is_below = under + 21.0 <= f.bottom
+        y, halo = (under + 17.0, " halo") if is_below else (under - 8.0, "")
+        return text(x, y, words, f"t-2 s13{halo}")
     x = max(middle, f.left + 50.0)
     first = text(x, under + 17.0, "your start,", "t-2 s13 halo", "middle")
     return first + text(x, under + 33.0, start_words(page), "s13 halo", "middle")

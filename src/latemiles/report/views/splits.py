@@ -65,8 +65,8 @@ def _columns(page: Page, rows: list[SplitRow]) -> list[_Column]:
     if any(math.isfinite(r.heart_rate_bpm) for r in rows):
         columns.append(_Column("heart<br>rate", lambda r: _plain(r.heart_rate_bpm, 0)))
     columns.append(_Column("cadence<br>steps/min", lambda r: _plain(r.cadence_spm, 0)))
-    columns.append(_Column("contact<br>estimate, ms", lambda r: _plain(1000.0 * r.contact_time_s, 0)))
     columns += _tilt_columns(page, rows) + _drop_columns(page, rows)
+    columns.append(_Column("contact<br>estimate, ms", lambda r: _plain(1000.0 * r.contact_time_s, 0)))
     columns.append(_Column("used<br>%", lambda r: _used(r)))
     if page.measured:
         columns.append(_Column("tilt<br>reads", lambda r: _reading(page, r), "w"))

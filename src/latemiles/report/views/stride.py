@@ -40,7 +40,7 @@ def render(page: Page) -> str:
 
 
 def _parts(page: Page) -> tuple[Ensemble | None, Ensemble | None]:
-    parts = page.analysis.ensembles
+    parts = page.parts
     if not parts:
         return None, None
     return parts[0], parts[-1] if len(parts) > 1 else None

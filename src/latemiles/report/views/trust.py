@@ -80,7 +80,7 @@ def particulars(page: Page) -> list[tuple[str, str]]:
     """(name, words) of each, in the order shown."""
     rows = [
         ("strides left out", _left_out(page)),
-        ("not heard", _per_sensor(page, lambda s: f"{magnitude(s.missing_s)} s")),
+        ("not heard", _not_heard(page)),
         ("gaps", _gaps(page)),
         ("slips", _slips(page)),
         ("standing pose", _standing(page)),
@@ -118,6 +118,13 @@ def _per_sensor(page: Page, words: Callable[[SensorQuality], str]) -> str:
     sensors = page.analysis.quality.sensors
     found = [f"{_short(s.segment)} {words(s) if s.samples else DASH}" for s in sensors]
     return ", ".join(found) if found else "no sensor was heard"
+
+
+def _not_heard(page: Page) -> str:
+    sensors = page.analysis.quality.sensors
+    if sensors and all(s.samples and s.missing_s < 0.05 for s in sensors):
+        return "nothing was missed"
+    return _per_sensor(page, lambda s: f"{magnitude(s.missing_s)} s")
 
 
 def _clipped(sensor: SensorQuality) -> str:
