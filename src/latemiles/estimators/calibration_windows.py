@@ -200,7 +200,7 @@ def told_movement(rows: F8, start: int, stance: Stance, params: PostureParams) -
 def _lean(rows: F8, stance: Stance) -> F8:
     """Angle (n, lanes) between each lane's up direction and standing; a missing lane copies the others."""
     cosine = (up_in_sensor(rows) * np.array(stance.up)).sum(axis=2)
-    lean = np.arccos(np.clip(cosine, -1.0, 1.0))
+    lean: F8 = np.arccos(np.clip(cosine, -1.0, 1.0))
     missing = ~np.isfinite(lean).all(axis=0)
     if missing.any() and not missing.all():
         lean[:, missing] = lean[:, ~missing].min(axis=1, keepdims=True)

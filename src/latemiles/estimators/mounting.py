@@ -73,7 +73,7 @@ class Calibration:
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Calibration:
         """Return the calibration that ``dataclasses.asdict`` took apart, lists allowed for tuples."""
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
         fields["quat_segment_sensor"] = tuple(tuple(q) for q in state["quat_segment_sensor"])
         return cls(**fields)
 
@@ -100,7 +100,8 @@ def segment_axes(up: F8, left: F8) -> F8:
 
 def segment_quat(up: F8, left: F8) -> F8:
     """``quat_segment_sensor`` (4,) from the up direction and a vector near left, sensor axes."""
-    return quat_from_matrix(segment_axes(up, left)[None])[0]
+    quat: F8 = quat_from_matrix(segment_axes(up, left)[None])[0]
+    return quat
 
 
 def low_pass(rows: F8, params: PostureParams) -> F8:
@@ -170,7 +171,8 @@ def _axis(rows: F8, up: F8, bias: F8, lane: int, params: PostureParams) -> F8:
     # The up direction moves about the axis: forward tipping turns it one way, flexion of a thigh the other.
     turned = np.cross(now, up).sum(axis=0)
     forward = 1.0 if lane == 0 else -1.0
-    return left if forward * (turned @ left) > 0.0 else -left
+    signed: F8 = left if forward * (turned @ left) > 0.0 else -left
+    return signed
 
 
 def combine(first: Axis, second: Axis, up: F8) -> Axis:

@@ -87,7 +87,7 @@ class Seconds:
         self._turns = False
         self._gait = STILL
         self._running_s = 0.0
-        self._offsets: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+        self._offsets: tuple[tuple[float, float], tuple[float, float]] | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -221,7 +221,10 @@ class Seconds:
         self.thinned.first, self._first_step = plain["first"]
         self._moves, self._turns, self._gait, self._running_s = plain["gait"]
         offsets = plain["offsets"]
-        self._offsets = None if offsets is None else (tuple(offsets[0]), tuple(offsets[1]))
+        self._offsets = None
+        if offsets is not None:
+            (a, b), (c, d) = offsets
+            self._offsets = (a, b), (c, d)
         _, mine = self.save()
         for name, value in mine.items():
             value[...] = arrays[name]
@@ -312,10 +315,8 @@ class Seconds:
         turn = np.array(min_rotation(*slipped.after, *slipped.before))
         self._mounts = self._mounts.copy()
         self._mounts[lane] = quat_multiply(self._mounts[lane], turn)
-        self._anchors = [
-            *self._anchors[-8:],
-            (round(centre * p.bin_hz * self.thinned.per_bin), self._mounts.copy()),
-        ]
+        sample = round(centre * p.bin_hz * self.thinned.per_bin)
+        self._anchors = [*self._anchors[-8:], (sample, self._mounts.copy())]
         self.calibrator.stage = 2
 
     def _offsets_now(self) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -17,7 +17,7 @@ def pack(plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
     """Bytes of plain values (anything JSON takes, NaN included) and arrays."""
     shapes = {name: [a.dtype.str, list(a.shape)] for name, a in arrays.items()}
     head = json.dumps({"plain": plain, "arrays": shapes}, sort_keys=True).encode()
-    body = b"".join(np.ascontiguousarray(arrays[name]).tobytes() for name in arrays)
+    body = b"".join(np.ascontiguousarray(arrays[name]).tobytes() for name in sorted(arrays))
     return len(head).to_bytes(8, "little") + head + body
 
 
