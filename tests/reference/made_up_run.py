@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -152,19 +152,21 @@ def _happenings(run: MadeUpRun, t: float) -> Iterator[Event]:
         yield Gap(*run.thigh_gap, Segment.LEFT_THIGH, "link down")
     if run.slip_s is not None and run.slip_s <= t < run.slip_s + step:
         yield Slip(t, Segment.PELVIS, math.radians(1.2))
-    if 1500.0 <= t < 1500.0 + step:
+    if 900.0 <= t < 900.0 + step:
         yield Marked(t, "gel")
 
 
+_TIRES = MadeUpRun(minutes=36.0, drift_from_s=1200.0, drift_takes_s=600.0)
+
 STATES: dict[str, MadeUpRun] = {
     "learning": MadeUpRun(minutes=6.0),
-    "steady": MadeUpRun(minutes=35.0),
-    "watch": MadeUpRun(minutes=67.0, drift_deg=1.0, drift_from_s=3000.0),
-    "drifting": MadeUpRun(minutes=82.0),
-    "sensor": MadeUpRun(minutes=82.1, slip_s=4917.0),
-    "not_heard": MadeUpRun(minutes=82.0, gap=(4880.0, 1e9)),
-    "thigh": MadeUpRun(minutes=82.0, thigh_gap=(4860.0, 1e9)),
-    "no_speed": MadeUpRun(minutes=40.0, has_speed=False),
+    "steady": MadeUpRun(minutes=20.0),
+    "watch": replace(_TIRES, drift_deg=1.0),
+    "drifting": _TIRES,
+    "sensor": replace(_TIRES, minutes=36.1, slip_s=2157.0),
+    "not_heard": replace(_TIRES, gap=(2120.0, 1e9)),
+    "thigh": replace(_TIRES, thigh_gap=(2100.0, 1e9)),
+    "no_speed": MadeUpRun(minutes=20.0, has_speed=False),
     "half_marathon": MadeUpRun(minutes=98.0, gap=(4280.0, 4356.0), slip_s=5250.0),
 }
 """A run that ends in each state of the page."""
