@@ -1,8 +1,9 @@
 """Initial contacts and toe-offs from three sensors, one grid sample after the other.
 
 Running is seen in the low-passed vertical force of the trunk: it falls deep in each flight. Walking is seen
-in the thighs' scissors (left minus right hip flexion): they are widest at each contact. Both only say
-roughly when; the contact itself is picked by ``kernels.onset`` from the kink it makes in pelvis and thigh.
+in the humps of the same force, which come with each double support, while one leg is ahead of the other.
+Both only say roughly when; the contact itself is picked by ``kernels.onset`` from the kink it makes in
+pelvis and thigh.
 
 Output rows are (what, time, side, confidence): what is IC, TO or ACTIVITY, side 0 left, 1 right; a row of
 ACTIVITY carries the activity's number in place of the side.
@@ -37,19 +38,26 @@ FLIGHT_BELOW_M_S2: Final = 6.4
 """The low-passed force of a running step falls below this; walking stays above 7."""
 RUN_SWING_M_S2: Final = 7.5
 """Least fall of the low-passed force from its peak into flight; walking has 3 to 6."""
+STILL_FLIGHT_M_S2: Final = 7.2
+STILL_SWING_M_S2: Final = 5.0
+"""The same two in the middle of a run, where a lazy step is no walking step yet."""
 SCISSORS_RAD: Final = 0.2
 """Least swing of left minus right hip flexion in a walking step."""
-SCISSORS_TURN_RAD: Final = 0.05
+LEAST_AHEAD: Final = 0.3
+"""Least lead of the landing leg, as a share of half that swing: in mid-stance there is none."""
 IN_STEP_RAD: Final = 0.1
 """Least range of the scissors in a running step, where they are known: a jump or squat has none."""
-WALK_SWING_M_S2: Final = 1.0
+WALK_SWING_M_S2: Final = 1.2
 """Least swing of the low-passed force in a walking step: a leg swung while standing lifts nobody."""
+WALK_TURN_M_S2: Final = 0.6
 SHORTEST_STEP_S: Final = 0.18
 LONGEST_RUN_STEP_S: Final = 0.75
 LONGEST_WALK_STEP_S: Final = 1.2
 SURE_GAIN: Final = 3.0
 """Log ratio of bending after and before a contact (a factor of 20) from which the contact is sure."""
 LEAST_GAIN: Final = 1.2
+LEAST_CONFIDENCE: Final = 0.2
+"""Less certain steps are not put out: out of turn and faint, they are the ringing of another."""
 MEMORY: Final = 0.8
 """Share of the belief about which foot lands that one step hands on to the next."""
 SLOPE_S: Final = 0.08
@@ -91,9 +99,8 @@ def gait_push(state, force, flexion, out):
             continue
         if _flight_ended(s, j):
             count = _running_step(s, j, out, count)
-        widest = _widest(s, j)
-        if widest >= 0:
-            count = _walking_step(s, j, widest, out, count)
+        if _body_lifted(s, j):
+            count = _walking_step(s, j, out, count)
         count = _walking_toe_off(s, j, out, count)
         count = _activity(s, j, out, count)
     return count
@@ -123,7 +130,10 @@ def _flight_ended(s, j):
         s.turn, s.turn_at = value, j
     elif value > s.turn + TURN_M_S2:
         s.valley_at = s.turn_at
-        s.is_armed = 1 if s.turn < FLIGHT_BELOW_M_S2 and s.peak - s.turn > RUN_SWING_M_S2 else 0
+        is_running = s.gait == RUNNING
+        below = STILL_FLIGHT_M_S2 if is_running else FLIGHT_BELOW_M_S2
+        swing = STILL_SWING_M_S2 if is_running else RUN_SWING_M_S2
+        s.is_armed = 1 if s.turn < below and s.peak - s.turn > swing else 0
         s.turn, s.turn_at, s.is_rising = value, j, 1
     if s.is_armed == 1 and value >= UPRIGHT_M_S2:
         s.is_armed = 0
@@ -132,24 +142,27 @@ def _flight_ended(s, j):
 
 
 @njit(cache=True)
-def _widest(s, j):
-    """Follow the scissors to sample j; the side ahead (0 left, 1 right) when they were widest, else -1."""
-    value = s.wide[j]
-    if math.isnan(value) or math.isnan(s.wide_turn):
-        s.wide_turn, s.wide_turn_at, s.is_opening, s.wide_last = value, j, 1, value
-        return -1
-    sign = 1.0 if s.is_opening == 1 else -1.0
-    if sign * (value - s.wide_turn) >= 0.0:
-        s.wide_turn, s.wide_turn_at = value, j
-        return -1
-    if sign * (s.wide_turn - value) < SCISSORS_TURN_RAD:
-        return -1
-    side = 0 if s.is_opening == 1 else 1
-    is_step = sign * (s.wide_turn - s.wide_last) >= SCISSORS_RAD
-    s.wide_last = s.wide_turn
-    s.widest_at = s.wide_turn_at
-    s.wide_turn, s.wide_turn_at, s.is_opening = value, j, 1 - s.is_opening
-    return side if is_step else -1
+def _body_lifted(s, j):
+    """Follow the low-passed force to sample j with a finer step; true when it comes down from a hump."""
+    value = s.low[j]
+    if math.isnan(s.walk_turn):
+        s.walk_turn, s.walk_turn_at, s.walk_is_rising, s.walk_low = value, j, 1, value
+        return False
+    if s.walk_is_rising == 0:
+        if value <= s.walk_turn:
+            s.walk_turn, s.walk_turn_at = value, j
+        elif value > s.walk_turn + WALK_TURN_M_S2:
+            s.walk_low = s.walk_turn
+            s.walk_turn, s.walk_turn_at, s.walk_is_rising = value, j, 1
+        return False
+    if value >= s.walk_turn:
+        s.walk_turn, s.walk_turn_at = value, j
+    elif value < s.walk_turn - WALK_TURN_M_S2:
+        is_hump = s.walk_turn - s.walk_low >= WALK_SWING_M_S2 and s.walk_turn > UPRIGHT_M_S2
+        s.walk_high_at = s.walk_turn_at
+        s.walk_turn, s.walk_turn_at, s.walk_is_rising = value, j, 0
+        return is_hump
+    return False
 
 
 @njit(cache=True)
@@ -183,10 +196,7 @@ def _evidence(s, at):
     missing, the other one's last step stands in for it: half a stride ago it was where the other is now.
     """
     for lane in range(2):
-        start = max(2, at - 1)
-        stop = min(s.n, at + 1 + int(IMPACT_S * s.rate))
-        known = not math.isnan(s.force[1 + lane, min(s.n - 1, at)])
-        s.now[0, lane] = bent_energy(s.force, 1 + lane, start, stop) if known else math.nan
+        s.now[0, lane] = _impact(s, lane, at)
         back = max(0, at - int(SLOPE_S * s.rate))
         s.now[1, lane] = s.flexion[lane, at] - s.flexion[lane, back]
         s.now[2, lane] = s.flexion[lane, at]
@@ -210,16 +220,32 @@ def _evidence(s, at):
 
 
 @njit(cache=True)
+def _contact(s, start, stop, leave):
+    """Onset of the impact in [start, stop), which is not the kink that the toe-off at ``leave`` makes."""
+    at, gain = pick_onset(s.force, s.use, start, stop, s.rate)
+    if not abs(at - leave) <= 4.0:
+        return at, gain
+    # Four samples on, no second difference holds the toe-off any more. If nothing begins after it, then
+    # what is there was the contact: in a short flight the two are close.
+    later, later_gain = pick_onset(s.force, s.use, int(leave) + 4, stop, s.rate)
+    if later_gain > 0.5 * SURE_GAIN:
+        return later, later_gain
+    return at, gain
+
+
+@njit(cache=True)
 def _running_step(s, j, out, count):
     """The flight that ends at sample j: toe-off before it, initial contact after it."""
     rate = s.rate
+    bottom = _lowest(s.brief, s.peak_at, s.valley_at + 1)
+    leave = falling_foot(s.brief, s.peak_at, bottom + 1, s.brief[bottom], s.peak - s.brief[bottom])
     start = max(2, s.valley_at - int(0.1 * rate))
     stop = min(s.n, j + 1 + int(0.06 * rate))
     low, high = _range_of(s.wide, s.valley_at - int(0.4 * rate), j + 1)
     if 0.0 <= high - low < IN_STEP_RAD:
         return count
     s.use[:] = 1
-    at, _ = pick_onset(s.force, s.use, start, stop, rate)
+    at, _ = _contact(s, start, stop, leave)
     since = time_of(s, at) - (s.ic if s.gait != 0 else s.held_ic)
     is_next = (s.gait != 0 or s.held != 0) and since < LONGEST_RUN_STEP_S
     if is_next and since < SHORTEST_STEP_S:
@@ -230,45 +256,81 @@ def _running_step(s, j, out, count):
     s.belief = prior + _evidence(s, at)
     side = 0 if s.belief > 0.0 else 1
     s.use[1 + (1 - side)] = 0
-    at, gain = pick_onset(s.force, s.use, start, stop, rate)
+    at, gain = _contact(s, start, stop, leave)
     contact, confidence = float(at), 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
     if gain < LEAST_GAIN:
-        bottom = _lowest(s.brief, s.valley_at - s.half // 2, s.valley_at + s.half // 2)
         foot = rising_foot(s.brief, bottom, j, s.brief[bottom], s.low[j] - s.brief[bottom])
         contact = contact if math.isnan(foot) else foot
         confidence = 0.4
-    # The impact's own ringing may dip below the flight: look for the end of stance before it.
-    bottom = _lowest(s.brief, s.peak_at, max(s.peak_at + 1, int(contact) - s.brief_half))
-    leave = falling_foot(s.brief, s.peak_at, bottom + 1, s.brief[bottom], s.peak - s.brief[bottom])
     confidence *= min(1.0, 0.4 + abs(s.belief))
     return _step(s, RUNNING, time_of(s, contact), side, confidence, time_of(s, leave), out, count)
 
 
 @njit(cache=True)
-def _walking_step(s, j, side, out, count):
-    """The scissors were widest: initial contact of the leg ahead."""
+def _walking_step(s, j, out, count):
+    """The trunk comes down from a hump: initial contact of the leg that was ahead lifted it."""
     rate = s.rate
-    at = s.widest_at
-    low, high = _range_of(s.low, at - int(0.4 * rate), j + 1)
-    is_running = low < FLIGHT_BELOW_M_S2 and high - low > RUN_SWING_M_S2
-    if is_running or not high - low >= WALK_SWING_M_S2:
+    high = s.walk_high_at
+    bottom, top = _range_of(s.low, high - int(0.4 * rate), j + 1)
+    last = s.ic if s.gait != 0 else s.held_ic
+    was_running = s.gait == RUNNING or s.held == RUNNING
+    if (bottom < FLIGHT_BELOW_M_S2 and top - bottom > RUN_SWING_M_S2) or (
+        was_running and time_of(s, high) - last < LONGEST_RUN_STEP_S
+    ):
         return count
-    if (s.gait == RUNNING or s.held == RUNNING) and time_of(s, at) - max(
-        s.ic, s.held_ic
-    ) < LONGEST_RUN_STEP_S:
+    s.use[:] = 1
+    start, stop = max(2, high - int(0.2 * rate)), min(s.n, high + 1 + int(0.03 * rate))
+    at, gain = pick_onset(s.force, s.use, start, stop, rate)
+    ahead = _ahead(s, high)
+    if abs(ahead) < LEAST_AHEAD or (math.isnan(ahead) and gain < LEAST_GAIN):
         return count
-    s.use[0], s.use[1], s.use[2] = 1, 1 - side, side
-    start, stop = max(2, at - int(0.15 * rate)), min(s.n, at + 1 + int(0.12 * rate))
-    onset, gain = pick_onset(s.force, s.use, start, stop, rate)
-    if gain < LEAST_GAIN:
-        onset = at
-    confidence = 0.4 + 0.4 * min(1.0, gain / SURE_GAIN)
-    s.belief = 1.0 if side == 0 else -1.0
+    known = (s.gait != 0 or s.held != 0) and time_of(s, at) - last < LONGEST_WALK_STEP_S
+    prior = -MEMORY * s.belief if known else 0.0
+    impact = _impact_ratio(s, at)
+    s.belief = 0.0 if math.isnan(impact) else 0.7 * impact
+    # Half a stride ago the same was said of the other foot; with the hips known that is not needed.
+    s.belief += prior if math.isnan(ahead) else ahead
+    if s.belief == 0.0:
+        return count
+    side = 0 if s.belief > 0.0 else 1
+    s.use[1 + (1 - side)] = 0
+    at, gain = pick_onset(s.force, s.use, start, stop, rate)
+    confidence = (0.4 + 0.4 * min(1.0, gain / SURE_GAIN)) * min(1.0, 0.4 + abs(s.belief))
     before = count
-    count = _step(s, WALKING, time_of(s, onset), side, confidence, math.nan, out, count)
+    count = _step(s, WALKING, time_of(s, at), side, confidence, math.nan, out, count)
     if count > before:
         s.to_side = 1 - side
     return count
+
+
+@njit(cache=True)
+def _ahead(s, at):
+    """Which leg is ahead at sample ``at``: 1 left, -1 right, less in between; 0 if the legs do not swing.
+
+    Against the middle of the last stride, so that a single hip, or two that are zeroed differently, will do.
+    NaN where no hip is known.
+    """
+    low, high = _range_of(s.wide, at - int(LONGEST_WALK_STEP_S * s.rate), at + 1)
+    if math.isnan(s.wide[at]) or high < low:
+        return math.nan
+    if high - low < SCISSORS_RAD:
+        return 0.0
+    return (2.0 * s.wide[at] - high - low) / (high - low)
+
+
+@njit(cache=True)
+def _impact_ratio(s, at):
+    """Share of the left thigh's shaking less that of the right's; NaN unless both are heard."""
+    left, right = _impact(s, 0, at), _impact(s, 1, at)
+    return (left - right) / (left + right + 1.0)
+
+
+@njit(cache=True)
+def _impact(s, lane, at):
+    stop = min(s.n, at + 1 + int(IMPACT_S * s.rate))
+    if math.isnan(s.force[1 + lane, at]):
+        return math.nan
+    return bent_energy(s.force, 1 + lane, max(2, at - 1), stop)
 
 
 @njit(cache=True)
@@ -288,10 +350,13 @@ def _step(s, gait, t, side, confidence, leave, out, count):
     since = t - s.ic
     if since < SHORTEST_STEP_S:
         return count
-    if side == s.side:
+    is_missed = since > 1.6 * s.interval
+    if (side == s.side) != is_missed:
         confidence *= 0.3
-    if since > 1.5 * s.interval or since < 0.67 * s.interval:
+    if is_missed or since < 0.67 * s.interval:
         confidence *= 0.7
+    if confidence < LEAST_CONFIDENCE:
+        return count
     if gait == RUNNING and leave > s.ic + 0.08 and leave < t:
         count = _put(out, count, TO, leave, s.side, 0.8 * min(1.0, confidence / 0.7))
     s.strange = s.strange + 1 if gait != s.gait else 0

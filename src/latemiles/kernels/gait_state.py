@@ -47,12 +47,12 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("peak_at", "i8"),
             ("valley_at", "i8"),
             ("is_armed", "i8"),
-            # the scissors: opening to the left or to the right since their last turn
-            ("is_opening", "i8"),
-            ("wide_turn", "f8"),
-            ("wide_turn_at", "i8"),
-            ("wide_last", "f8"),
-            ("widest_at", "i8"),
+            # the same with a finer step, for walking
+            ("walk_is_rising", "i8"),
+            ("walk_turn", "f8"),
+            ("walk_turn_at", "i8"),
+            ("walk_low", "f8"),
+            ("walk_high_at", "i8"),
             # the last step, and what says which foot it was
             ("gait", "i8"),
             ("ic", "f8"),
@@ -94,7 +94,7 @@ def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
     state["half"], state["brief_half"] = half, brief_half
     state["window"][0, : 2 * half + 1] = _hann(half)
     state["brief_window"][0, : 2 * brief_half + 1] = _hann(brief_half)
-    for name in ("turn", "wide_turn", "mean", "before", "now"):
+    for name in ("turn", "walk_turn", "mean", "before", "now"):
         state[name] = math.nan
     state["to_side"] = -1
     state["activity"] = UNKNOWN
@@ -148,8 +148,8 @@ def _shift(s):
     s.turn_at = max(0, s.turn_at - drop)
     s.peak_at = max(0, s.peak_at - drop)
     s.valley_at = max(0, s.valley_at - drop)
-    s.wide_turn_at = max(0, s.wide_turn_at - drop)
-    s.widest_at = max(0, s.widest_at - drop)
+    s.walk_turn_at = max(0, s.walk_turn_at - drop)
+    s.walk_high_at = max(0, s.walk_high_at - drop)
 
 
 @njit(cache=True)
