@@ -167,6 +167,7 @@ async def test_a_stored_run_is_opened_by_its_name(browser_page, tmp_path):
         async with serving(app) as port, browser_page(DESK) as (page, troubles):
             await page.goto(f"http://127.0.0.1:{port}/coach?run=maya%201%2F2")
             await expect(page.locator("#headline")).to_have_text("No change of tilt beyond the band")
+            await expect(page.locator("#run-label")).to_have_text("ended")
     assert troubles == []
 
 
@@ -209,6 +210,7 @@ async def test_a_page_without_its_server_does_not_look_alive(browser_page):
         await expect(page.locator("#word")).to_have_text("lost")
         assert await text(page, "#digits") == ""
         assert "last good" in await text(page, "#note")
+        assert await text(page, "#pace") == "–"  # noqa: RUF001 - an unknown is a dash
 
 
 @pytest.mark.parametrize("path", ["", "coach"])

@@ -114,6 +114,7 @@
     }
     gather(log);
     put("who", who(state, lostMs));
+    say("run-label", state.ended ? "ended" : "run");
     say("time", clock(state.clock.run_s));
     say("unit", state.clock.unit);
     say("distance", fixed(state.clock.distance));

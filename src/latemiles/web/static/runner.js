@@ -124,7 +124,8 @@
     const tilt = state.tilt, seen = tilt.last_good;
     const last = seen ? { ...seen, age_s: seen.age_s + lostMs / 1000 } : known(tilt.value) ? { value: tilt.value, way: tilt.value > 0 ? "forward" : "back", age_s: lostMs / 1000 } : null;
     const silent = state.sensors.map((s) => ({ ...s, status: "unknown", words: DASH }));
-    return { ...state, word: "lost", sensors: silent, drop: { left: NOTHING, right: NOTHING, words: DASH }, tilt: { ...tilt, value: null, way: "", words: "page not connected", last_good: last } };
+    const clock = { ...WAITING.clock, unit: state.clock.unit, split: { ...state.clock.split, elapsed_s: null } };
+    return { ...state, word: "lost", clock, sensors: silent, drop: { left: NOTHING, right: NOTHING, words: DASH }, tilt: { ...tilt, value: null, way: "", words: "page not connected", last_good: last } };
   }
 
   function show(view) {
@@ -148,6 +149,7 @@
     say("pace", clock(run.pace_s));
     say("split-label", `${run.split.by_distance ? run.unit : "split"} ${run.split.number} so far`);
     say("split", clock(run.split.elapsed_s));
+    say("run-label", state.ended ? "ended" : "run");
     say("time", clock(run.run_s));
     say("unit", run.unit);
     say("distance", fixed(run.distance));
