@@ -242,3 +242,11 @@ def test_findings_that_are_worked_out_when_asked_for_are_drawn_alike() -> None:
     assert re.match(r"Your pelvis tipped \d\.\d degrees further forward", summary["answer"]["headline"])
     assert set(summary["form_drift"]) == set(lazy.form_drift)
     assert not re.search(r">[^<]*(?<![\w])-\d[^<]*<", html.split("</style>")[1]), "a hyphen for a minus"
+
+
+def test_the_smoother_follows_a_slope_to_the_end_of_its_piece() -> None:
+    t = np.linspace(0.0, 1.0, 30)
+    smoothed = smooth(t, 3.0 * t, 0.3, np.zeros(30, dtype=np.int64))
+    assert np.allclose(smoothed, 3.0 * t)
+    alone = smooth(np.array([0.5]), np.array([2.0]), 0.3, np.zeros(1, dtype=np.int64))
+    assert alone.tolist() == [2.0]

@@ -73,6 +73,12 @@ class RunAxis:
         """Whether places are distances."""
         return self.unit is not MINUTE
 
+    def smoother(self, t_s: F8) -> float:
+        """Width of the smoother for points at these times: less on a short run, never under two points."""
+        steps = np.diff(self.at(t_s))
+        usual = float(np.median(steps)) if len(steps) else 0.0
+        return max(1e-6, 2.0 * usual, min(self.unit.smoother, 0.04 * self.end))
+
     def at(self, t_s: F8 | float) -> F8:
         """Place at the times, in the axis unit; NaN stays NaN."""
         out: F8 = np.interp(np.asarray(t_s, dtype=np.float64), self.t_s, self.place_units)

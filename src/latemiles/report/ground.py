@@ -36,7 +36,7 @@ class Frame:
     @property
     def most_ticks(self) -> int:
         """How many axis words fit."""
-        return 8 if self.narrow else 16
+        return 8 if self.narrow else 15
 
 
 def frame(

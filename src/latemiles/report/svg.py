@@ -241,7 +241,9 @@ def pieces(t_s: F8, breaks_s: Sequence[float]) -> I8:
 
 
 def smooth(x: F8, y: F8, width: float, piece: I8) -> F8:
-    """Gaussian smoother that never looks across a gap.
+    """Local straight lines with Gaussian weights, which never look across a gap.
+
+    A weighted mean would lag behind a slope at each end of a piece; a line does not.
 
     Parameters
     ----------
@@ -261,6 +263,16 @@ def smooth(x: F8, y: F8, width: float, piece: I8) -> F8:
         here = np.flatnonzero((piece == number) & np.isfinite(y) & np.isfinite(x))
         for k in here:
             near = here[np.abs(x[here] - x[k]) < 3.0 * width]
-            weight = np.exp(-(((x[near] - x[k]) / width) ** 2))
-            out[k] = float(np.sum(weight * y[near]) / np.sum(weight))
+            out[k] = _local(x[near] - x[k], y[near], width)
     return out
+
+
+def _local(offset: F8, y: F8, width: float) -> float:
+    """Value at offset zero of the weighted straight line through the points."""
+    weight = np.exp(-((offset / width) ** 2))
+    weight /= weight.sum()
+    centre, level = float(weight @ offset), float(weight @ y)
+    spread = float(weight @ (offset - centre) ** 2)
+    # Points at one place, or a single one, have no slope.
+    slope = float(weight @ ((offset - centre) * (y - level))) / spread if spread > 1e-9 * width**2 else 0.0
+    return level - slope * centre

@@ -14,7 +14,7 @@ from latemiles.report.numbers import (
     plural,
     signed,
 )
-from latemiles.report.page import DROP, LEAST_STRIDES, Page, Shown, shown_of
+from latemiles.report.page import LEAST_STRIDES, Page, Shown, shown_of
 from latemiles.signals.frames import Segment
 from latemiles.signals.results import Ensemble
 from latemiles.trends.params import key_parts
@@ -179,8 +179,8 @@ def _speed_sentence(page: Page) -> str:
     effect = f"hid about {degrees(hidden)} of it" if hidden > 0.0 else made
     if page.shown.verdict == "cannot separate":
         return f"{listed(names).capitalize()} moved with time, so their part cannot be taken off."
-    if abs(hidden) < 0.05:
-        return f"Taking off {listed(names)} changed nothing."
+    if abs(hidden) < 0.1:
+        return f"{listed(names).capitalize()} made under 0.1 degrees of difference."
     if math.isfinite(share) and abs(share) >= 0.005 and names[:1] == ["speed"]:
         verb = "slowed" if share < 0.0 else "sped up"
         rest = f"; with {listed(names[1:])} this" if names[1:] else ", which"
@@ -206,7 +206,9 @@ def _drop_sentence(page: Page) -> str:
 
 def _others(page: Page) -> str:
     # The tilt's own features move with its mean, and the legs' drop with their difference: no second finding.
-    told = ("pelvic_tilt", DROP)
+    told: tuple[str, ...] = ("pelvic_tilt", "pelvic_drop")
+    if page.drop is not None and page.drop.beyond:
+        told += ("pelvic_obliquity",)
     others = [d for d in page.analysis.form_drift.values() if not d.metric.startswith(told)]
     if not others:
         return ""

@@ -107,7 +107,7 @@ def _draw(page: Page, *, narrow: bool) -> str:
     breaks = [g[0] for g in page.pelvis_gaps_s() if g[1] - g[0] > 2.0] + page.pelvis_slips_s()
     times, points = _points(page)
     piece = pieces(times, breaks)
-    line = smooth(page.axis.at(times), points, 1.2 * page.axis.unit.smoother, piece)
+    line = smooth(page.axis.at(times), points, page.axis.smoother(times), piece)
     lines = [line] + ([offset.offset_medians] if offset is not None else [])
     y = Scale(*_value_range(lines, _band_edges(page)), f.bottom, f.top)
     body = ground.mile_lines(f, f.bottom)

@@ -71,11 +71,12 @@ def tilt_series(page: Page) -> Series | None:
     x = page.axis.at(tilt.medians_t_s)
     zero = tilt.baseline if math.isfinite(tilt.baseline) else float(np.nanmedian(tilt.medians))
     raw = tilt.medians - zero
-    raw_line = smooth(x, raw, page.axis.unit.smoother, piece)
+    width = page.axis.smoother(tilt.medians_t_s)
+    raw_line = smooth(x, raw, width, piece)
     adjusted = _adjusted_points(page, tilt)
     if adjusted is None:
         return Series(x, piece, raw, raw_line, raw_line, False, page.measured)
-    line = smooth(x, adjusted, page.axis.unit.smoother, piece)
+    line = smooth(x, adjusted, width, piece)
     return Series(x, piece, adjusted, line, raw_line, True, page.measured)
 
 

@@ -22,6 +22,7 @@ def render(page: Page) -> str:
     """Name, run, time and source in one line."""
     header = page.analysis.header
     athlete = "" if header.athlete == "me" else header.athlete
-    parts = [p for p in (athlete, header.run, started_words(header.started_utc_ns), header.source) if p]
+    source = "" if header.source == header.run else header.source
+    parts = [p for p in (athlete, header.run, started_words(header.started_utc_ns), source) if p]
     line = esc(" \u00b7 ".join(parts))
     return f'<header class="top"><b>latemiles</b><span>{line}</span></header>'
