@@ -76,7 +76,7 @@ def start_headings(
     if calibrator.gait != STILL:
         oldest = max(calibrator.gait_start, end - len(thinned.ring)) + len(thinned.window)
         for window_end in range(end, oldest - 1, -thinned.second)[::-1]:
-            planes = thinned.swing(window_end, mounts)
+            planes = thinned.swing(window_end)
             for side in (0, 1):
                 relative.swing(side, planes[side])
 

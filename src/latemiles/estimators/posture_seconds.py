@@ -112,7 +112,7 @@ class Seconds:
 
     def take(self, samples: Samples, gyr: F8) -> None:
         """Thin samples out and follow the pelvis heading."""
-        self.thinned.take(samples, gyr, self._mounts)
+        self.thinned.take(samples, gyr)
 
     def decide(self, stop: int) -> None:
         """Work at the end of a second, which ends before grid sample ``stop``."""
@@ -127,7 +127,7 @@ class Seconds:
             stood = self.known.standing_start_s, self.known.standing_end_s
             parallel = facing_over(thinned, end, *stood, self._mounts)
         self._mind_gaps(end)
-        swing = thinned.swing(end, self._mounts) if self._gait != STILL else np.full((2, 4), np.nan)
+        swing = thinned.swing(end) if self._gait != STILL else np.full((2, 4), np.nan)
         self._relative.step(thinned.step_s, self._moves, self._gait, swing, parallel)
         if self.lag:
             self._relative.smooth(self.lag + 4)
@@ -144,7 +144,7 @@ class Seconds:
             second = self.thinned.second
             self._calibrate(end // second * second, is_last=True)
         if self.lag:
-            self.thinned.pad(end, self._mounts)
+            self.thinned.pad(end)
 
     def causal(self, first: int, count: int) -> Known:
         """What is known at grid samples ``first`` on without looking ahead."""
@@ -208,8 +208,7 @@ class Seconds:
             "smoothed": r.smoothed,
             "counts": r.counts,
             "known": r.known,
-            "slip_ups": s.ups,
-            "slip_vigour": s.vigour,
+            "slip_windows": s.windows,
             "slip_last": s.last,
             "slip_pair": s.last_pair,
         }
@@ -228,21 +227,20 @@ class Seconds:
         _, mine = self.save()
         for name, value in mine.items():
             value[...] = arrays[name]
+        self.thinned.use(self._mounts)
 
     def _judge(self, f: F8) -> None:
         """Tell standing, walking and running by the window's features."""
         p = self.params
-        rms = f[1:, 3][np.isfinite(f[1:, 3])]
-        force = f[0, 4] if np.isfinite(f[0, 4]) else np.nan
-        swings = f[1:, 6][np.isfinite(f[1:, 6])] * p.bin_hz
+        heard = f[1:][np.isfinite(f[1:, 3])]
+        force = float(f[0, 4])
         gait = STILL
-        if rms.size and rms.mean() > p.moving_gyr_rad_s and swings.max() > p.swings_hz:
-            if force > p.running_force_m_s2:
-                gait = RUNNING
-            elif force > p.moving_force_m_s2:
-                gait = WALKING
+        if len(heard) and heard[:, 3].mean() > p.moving_gyr_rad_s:
+            swings = float(heard[:, 6].max()) * p.bin_hz
+            if swings > p.swings_hz and force > p.moving_force_m_s2:
+                gait = RUNNING if force > p.running_force_m_s2 else WALKING
         self._gait = gait
-        self._moves = not bool(np.all(np.nan_to_num(f[:, 3], nan=0.0) < _AT_REST_RAD_S))
+        self._moves = bool((f[:, 3] >= _AT_REST_RAD_S).any())
 
     def _calibrate(self, end: int, *, is_last: bool = False) -> None:
         """Look for a calibration and start the relative headings from it."""
@@ -261,6 +259,7 @@ class Seconds:
             turn_headings(self._relative, was, self._mounts, found.axes_from == "movement")
         if c.stance is not None:
             face_forward(self._relative, np.array(c.stance.quat), self._mounts)
+            self.thinned.use(self._mounts)
         quats = tuple(tuple(float(x) for x in q) for q in self._mounts)
         c.current = replace(found, quat_segment_sensor=quats)
         if self.lag or not is_last:
@@ -277,7 +276,8 @@ class Seconds:
     def _set_mounts(self, mounts: F8, end: int) -> None:
         self._mounts = mounts
         self._anchors = [(end * self.thinned.per_bin, self._mounts)]
-        self.thinned.refollow(end, mounts)
+        self.thinned.use(mounts)
+        self.thinned.refollow(end)
 
     def _announce(self, found: Calibration, end: int) -> None:
         lanes = tuple(tuple(float(x) for x in q) for q in found.quat_segment_sensor)
@@ -315,6 +315,7 @@ class Seconds:
         turn = np.array(min_rotation(*slipped.after, *slipped.before))
         self._mounts = self._mounts.copy()
         self._mounts[lane] = quat_multiply(self._mounts[lane], turn)
+        self.thinned.use(self._mounts)
         sample = round(centre * p.bin_hz * self.thinned.per_bin)
         self._anchors = [*self._anchors[-8:], (sample, self._mounts.copy())]
         self.calibrator.stage = 2

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.posture_params import PostureParams
+from latemiles.kernels.slip import STEP_COLUMNS, step_statistic
 
 __all__ = ["SlipFinder", "Slipped"]
 
@@ -20,6 +21,8 @@ _ABRUPT: Final = 0.7
 """This part of the step is there between the nearest windows already; a slow change is the runner's."""
 _NEAR: Final = 4
 """Windows on either side that count as nearest."""
+_VIGOUR: Final = 3
+"""Row of the windows that holds the thighs' rms rate, the pelvis's force deviation and a zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +41,25 @@ class SlipFinder:
     """Watches the mean up direction of each sensor, window by window.
 
     The step statistic of a moment is the median over the windows after it less the median over those
-    before, with a few left out between; a slip is its peak, in one sensor alone, abrupt and lasting.
+    before, with a few left out between; a slip is its peak, in one sensor alone, abrupt and lasting, while
+    the vigour of the gait stays.
     """
 
     def __init__(self, params: PostureParams) -> None:
         self._params = params
-        self.size = 2 * params.slip_side + params.slip_skip
-        self.vigour: F8 = np.full((self.size, 2), np.nan)
-        """Mean rms rate of the thighs and deviation of the pelvis's force, a window."""
-        self.ups: F8 = np.full((self.size, 3, 3), np.nan)
+        self._centre = params.slip_side + params.slip_skip // 2
+        size = 2 * params.slip_side + params.slip_skip
+        self.windows: F8 = np.full((size, 4, 3), np.nan)
+        """Up directions of the lanes and the vigour, oldest first."""
         self.last: F8 = np.zeros(3)
         """Step statistic of each lane one window ago, rad; zero where it was no slip."""
         self.last_pair: F8 = np.full((3, 2, 3), np.nan)
+        self._scratch: F8 = np.empty(params.slip_side)
+        self._step: F8 = np.empty((4, STEP_COLUMNS))
 
     def clear(self) -> None:
         """Forget the windows: after a slip, a stop or a change of gait."""
-        self.ups[:] = np.nan
-        self.vigour[:] = np.nan
+        self.windows[:] = np.nan
         self.last[:] = 0.0
 
     def push(self, features: F8, gait: int) -> Slipped | None:
@@ -62,44 +67,39 @@ class SlipFinder:
         if gait == 0:
             self.clear()
             return None
-        self.ups[:-1] = self.ups[1:]
-        self.ups[-1] = features[:, :3] / np.linalg.norm(features[:, :3], axis=1, keepdims=True)
-        self.vigour[:-1] = self.vigour[1:]
-        self.vigour[-1] = np.nan_to_num(features[1:, 3]).sum(), np.nan_to_num(features[0, 4])
-        side = self._params.slip_side
-        if not np.isfinite(self.ups[0]).any():
+        self._keep(features)
+        if np.isnan(self.windows[0, _VIGOUR, 0]):
             return None
-        before = np.median(self.ups[:side], axis=0)
-        after = np.median(self.ups[-side:], axis=0)
-        near = np.median(self.ups[side + self._params.slip_skip :][:_NEAR], axis=0)
-        near -= np.median(self.ups[:side][-_NEAR:], axis=0)
-        step = np.linalg.norm(after - before, axis=1)
-        abrupt = np.linalg.norm(near, axis=1) > _ABRUPT * step
-        found = None
-        known = np.nan_to_num(step)
-        lane = int(np.argmax(known))
-        others = float(np.delete(known, lane).max())
-        eager = np.median(self.vigour[-side:], axis=0), np.median(self.vigour[:side], axis=0)
-        is_steady = bool((np.abs(eager[0] - eager[1]) <= self._params.slip_pace * eager[1]).all())
-        is_slip = (
-            is_steady
-            and known[lane] > self._params.slip_rad
-            and others < _OTHERS * known[lane]
-            and abrupt[lane]
-        )
+        step_statistic(self.windows, self._params.slip_side, _NEAR, self._scratch, self._step)
+        sizes = np.where(np.isfinite(self._step[:3, 6]), self._step[:3, 6], 0.0)
+        lane = int(np.argmax(sizes))
+        is_slip = self._is_slip(lane, sizes)
         peak = int(np.argmax(self.last))
-        if self.last[peak] > 0.0 and not (is_slip and lane == peak and step[lane] > self.last[peak]):
-            found = Slipped(
-                peak,
-                float(self.last[peak]),
-                side + self._params.slip_skip // 2 + 1,
-                self.last_pair[peak, 0].copy(),
-                self.last_pair[peak, 1].copy(),
-            )
+        if self.last[peak] > 0.0 and not (is_slip and lane == peak and sizes[lane] > self.last[peak]):
+            pair = self.last_pair[peak].copy()
+            found = Slipped(peak, float(self.last[peak]), self._centre + 1, pair[0], pair[1])
             self.clear()
             return found
         self.last[:] = 0.0
         if is_slip:
-            self.last[lane] = step[lane]
-            self.last_pair[lane, 0], self.last_pair[lane, 1] = before[lane], after[lane]
+            self.last[lane] = sizes[lane]
+            self.last_pair[lane] = self._step[lane, :6].reshape(2, 3)
         return None
+
+    def _keep(self, features: F8) -> None:
+        self.windows[:-1] = self.windows[1:]
+        up = features[:, :3]
+        self.windows[-1, :3] = up / np.sqrt((up * up).sum(axis=1, keepdims=True))
+        thighs = features[1:, 3]
+        self.windows[-1, _VIGOUR, 0] = thighs[np.isfinite(thighs)].sum()
+        self.windows[-1, _VIGOUR, 1] = features[0, 4] if np.isfinite(features[0, 4]) else 0.0
+        self.windows[-1, _VIGOUR, 2] = 0.0
+
+    def _is_slip(self, lane: int, sizes: F8) -> bool:
+        p = self._params
+        before, after = self._step[_VIGOUR, :2], self._step[_VIGOUR, 3:5]
+        is_steady = bool((np.abs(after - before) <= p.slip_pace * before).all())
+        others = max(sizes[k] for k in range(3) if k != lane)
+        is_alone = others < _OTHERS * sizes[lane]
+        is_abrupt = self._step[lane, 7] > _ABRUPT * sizes[lane]
+        return bool(sizes[lane] > p.slip_rad and is_steady and is_alone and is_abrupt)

@@ -52,26 +52,34 @@ class Thinned:
         kept = round(max(p.memory_s, lag_s + 2.0 * p.heading_span_s) / self.step_s)
         self.ring: F8 = np.full((kept * self.second, _LANES, BIN_COLUMNS), np.nan)
         self.headings: F8 = np.full((len(self.ring), 3), np.nan)
+        self._axes: F8 = np.full((2, _LANES, 3), np.nan)
+        """Forward and up axes of the segments in their sensors' axes."""
         self.sums: F8 = np.zeros((_LANES, 7))
         self.features: F8 = np.full((_LANES, FEATURES), np.nan)
 
-    def take(self, samples: Samples, gyr: F8, mounts: F8) -> None:
+    def use(self, mounts: F8) -> None:
+        """Take the axes of the segments from these mounts (lanes, 4)."""
+        back = quat_conj(mounts)
+        for k, axis in enumerate((_FORWARD, _UP)):
+            self._axes[k] = quat_rotate(back, axis)
+
+    def take(self, samples: Samples, gyr: F8) -> None:
         """Thin samples out and follow the pelvis heading."""
         n = len(samples)
         fill_bins(samples.acc, gyr, samples.quat, 0, n, samples.first, self.per_bin, self.sums, self.ring)
         before = max(samples.first // self.per_bin, self.first)
-        self._follow(before, (samples.first + n) // self.per_bin, mounts)
+        self._follow(before, (samples.first + n) // self.per_bin)
 
-    def refollow(self, end: int, mounts: F8) -> None:
-        """Work the headings of the bins before ``end`` out anew for other mounts."""
+    def refollow(self, end: int) -> None:
+        """Work the headings of the bins before ``end`` out anew, after ``use`` of other mounts."""
         self.headings[:] = np.nan
-        self._follow(max(self.first, end - len(self.ring)), end, mounts)
+        self._follow(max(self.first, end - len(self.ring)), end)
 
-    def pad(self, end: int, mounts: F8) -> None:
+    def pad(self, end: int) -> None:
         """Let the bins that the symmetric heading of the last seconds asks for be missing."""
         for b in range(end, end + self.half_span + 2):
             self.ring[b % len(self.ring)] = np.nan
-        self._follow(end, end + self.half_span + 2, mounts)
+        self._follow(end, end + self.half_span + 2)
 
     def rows(self, end: int) -> tuple[F8, int]:
         """Bins before ``end`` that are still there, oldest first, and the first one's number."""
@@ -90,17 +98,16 @@ class Thinned:
     def missing_s(self, end: int) -> F8:
         """How much of the last second is missing in each lane, (lanes,) s."""
         rows = np.arange(end - self.second, end) % len(self.ring)
-        missing: F8 = np.isnan(self.ring[rows, :, 0]).mean(axis=0) * self.step_s
+        missing: F8 = np.isnan(self.ring[rows, :, 0]).sum(axis=0) * (self.step_s / self.second)
         return missing
 
-    def swing(self, end: int, mounts: F8) -> F8:
+    def swing(self, end: int) -> F8:
         """Swing planes (2, 4) of the window that ends before bin ``end``."""
         swing = np.full((2, 4), np.nan)
         for side in (0, 1):
             lane = 1 + side
-            if np.isfinite(mounts[lane, 0]):
-                back = quat_conj(mounts[lane])
-                up, forward = quat_rotate(back, _UP), quat_rotate(back, _FORWARD)
+            forward, up = self._axes[0, lane], self._axes[1, lane]
+            if np.isfinite(up[0]):
                 swing_plane(self.ring, self.headings, end, self.window, lane, up, forward, swing[side])
         return swing
 
@@ -130,6 +137,5 @@ class Thinned:
         """State, as views."""
         return {"ring": self.ring, "headings": self.headings, "sums": self.sums, "features": self.features}
 
-    def _follow(self, first: int, stop: int, mounts: F8) -> None:
-        forward = quat_rotate(quat_conj(mounts[0]), _FORWARD)
-        follow_heading(self.ring, first, stop, forward, self._span, self.headings)
+    def _follow(self, first: int, stop: int) -> None:
+        follow_heading(self.ring, first, stop, self._axes[0, 0], self._span, self.headings)

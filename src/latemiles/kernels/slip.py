@@ -1,0 +1,62 @@
+"""Kernel of the step statistic that tells a slipping sensor from a tiring runner."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+__all__ = ["STEP_COLUMNS", "step_statistic"]
+
+STEP_COLUMNS = 8
+
+
+@njit(cache=True)
+def _median(values, first, stop, j, k, scratch):
+    """Median of ``values[first:stop, j, k]``; NaN if one of them is."""
+    n = stop - first
+    for i in range(n):
+        x = values[first + i, j, k]
+        if math.isnan(x):
+            return math.nan
+        at = i
+        while at > 0 and scratch[at - 1] > x:
+            scratch[at] = scratch[at - 1]
+            at -= 1
+        scratch[at] = x
+    return 0.5 * (scratch[(n - 1) // 2] + scratch[n // 2])
+
+
+@njit(cache=True)
+def step_statistic(windows, side, near, scratch, out):
+    """Medians of the windows before and after the middle ones.
+
+    Parameters
+    ----------
+    windows : float64 array, shape (n, lanes, 3)
+        What is watched, oldest first; ``n - 2 side`` windows in the middle are left out.
+    side : int
+        Windows on either side.
+    near : int
+        Windows nearest to the middle whose own step is worked out too.
+    scratch : float64 array, shape (side,)
+        Room for sorting.
+    out : float64 array, shape (lanes, 8)
+        Median before (3), median after (3), length of their difference, length of the nearest windows'
+        difference; NaN where a window is missing.
+    """
+    n = windows.shape[0]
+    for lane in range(windows.shape[1]):
+        far = 0.0
+        close = 0.0
+        for k in range(3):
+            before = _median(windows, 0, side, lane, k, scratch)
+            after = _median(windows, n - side, n, lane, k, scratch)
+            out[lane, k] = before
+            out[lane, 3 + k] = after
+            far += (after - before) ** 2
+            before = _median(windows, side - near, side, lane, k, scratch)
+            after = _median(windows, n - side, n - side + near, lane, k, scratch)
+            close += (after - before) ** 2
+        out[lane, 6] = math.sqrt(far)
+        out[lane, 7] = math.sqrt(close)
