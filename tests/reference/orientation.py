@@ -146,18 +146,13 @@ def smoothed(
     v_rest = p.bias_sigma_rest**4 / (np.radians(0.1) ** 2 / p.bias_forgetting) + p.bias_sigma_rest**2 * dt
     starts = [0, *range(2 * per, len(gyr), per)]
     ends = [*starts[1:], len(gyr)]
-    attitude, velocity, bias, scale = Rotation.identity(), np.zeros(2), np.zeros(3), np.zeros(3)
-    cov = np.diag(
-        [own.tilt_init**2] * 2
-        + [own.velocity_init**2] * 2
-        + [p.bias_sigma_init**2] * 3
-        + [own.scale_init**2] * 3
-    )
+    attitude, velocity, bias = Rotation.identity(), np.zeros(2), np.zeros(3)
+    cov = np.diag([own.tilt_init**2] * 2 + [own.velocity_init**2] * 2 + [p.bias_sigma_init**2] * 3)
     tracks, filtered, predicted, steps, shifts, biases = [], [], [], [], [], []
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
         part = slice(start, end)
         span = (end - start) * dt
-        turns = Rotation.from_rotvec(((1.0 - scale) * gyr[part] - bias) * dt)
+        turns = Rotation.from_rotvec((gyr[part] - bias) * dt)
         track = []
         for turn in turns:
             attitude = attitude * turn
@@ -172,44 +167,43 @@ def smoothed(
         sums = np.cumsum(track.apply(acc[part]) * dt, axis=0)
         force, distance = sums[-1], sums.sum(axis=0) * dt
         matrix = track.as_matrix()
-        turn, rate = matrix.sum(axis=0) * dt, (matrix * gyr[part][:, None, :]).sum(axis=0) * dt
+        turn = matrix.sum(axis=0) * dt
         rows, values, variances = [], [], []
         sigma = own.velocity_sigma_rest if rest[part].all() else own.velocity_sigma
         for axis, (other, sign) in enumerate([(1, 1.0), (0, -1.0)]):
-            row = np.zeros(10)
+            row = np.zeros(7)
             row[2 + axis], row[other] = 1.0, sign * distance[2] / span
             rows.append(row)
             values.append(-velocity[axis] - distance[axis] / span)
             variances.append(sigma**2 * own.velocity_tau / span)
         if rest[part].all():
             for axis in range(3):
-                rows.append(np.eye(10)[4 + axis])
+                rows.append(np.eye(7)[4 + axis])
                 values.append(gyr[part].mean(axis=0)[axis] - bias[axis])
                 variances.append(v_rest / span)
         h = np.array(rows)
         gain = cov @ h.T @ np.linalg.inv(h @ cov @ h.T + np.diag(variances))
         state, cov = gain @ np.array(values), cov - gain @ h @ cov
-        step = np.eye(10)
-        step[0:2, 4:7], step[0:2, 7:10] = -turn[:2], -rate[:2]
+        step = np.eye(7)
+        step[0:2, 4:] = -turn[:2]
         step[2, 1], step[3, 0] = force[2], -force[2]
         step[2, 4:], step[3, 4:] = 0.5 * force[2] * step[1, 4:], -0.5 * force[2] * step[0, 4:]
         decay = np.exp(-span / own.bias_tau)
         step[4:, 4:] *= decay
-        noise = np.zeros(10)
+        noise = np.zeros(7)
         noise[0:2], noise[2:4] = own.tilt_noise**2 * span, own.force_noise**2 * span
-        noise[4:7] = p.bias_sigma_init**2 * (1.0 - decay**2)
-        noise[7:] = own.scale_init**2 * (1.0 - decay**2)
+        noise[4:] = p.bias_sigma_init**2 * (1.0 - decay**2)
         filtered.append((state, cov))
         cov = step @ cov @ step.T + np.diag(noise)
         predicted.append(cov)
-        steps.append((step, np.concatenate([-turn[2], -rate[2]])))
+        steps.append((step, -turn[2]))
         tracks.append(track)
         biases.append(bias)
         after = step @ state
         shifts.append(after[:2])
         attitude = Rotation.from_rotvec([*after[:2], 0.0]) * attitude
         velocity = velocity + force[:2] + after[2:4]
-        bias, scale = decay * (bias + state[4:7]), decay * (scale + state[7:])
+        bias = decay * (bias + state[4:])
     smooth = [filtered[-1][0]]
     for k in range(len(starts) - 2, -1, -1):
         state, cov = filtered[k]
@@ -226,7 +220,5 @@ def smoothed(
         about_up = np.concatenate([np.zeros((n, 2)), heading + u * turned], axis=1)
         quats.append(_quat(Rotation.from_rotvec(about_up) * Rotation.from_rotvec(tilt) * tracks[k]))
         heading += turned
-    spread = [
-        np.tile(b + x[4:7], (e - s, 1)) for b, x, s, e in zip(biases, smooth, starts, ends, strict=True)
-    ]
+    spread = [np.tile(b + x[4:], (e - s, 1)) for b, x, s, e in zip(biases, smooth, starts, ends, strict=True)]
     return np.concatenate(quats), np.concatenate(spread)

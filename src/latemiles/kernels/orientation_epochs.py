@@ -33,15 +33,13 @@ SMOOTHER = np.dtype(
         np.record,
         [
             ("quat", np.float64, (4,)),  # sensor to earth as integrated
-            ("bias", np.float64, (3,)),  # rad/s, and the next two: what the error state is relative to
-            ("scale", np.float64, (3,)),
+            ("bias", np.float64, (3,)),  # rad/s, and the next: what the error state is relative to
             ("velocity", np.float64, (2,)),  # m/s
             ("cov", np.float64, (N, N)),  # of the error state at the start of the open epoch
             ("last_gyr", np.float64, (3,)),  # rad/s
             ("force_sum", np.float64, (3,)),  # m/s: integral of force over the epoch so far
             ("velocity_sum", np.float64, (3,)),  # m: integral of that
             ("turn_sum", np.float64, (9,)),  # s: integral of R
-            ("rate_sum", np.float64, (9,)),  # rad: integral of R diag(gyr)
             ("gyr_sum", np.float64, (3,)),  # rad
             *REST_FIELDS,
             ("age", np.float64),  # s since the last long hole
@@ -79,7 +77,6 @@ SMOOTHER_COEFFICIENTS = np.dtype(
             ("tilt_init", np.float64),  # variances: rad^2
             ("velocity_init", np.float64),  # (m/s)^2
             ("bias_init", np.float64),  # (rad/s)^2, also what the bias wanders within
-            ("scale_init", np.float64),
             ("tilt_noise", np.float64),  # rad^2/s
             ("force_noise", np.float64),  # (m/s)^2/s
             ("bias_tau", np.float64),  # s
@@ -103,7 +100,6 @@ def new_smoother(lanes, coefficients):
     state["quat"][:, 0] = 1.0
     for j in range(3):
         state["cov"][:, 4 + j, 4 + j] = coefficients["bias_init"]
-        state["cov"][:, 7 + j, 7 + j] = coefficients["scale_init"]
     # Nothing was heard before the first sample: it starts like one after a long hole.
     state["missing"] = coefficients["hold_samples"] + 1
     return state
@@ -125,12 +121,11 @@ def _open(st, co, index):
         st.gyr_sum[j] = 0.0
     for j in range(9):
         st.turn_sum[j] = 0.0
-        st.rate_sum[j] = 0.0
 
 
 @njit(cache=True)
 def _open_after_hole(st, co, index):
-    # Tilt and velocity are lost, bias and scale are not. The epoch is at least one whole epoch long, so that
+    # Tilt and velocity are lost, the bias is not. The epoch is at least one whole epoch long, so that
     # its mean force is worth levelling by.
     _open(st, co, index)
     st.end += co.epoch_samples
@@ -154,21 +149,19 @@ def _open_after_hole(st, co, index):
 def _integrate(st, co, gx, gy, gz, ax, ay, az):
     q = st.quat
     b = st.bias
-    s = st.scale
     w, x, y, z = q[0], q[1], q[2], q[3]
-    kx, ky, kz = 1.0 - s[0], 1.0 - s[1], 1.0 - s[2]
     if st.missing > 0:
         # Over a short hole the rate is taken to change linearly between its two ends, the force to stand.
         span = co.dt * st.missing
         g = st.last_gyr
         dw, dx, dy, dz = exp_rotation(
-            (0.5 * kx * (gx + g[0]) - b[0]) * span,
-            (0.5 * ky * (gy + g[1]) - b[1]) * span,
-            (0.5 * kz * (gz + g[2]) - b[2]) * span,
+            (0.5 * (gx + g[0]) - b[0]) * span,
+            (0.5 * (gy + g[1]) - b[1]) * span,
+            (0.5 * (gz + g[2]) - b[2]) * span,
         )
         w, x, y, z = multiply(w, x, y, z, dw, dx, dy, dz)
     dt = co.dt
-    dw, dx, dy, dz = exp_rotation((kx * gx - b[0]) * dt, (ky * gy - b[1]) * dt, (kz * gz - b[2]) * dt)
+    dw, dx, dy, dz = exp_rotation((gx - b[0]) * dt, (gy - b[1]) * dt, (gz - b[2]) * dt)
     w, x, y, z = multiply(w, x, y, z, dw, dx, dy, dz)
     # One Newton step of 1/sqrt about 1: exact to rounding for a product of unit quaternions.
     k = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
@@ -183,11 +176,10 @@ def _integrate(st, co, gx, gy, gz, ax, ay, az):
     v[0] += f[0] * span
     v[1] += f[1] * span
     v[2] += f[2] * span
-    gx, gy, gz = gx * span, gy * span, gz * span
-    g, t, a = st.gyr_sum, st.turn_sum, st.rate_sum
-    g[0] += gx
-    g[1] += gy
-    g[2] += gz
+    g, t = st.gyr_sum, st.turn_sum
+    g[0] += gx * span
+    g[1] += gy * span
+    g[2] += gz * span
     t[0] += r0 * span
     t[1] += r1 * span
     t[2] += r2 * span
@@ -197,15 +189,6 @@ def _integrate(st, co, gx, gy, gz, ax, ay, az):
     t[6] += r6 * span
     t[7] += r7 * span
     t[8] += r8 * span
-    a[0] += r0 * gx
-    a[1] += r1 * gy
-    a[2] += r2 * gz
-    a[3] += r3 * gx
-    a[4] += r4 * gy
-    a[5] += r5 * gz
-    a[6] += r6 * gx
-    a[7] += r7 * gy
-    a[8] += r8 * gz
 
 
 @njit(cache=True)
@@ -218,9 +201,9 @@ def _level(st, first, last, quat):
     f[0], f[1], f[2] = rotate(w, x, y, z, f[0], f[1], f[2])
     v = st.velocity_sum
     v[0], v[1], v[2] = rotate(w, x, y, z, v[0], v[1], v[2])
-    for sums in (st.turn_sum, st.rate_sum):
-        for j in range(3):
-            sums[j], sums[3 + j], sums[6 + j] = rotate(w, x, y, z, sums[j], sums[3 + j], sums[6 + j])
+    t = st.turn_sum
+    for j in range(3):
+        t[j], t[3 + j], t[6 + j] = rotate(w, x, y, z, t[j], t[3 + j], t[6 + j])
     for i in range(first, last):
         p = quat[i]
         p[0], p[1], p[2], p[3] = multiply(w, x, y, z, p[0], p[1], p[2], p[3])

@@ -7,18 +7,21 @@ it. Per sensor and epoch the error state is
     theta (2)  tilt of the integrated orientation about earth x and y, rad
     v (2)      horizontal velocity, m/s
     b (3)      gyroscope bias, rad/s, sensor frame
-    s (3)      gyroscope scale error, sensor frame
 
-with the true rate ``(1 - s) gyr - b``. The rate is integrated within an epoch from the best orientation that
-the past can give; sums over the epoch of rotation matrix R and force f give the transition
+The rate less the bias is integrated within an epoch from the best orientation that the past can give; sums
+over the epoch of rotation matrix R and force f give the transition
 
-    theta' = theta - sum(R) db - sum(R diag(gyr)) ds          rows x and y
+    theta' = theta - sum(R) dt db          rows x and y
     v'     = v + sum(f) dt + theta x sum(f) dt
 
 and the measurement "mean velocity of the epoch is zero, give or take". At rest the give or take is small, and
 the mean rate is the bias. The forward filter takes the epochs as they end; the backward pass is modified
 Bryson-Frazier [1]_, eqs. 9-17, which needs no inverse. A second turn of linearisation would change the result
 by 1e-3 degrees, so there is none.
+
+Scale errors of the gyroscope are left out on purpose: in running the sensor's velocity swings in step with
+its rotation, and a scale state takes the one for the other (it wandered to four times its standard deviation
+within two hours).
 
 References
 ----------
@@ -47,8 +50,8 @@ __all__ = [
     "propagate",
 ]
 
-N = 10
-"""Size of the error state: theta 0-1, v 2-3, b 4-6, s 7-9."""
+N = 7
+"""Size of the error state: theta 0-1, v 2-3, b 4-6."""
 UPDATES = 5
 """Scalar measurements an epoch can have: two of velocity, three of the rate at rest."""
 
@@ -68,8 +71,8 @@ EPOCH = np.dtype(
             ),  # rows of theta, v and (the last) what is added to the heading
             ("shift", np.float64, (2,)),  # tilt added to the integrated orientation at the end of the epoch
             ("bias", np.float64, (3,)),
-            ("decay", np.float64),  # of bias and scale over the epoch
-            ("hole_decay", np.float64),  # of bias and scale over the hole before it
+            ("decay", np.float64),  # of the bias over the epoch
+            ("hole_decay", np.float64),  # of the bias over the hole before it
             ("age", np.float64),  # s from the last long hole to its end
             ("start", np.int64),
             ("end", np.int64),
@@ -82,16 +85,14 @@ EPOCH = np.dtype(
 
 @njit(cache=True)
 def forget(st, co, decay):
-    """Let bias and scale fall back to what is known of any sensor, over hours (Ornstein-Uhlenbeck)."""
+    """Let the bias fall back to what is known of any sensor, over hours (Ornstein-Uhlenbeck process)."""
     for j in range(4, N):
         for i in range(N):
             st.cov[i, j] *= decay
             st.cov[j, i] *= decay
     for j in range(3):
         st.bias[j] *= decay
-        st.scale[j] *= decay
         st.cov[4 + j, 4 + j] += co.bias_init * (1.0 - decay * decay)
-        st.cov[7 + j, 7 + j] += co.scale_init * (1.0 - decay * decay)
 
 
 @njit(cache=True)
@@ -147,7 +148,7 @@ def measure_epoch(st, co, ep):
 @njit(cache=True)
 def fill_transition(st, ep):
     """Put into ``ep`` how errors grow over the epoch."""
-    t, turn, rate, up = ep.transition, st.turn_sum, st.rate_sum, st.force_sum[2]
+    t, turn, up = ep.transition, st.turn_sum, st.force_sum[2]
     for r in range(5):
         for j in range(N):
             t[r, j] = 0.0
@@ -161,9 +162,6 @@ def fill_transition(st, ep):
         t[0, 4 + j] = -turn[j]
         t[1, 4 + j] = -turn[3 + j]
         t[4, 4 + j] = -turn[6 + j]
-        t[0, 7 + j] = -rate[j]
-        t[1, 7 + j] = -rate[3 + j]
-        t[4, 7 + j] = -rate[6 + j]
     for j in range(4, N):
         # A bias tilts by half of its end value on average over the epoch.
         t[2, j] = 0.5 * up * t[1, j]
@@ -210,7 +208,6 @@ def propagate(st, co, ep):
     for j in range(3):
         ep.bias[j] = st.bias[j]
         st.bias[j] += x[4 + j]
-        st.scale[j] += x[7 + j]
     ep.decay = math.exp(-span / co.bias_tau)
     forget(st, co, ep.decay)
     for a in range(N):
