@@ -80,6 +80,14 @@ def test_whitening_is_the_cholesky_factor_of_the_covariance() -> None:
     assert trends.ou_quadratic(t, weights, 250.0) == pytest.approx(weights @ unit @ weights)
 
 
+def test_half_width_of_a_mixture_holds_its_level() -> None:
+    weights, sds = np.array([0.3, 0.5, 0.2]), np.array([0.5, 1.0, 3.0])
+    half = trends.mixture_half_width(weights, sds, 0.95)
+    drawn = RNG.normal(size=400_000) * RNG.choice(sds, 400_000, p=weights)
+    assert np.mean(np.abs(drawn) < half) == pytest.approx(0.95, abs=0.003)
+    assert trends.mixture_half_width(np.ones(1), np.ones(1), 0.95) == pytest.approx(1.959964, abs=1e-5)
+
+
 def test_block_medians_match_numpy_and_pass_over_nan() -> None:
     values = RNG.normal(size=90)
     values[RNG.integers(0, 90, 25)] = np.nan

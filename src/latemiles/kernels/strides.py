@@ -17,6 +17,7 @@ __all__ = [
     "N_PHASES",
     "RING_ROWS",
     "WINDOW_ROWS",
+    "add_waves",
     "angle_features",
     "fill_ring",
     "gather",
@@ -144,6 +145,23 @@ def resample(window, row, begin, end, wave):
     for k in range(N_PHASES - 1):
         wave[k] = _read(window, row, begin + k * step)
     wave[N_PHASES - 1] = _read(window, row, end)
+
+
+@njit(cache=True)
+def add_waves(count, mean, squares, waves, first):
+    """Welford's update (1962) of rows ``first ...`` with one waveform each; one with NaN is left out."""
+    for k in range(waves.shape[0]):
+        row = first + k
+        total = 0.0
+        for j in range(waves.shape[1]):
+            total += waves[k, j]
+        if not math.isfinite(total):
+            continue
+        count[row] += 1.0
+        for j in range(waves.shape[1]):
+            step = waves[k, j] - mean[row, j]
+            mean[row, j] += step / count[row]
+            squares[row, j] += step * (waves[k, j] - mean[row, j])
 
 
 @njit(cache=True)

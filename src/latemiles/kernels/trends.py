@@ -11,7 +11,7 @@ import math
 
 from numba import njit
 
-__all__ = ["block_medians", "ou_quadratic", "ou_whiten", "theil_sen_slopes"]
+__all__ = ["block_medians", "mixture_half_width", "ou_quadratic", "ou_whiten", "theil_sen_slopes"]
 
 
 @njit(cache=True)
@@ -65,6 +65,28 @@ def ou_quadratic(t, weights, tau):
             carried = math.exp(-(t[k] - t[k - 1]) / tau) * (carried + weights[k - 1])
         total += weights[k] * weights[k] + 2.0 * weights[k] * carried
     return total
+
+
+@njit(cache=True)
+def mixture_half_width(weights, sds, level):
+    """Half width that holds ``level`` of a mixture of centred normals (weights sum to 1), by bisection."""
+    low = 0.0
+    high = 0.0
+    for k in range(sds.shape[0]):
+        high = max(high, 10.0 * sds[k])
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        inside = 0.0
+        for k in range(sds.shape[0]):
+            if sds[k] > 0.0:
+                inside += weights[k] * math.erf(middle / (sds[k] * math.sqrt(2.0)))
+            else:
+                inside += weights[k]
+        if inside < level:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 @njit(cache=True)

@@ -16,7 +16,7 @@ from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
 from latemiles.metrics.drop import drop_excursion, drop_sign
 from latemiles.metrics.harmonic import N_HARMONICS
 from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S, VO_HARMONICS
-from latemiles.signals.frames import GRAVITY_M_S2, Side
+from latemiles.signals.frames import GRAVITY_M_S2, SIDES, Side
 
 __all__ = ["FeatureMaker", "StrideTimes"]
 
@@ -77,6 +77,17 @@ def _peak_sign(angle: str, side: Side) -> float:
     return -1.0 if angle == "hip_flexion" else 1.0
 
 
+def _plan(side: Side) -> tuple[tuple[int, slice, float, float], ...]:
+    """For each angle: row of the window, columns of the row, factor, sign of the peak."""
+    plan = []
+    for angle in ANGLE_NAMES:
+        at = COLUMN_INDEX[f"{angle}_{FEATURES[0]}_deg"]
+        # The peak of the drop is its maximum after the sign of the leg was put on.
+        factor = DEG * drop_sign(side.sign) if angle == "pelvic_drop" else DEG
+        plan.append((WINDOW_ROW[angle], slice(at, at + len(FEATURES)), factor, _peak_sign(angle, side)))
+    return tuple(plan)
+
+
 class FeatureMaker:
     """Scratch arrays and tables, made once, for strides of up to ``longest_s`` seconds."""
 
@@ -88,6 +99,7 @@ class FeatureMaker:
         """Waveforms of the last stride: pelvis tilt, obliquity, rotation and the own hip, deg."""
         self._up = np.full(kernel.N_PHASES, np.nan)
         self._height = np.zeros(kernel.N_PHASES)
+        self._plans = tuple(_plan(side) for side in SIDES)
 
     def blank(self) -> F8:
         """A row of NaN."""
@@ -110,13 +122,8 @@ class FeatureMaker:
         """
         row = self.blank()
         begin, toe_off, end = places
-        for angle in ANGLE_NAMES:
-            at = COLUMN_INDEX[f"{angle}_{FEATURES[0]}_deg"]
-            factor = DEG * drop_sign(side.sign) if angle == "pelvic_drop" else DEG
-            # The peak of the drop is its maximum after the sign of the leg was put on.
-            peak = _peak_sign(angle, side)
-            out = row[at : at + len(FEATURES)]
-            kernel.angle_features(self.window, WINDOW_ROW[angle], begin, toe_off, end, factor, peak, out)
+        for source, columns, factor, peak in self._plans[side.lane]:
+            kernel.angle_features(self.window, source, begin, toe_off, end, factor, peak, row[columns])
         self._excursion(row)
         for k in range(6):
             kernel.resample(self.window, k, begin, end, self.waves_deg[k])

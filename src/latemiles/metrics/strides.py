@@ -80,17 +80,24 @@ class _Pending:
     quality: int
 
 
-_BITS: Final = (
-    (SampleQuality.GAP, StrideQuality.GAP),
-    (SampleQuality.BRIDGED, StrideQuality.BRIDGED),
-    (SampleQuality.ACC_CLIPPED, StrideQuality.CLIPPED),
-    (SampleQuality.GYR_CLIPPED, StrideQuality.CLIPPED),
-    (SampleQuality.SETTLING, StrideQuality.SETTLING),
-    (SampleQuality.UNCALIBRATED, StrideQuality.UNCALIBRATED),
-    (SampleQuality.HEADING_UNCERTAIN, StrideQuality.HEADING_UNCERTAIN),
-    (SampleQuality.BEND, StrideQuality.TURN),
-    (SampleQuality.SLIPPED, StrideQuality.SLIPPED),
+_BITS: Final = tuple(
+    (int(sample_bit), int(stride_bit))
+    for sample_bit, stride_bit in (
+        (SampleQuality.GAP, StrideQuality.GAP),
+        (SampleQuality.BRIDGED, StrideQuality.BRIDGED),
+        (SampleQuality.ACC_CLIPPED, StrideQuality.CLIPPED),
+        (SampleQuality.GYR_CLIPPED, StrideQuality.CLIPPED),
+        (SampleQuality.SETTLING, StrideQuality.SETTLING),
+        (SampleQuality.UNCALIBRATED, StrideQuality.UNCALIBRATED),
+        (SampleQuality.HEADING_UNCERTAIN, StrideQuality.HEADING_UNCERTAIN),
+        (SampleQuality.BEND, StrideQuality.TURN),
+        (SampleQuality.SLIPPED, StrideQuality.SLIPPED),
+    )
 )
+"""Bit of a sample to bit of its stride, as plain numbers: enum arithmetic costs more than the features."""
+
+_BEND: Final = int(SampleQuality.BEND)
+_EXCLUDING: Final = int(EXCLUDING)
 
 
 class StrideStage:
@@ -319,7 +326,7 @@ class StrideStage:
             kernel.gather(self._ring, start, n, pending.lane, self._features.window)
             places = [t * self._rate - start for t in (pending.t_ic, pending.t_to, pending.t_end)]
             values = self._features.measure(places, side)
-            if not quality & EXCLUDING:
+            if not quality & _EXCLUDING:
                 toe_off = 100.0 * (pending.t_to - pending.t_ic) / (pending.t_end - pending.t_ic)
                 self.waveforms.add(pending.t_ic, pending.lane, self._features.waves_deg, toe_off)
         self._features.temporal(values, self._index, pending)
@@ -331,9 +338,11 @@ class StrideStage:
         pelvis = int(kernel.or_quality(self._quality, Segment.PELVIS.lane, start, n))
         thigh = int(kernel.or_quality(self._quality, 1 + lane, start, n))
         # A bend is a matter of the pelvis; a thigh turns in every stride.
-        seen = SampleQuality(pelvis | (thigh & ~int(SampleQuality.BEND)))
-        bits = StrideQuality.GOOD
+        seen = pelvis | (thigh & ~_BEND)
+        if not seen:
+            return 0
+        bits = 0
         for sample_bit, stride_bit in _BITS:
             if seen & sample_bit:
                 bits |= stride_bit
-        return int(bits)
+        return bits

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.kernels.strides import N_PHASES
+from latemiles.kernels.strides import N_PHASES, add_waves
 from latemiles.signals.results import Ensemble
 
 __all__ = ["WAVEFORMS", "WaveformBook"]
@@ -52,12 +52,6 @@ class _Sums:
         self.toe_off = np.zeros(2)
         self.toe_off_count = np.zeros(2)
 
-    def add(self, row: int, wave_deg: F8) -> None:
-        self.count[row] += 1.0
-        step = wave_deg - self.mean[row]
-        self.mean[row] += step / self.count[row]
-        self.squares[row] += step * (wave_deg - self.mean[row])
-
     def merge(self, other: _Sums) -> None:
         total = np.maximum(self.count + other.count, 1.0)
         share = (other.count / total)[:, None]
@@ -91,10 +85,12 @@ class WaveformBook:
             Toe-off, % of the stride; NaN where unknown.
         """
         sums = self._bins.setdefault(int(t_s // self._bin_s), _Sums())
-        rows = range(3, 6) if lane == 0 else range(6)
-        for row in rows:
-            if math.isfinite(float(np.sum(waves_deg[row]))):
-                sums.add(row + (3 if lane == 1 and row >= 3 else 0), waves_deg[row])
+        # The pelvis is kept over right strides only: left ones hold the same samples half a stride later.
+        if lane == 0:
+            add_waves(sums.count, sums.mean, sums.squares, waves_deg[3:], 3)
+        else:
+            add_waves(sums.count, sums.mean, sums.squares, waves_deg[:3], 0)
+            add_waves(sums.count, sums.mean, sums.squares, waves_deg[3:], 6)
         if math.isfinite(toe_off_percent):
             sums.toe_off[lane] += toe_off_percent
             sums.toe_off_count[lane] += 1.0

@@ -198,7 +198,7 @@ def _with_slips(verdict: str, case: Case, raw: Judged, slips: Sequence[Slip]) ->
     matter = rival.slips_that_matter(slips, case.key)
     if not matter:
         return verdict, []
-    share = rival.slip_share(case.series, case.contrast, matter)
+    share = rival.slip_share(case, matter)
     change, detectable = case.change, raw.detectable_change
     words = f"A sensor moved on the body; the steps then make {share:+.1f} {case.unit} of the change."
     remaining = change - share

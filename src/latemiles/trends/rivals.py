@@ -15,6 +15,7 @@ from latemiles.signals.events import Slip
 from latemiles.signals.frames import Segment
 from latemiles.signals.quality import StrideQuality
 from latemiles.signals.results import Rival
+from latemiles.trends.case import Case
 from latemiles.trends.covariates import Explained
 from latemiles.trends.medians import Blocks, Series, make_series
 from latemiles.trends.params import key_parts
@@ -32,6 +33,9 @@ F8 = NDArray[np.float64]
 
 MEDIANS_AT_SLIP: Final = 6
 """Medians on either side of a slip that its step is read from: two minutes."""
+
+LEAST_STEP_SDS: Final = 2.0
+"""A step at a slip counts from this many of its standard errors on."""
 
 NOTABLE: Final = 0.1
 """A rival is named when it may explain this share of the change, or of the detectable change."""
@@ -59,17 +63,25 @@ def slips_that_matter(slips: Sequence[Slip], key: str) -> list[Slip]:
     return [slip for slip in slips if slip.segment in segments]
 
 
-def slip_share(series: Series, contrast: F8, slips: Sequence[Slip]) -> float:
-    """What the steps at the slips add to late minus baseline; near zero where they were re-anchored."""
+def slip_share(case: Case, slips: Sequence[Slip]) -> float:
+    """What the steps at the slips add to late minus baseline; zero where they were re-anchored.
+
+    A step that the wander alone may make is none: otherwise many harmless slips would add up to a share.
+    """
     share = 0.0
-    t, y = series.t_s, series.values
+    y = case.series.values
     for slip in slips:
-        after = t > slip.t_s
+        after = case.series.t_s > slip.t_s
         n = int(np.count_nonzero(~after))
-        before, behind = y[max(0, n - MEDIANS_AT_SLIP) : n], y[n : n + MEDIANS_AT_SLIP]
-        if before.size and behind.size:
-            step = float(np.median(behind) - np.median(before))
-            share += step * float(contrast @ after)
+        before, behind = slice(max(0, n - MEDIANS_AT_SLIP), n), slice(n, n + MEDIANS_AT_SLIP)
+        if not y[before].size or not y[behind].size:
+            continue
+        step = float(np.median(y[behind]) - np.median(y[before]))
+        weights = np.zeros(y.size)
+        weights[before], weights[behind] = -1.0 / y[before].size, 1.0 / y[behind].size
+        variance = float(case.model.weights @ case.model.contrast_variances(weights))
+        if abs(step) > LEAST_STEP_SDS * math.sqrt(variance):
+            share += step * float(case.contrast @ after)
     return share
 
 
