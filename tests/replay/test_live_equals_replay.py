@@ -31,6 +31,9 @@ class Notebook:
         """Take the events of one record."""
         self.events += events
 
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
 
 def pushed(path: Path) -> list[Event]:
     """What the pipeline says of a recording when its records are pushed in a plain loop."""

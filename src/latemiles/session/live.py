@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from latemiles.errors import LatemilesError
 from latemiles.pipeline import Pipeline
 from latemiles.recording.writer import RecordingWriter
 from latemiles.session.inbox import Inbox
@@ -22,6 +23,7 @@ __all__ = ["EventSink", "LiveSession", "supervise"]
 
 log = logging.getLogger(__name__)
 
+FLUSH_S = 1.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 
@@ -31,6 +33,10 @@ class EventSink(Protocol):
 
     def take(self, events: Sequence[Event]) -> None:
         """Take the events of one record."""
+        ...
+
+    def finish(self) -> None:
+        """Hear that the run is over: there are no further events."""
         ...
 
 
@@ -88,13 +94,26 @@ class LiveSession:
     heard_ns: int = 0
     """Arrival of the newest record, ns since the run started."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _failure: LatemilesError | None = None
 
     def stop(self) -> None:
         """End the run cleanly: what was heard so far is finished, nothing more is taken."""
         self._stop.set()
 
     async def run(self) -> None:
-        """Run until the source ends or ``stop`` is called; then finish the pipeline and tell the sinks."""
+        """Run until the source ends or ``stop`` is called; then finish the pipeline and tell the sinks.
+
+        Raises
+        ------
+        LatemilesError
+            If the source or the recorder failed; what was heard before is recorded.
+        """
+        try:
+            await self._run()
+        except* LatemilesError as failures:
+            raise _first(failures) from failures
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             parts = [
                 group.create_task(supervise(name, part), name=name) for name, part in self.optional.items()
@@ -102,6 +121,7 @@ class LiveSession:
             listening = group.create_task(self._listen(), name="source")
             stopping = group.create_task(self._stop.wait(), name="stop")
             consuming = group.create_task(self._consume(), name="consumer")
+            parts.append(group.create_task(self._keep_flushing(), name="flush"))
             await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             listening.cancel()
             stopping.cancel()
@@ -110,10 +130,16 @@ class LiveSession:
             await consuming
             for part in parts:
                 part.cancel()
+        if self._failure is not None:
+            raise self._failure
 
     async def _listen(self) -> None:
-        async for record in self.source:
-            await self.inbox.put(record)
+        try:
+            async for record in self.source:
+                await self.inbox.put(record)
+        except LatemilesError as error:
+            # Raised once everything that came before it is written down and interpreted.
+            self._failure = error
 
     async def _consume(self) -> None:
         try:
@@ -122,6 +148,7 @@ class LiveSession:
                     self._take(gone)
                 self._take(record)
             self._show(self.pipeline.finish())
+            self._tell(lambda sink: sink.finish())
         finally:
             if self.recorder is not None:
                 self.recorder.close()
@@ -133,9 +160,33 @@ class LiveSession:
             self.recorder.append(record)
         self._show(self.pipeline.push(record))
 
+    async def _keep_flushing(self) -> None:
+        """Bring what is written to the disk once a second, also when nothing more is heard."""
+        while self.recorder is not None:
+            await asyncio.sleep(FLUSH_S)
+            self.recorder.flush()
+
     def _show(self, events: Sequence[Event]) -> None:
-        for sink in self.sinks:
-            sink.take(events)
+        self._tell(lambda sink: sink.take(events))
+
+    def _tell(self, word: Callable[[EventSink], None]) -> None:
+        """Tell every sink; one that fails is left out from then on, for the recording holds everything."""
+        for sink in list(self.sinks):
+            try:
+                word(sink)
+            except LatemilesError as error:
+                log.warning(
+                    "%s The run goes on and is recorded; 'latemiles report' makes every number again.", error
+                )
+                self.sinks = [other for other in self.sinks if other is not sink]
+
+
+def _first(failures: BaseExceptionGroup[LatemilesError]) -> LatemilesError:
+    """The first error inside a group of groups."""
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, LatemilesError) else LatemilesError(str(error))
 
 
 def record_arrival_ns(record: Record) -> int:

@@ -64,6 +64,10 @@ class _StoreSink:
         if events:
             self.store.commit(self.run, events)
 
+    def finish(self) -> None:
+        """Mark the run as ended."""
+        self.store.end_run(self.run)
+
 
 @dataclass(slots=True)
 class _PageSink:
@@ -81,6 +85,10 @@ class _PageSink:
             self.page.take([*events, posture])
         elif events:
             self.page.take(events)
+
+    def finish(self) -> None:
+        """Show the end of the run."""
+        self.page.finish()
 
 
 def play(
@@ -127,7 +135,6 @@ def play(
         if options.port is not None:
             _add_page(session, store, header, options, say)
         asyncio.run(_until_over(session))
-        store.end_run(run)
     say("The run is over. Making the report from the recording.")
     outcome = analyze_file(target, None, AnalyzeOptions(home=home.root, units=options.units))
     return _outcome(outcome, target)
