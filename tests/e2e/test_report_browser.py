@@ -18,6 +18,25 @@ CHROMIUM = os.environ.get("LATEMILES_CHROMIUM", "/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 NAMES = [*(n for n in PLANS if n not in ("four_hours", "small", "no_standing")), "empty"]
 
+SEEN = "[...document.querySelectorAll('svg[role=img] text')].filter(t => t.getBoundingClientRect().width)"
+CUT_OFF = f"""() => {SEEN}.filter(t => {{
+    const b = t.getBoundingClientRect(), s = t.ownerSVGElement.getBoundingClientRect();
+    return b.left < s.left - 1 || b.right > s.right + 1 || b.top < s.top - 1;
+}}).map(t => t.textContent)"""
+TOO_SMALL = f"""() => {SEEN}.filter(t =>
+    parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a < 11.7).map(t => t.textContent)"""
+COVERED = f"""() => {{
+    const words = {SEEN}, out = [];
+    for (const a of words) for (const b of words) {{
+        if (a === b || a.ownerSVGElement !== b.ownerSVGElement) continue;
+        const p = a.getBoundingClientRect(), q = b.getBoundingClientRect();
+        if (Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1
+            && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 5)
+            out.push(a.textContent + ' on ' + b.textContent);
+    }}
+    return out;
+}}"""
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Chromium; set LATEMILES_CHROMIUM"),
@@ -32,24 +51,24 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
-def test_every_page_is_quiet_whole_and_no_wider_than_the_screen(browser, tmp_path: Path) -> None:
-    for name in NAMES:
-        run = empty_run() if name == "empty" else made_up_run(name)
-        file = tmp_path / f"{name}.html"
-        file.write_text(render_report(run, units="mile"), encoding="utf-8")
-        page = browser.new_page(viewport={"width": 390, "height": 844})
-        said: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda message, said=said: said.append(message.text))
-        page.on("pageerror", lambda error, said=said: said.append(str(error)))
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
-        for width in (390, 320, 700, 900, 1440):
-            page.set_viewport_size({"width": width, "height": 844})
-            page.goto(file.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-        assert said == [], name
-        assert all(url.startswith(("file:", "data:")) for url in asked), name
-        page.close()
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_is_quiet_whole_and_no_wider_than_the_screen(browser, tmp_path: Path, name: str) -> None:
+    run = empty_run() if name == "empty" else made_up_run(name)
+    file = tmp_path / "report.html"
+    file.write_text(render_report(run, units="mile"), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    for width in (390, 320, 700, 900):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+    assert said == []
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
 
 
 def test_the_answer_is_the_first_heading_and_its_change_is_set_apart(browser) -> None:
@@ -78,27 +97,17 @@ def test_one_hero_is_shown_and_it_is_the_one_for_the_width(browser) -> None:
     page.close()
 
 
-def test_no_word_in_a_chart_is_cut_off_or_too_small_to_read(browser) -> None:
-    for width in (390, 900):
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        for name in ("half_marathon", "backwards", "cannot_separate", "on_the_spot", "raw_change"):
-            page.set_content(render_report(made_up_run(name), units="metric"))
-            cut = page.evaluate(
-                """() => [...document.querySelectorAll('figure svg[role=img] text')].filter(t => {
-                    const b = t.getBoundingClientRect(), s = t.ownerSVGElement.getBoundingClientRect();
-                    return b.width && (b.left < s.left - 1 || b.right > s.right + 1 || b.top < s.top - 1);
-                }).map(t => t.textContent)"""
-            )
-            assert cut == [], (name, width)
-            small = page.evaluate(
-                """() => [...document.querySelectorAll('svg text')].filter(t => {
-                    const m = t.getScreenCTM();
-                    return t.getBoundingClientRect().width
-                        && parseFloat(getComputedStyle(t).fontSize) * m.a < 11.7;
-                }).map(t => t.textContent)"""
-            )
-            assert small == [], (name, width)
-        page.close()
+@pytest.mark.parametrize("width", [390, 900])
+@pytest.mark.parametrize(
+    "name", ["half_marathon", "backwards", "cannot_separate", "on_the_spot", "raw_change"]
+)
+def test_no_word_in_a_chart_is_cut_off_covered_or_too_small(browser, name: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_content(render_report(made_up_run(name), units="metric"))
+    assert page.evaluate(CUT_OFF) == []
+    assert page.evaluate(TOO_SMALL) == []
+    assert page.evaluate(COVERED) == []
+    page.close()
 
 
 def test_it_prints_on_a4(browser) -> None:

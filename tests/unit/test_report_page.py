@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,17 +11,20 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from latemiles.analysis_result import ContextTrack
 from latemiles.report import render_report, summary_dict
 from latemiles.report.page import build_page
 from latemiles.report.svg import Scale, pieces, smooth
 from latemiles.report.views import VIEWS
 from latemiles.report.views.drift import tilt_series, value_range
 from latemiles.signals.frames import Segment
+from latemiles.signals.results import Rival
 from latemiles.trends.asymmetry import Asymmetries
 from latemiles.trends.form_drift import FormDrifts
 from reference.made_up_analysis import PLANS, Plan, empty_run, made_up, made_up_run
 
 NAMES = [*PLANS, "empty"]
+NAN = math.nan
 DISCLAIMER = (
     "<b>Measures movement for training. Not a medical device, not a diagnosis.</b> "
     "Pain, numbness, or a sudden change: see a clinician."
@@ -250,3 +254,68 @@ def test_the_smoother_follows_a_slope_to_the_end_of_its_piece() -> None:
     assert np.allclose(smoothed, 3.0 * t)
     alone = smooth(np.array([0.5]), np.array([2.0]), 0.3, np.zeros(1, dtype=np.int64))
     assert alone.tolist() == [2.0]
+
+
+BROKEN = {
+    "no interval": lambda d: replace(d, interval=(NAN, NAN), adjusted=None),
+    "no detectable change": lambda d: replace(d, detectable_change=NAN, adjusted=None),
+    "a change point without interval": lambda d: replace(d, change_point_interval_s=None),
+    "a change point at the very start": lambda d: replace(d, change_point_s=0.0),
+    "a change point at the very end": lambda d: replace(d, change_point_s=6359.0),
+    "no late part": lambda d: replace(d, change=NAN, verdict="too short", adjusted=None),
+    "a single median": lambda d: replace(
+        d, medians=d.medians[:1], medians_t_s=d.medians_t_s[:1], adjusted=None
+    ),
+    "no medians": lambda d: replace(d, medians=d.medians[:0], medians_t_s=d.medians_t_s[:0], adjusted=None),
+    "only NaN": lambda d: replace(d, medians=d.medians * NAN, adjusted=None),
+    "a huge change": lambda d: replace(d, change=40.0, interval=(38.0, 42.0), adjusted=None),
+    "rivals beyond measure": lambda d: replace(d, rivals=(Rival("speed", -25.0, "A <b>lot</b>."),)),
+}
+
+
+@pytest.mark.parametrize("damage", list(BROKEN))
+def test_an_unusual_finding_still_makes_a_whole_page(damage: str) -> None:
+    run = made_up_run("half_marathon")
+    name = "pelvic_tilt_mean_deg"
+    run = replace(run, form_drift=run.form_drift | {name: BROKEN[damage](run.form_drift[name])})
+    html = render_report(run, units="mile")
+    outline(html)
+    assert not re.search(r"\bnan\b|\binf\b", html.split("</style>")[1])
+    json.dumps(summary_dict(run), allow_nan=False)
+
+
+def test_sources_that_come_late_and_in_pieces_are_put_in_order() -> None:
+    run = made_up_run("half_marathon")
+    c = run.context
+    order = np.random.default_rng(3).permutation(len(c.t_s))
+    # A foot pod gives speed, a watch the rest, each on its own lines.
+    pod = np.arange(len(c.t_s)) % 2 == 0
+    track = ContextTrack(
+        c.t_s[order],
+        np.where(pod, c.speed_m_s, np.nan)[order],
+        np.where(pod, np.nan, c.grade)[order],
+        np.where(pod, np.nan, c.distance_m)[order],
+        np.where(pod, np.nan, c.heart_rate_bpm)[order],
+    )
+    plain, mixed = build_page(run, "mile"), build_page(replace(run, context=track), "mile")
+    assert mixed.axis.length == plain.axis.length
+    assert mixed.axis.place(3540.0) == plain.axis.place(3540.0)
+    climb, usual = mixed.elevation(), plain.elevation()
+    assert climb is not None
+    assert usual is not None
+    assert np.ptp(climb[1]) == pytest.approx(np.ptp(usual[1]), rel=0.02)
+    outline(render_report(replace(run, context=track), units="mile"))
+
+
+def test_a_part_of_the_stride_that_is_not_known_is_left_blank() -> None:
+    run = made_up_run("half_marathon")
+    first, last = run.ensembles
+    tilt = last.mean_deg["pelvic_tilt"].copy()
+    tilt[30:50] = np.nan
+    last = replace(
+        last, mean_deg={"pelvic_tilt": tilt}, sd_deg={"pelvic_tilt": tilt * 0.1}, toe_off_percent={}
+    )
+    for parts in ((first, last), (last,), (replace(first, strides=0),), ()):
+        html = render_report(replace(run, ensembles=parts))
+        outline(html)
+        assert not re.search(r"\bnan\b|\binf\b", html.split("</style>")[1])

@@ -40,6 +40,9 @@ __all__ = [
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
+_SLOPE_WIDTHS = 2.5
+"""Reach of the smoother's slope, in its widths."""
+
 _CHAR_PX = 6.6
 """Mean width of a 13 px character, for labels that must not meet."""
 
@@ -74,13 +77,22 @@ def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
+def _placed(*pixels: float) -> bool:
+    """Whether all are known: what has no place is not drawn."""
+    return all(math.isfinite(p) for p in pixels)
+
+
 def text(x: float, y: float, words: str, cls: str = "", anchor: str = "start") -> str:
     """Words at a place; ``words`` is escaped here."""
+    if not _placed(x, y):
+        return ""
     return f'<text x="{_n(x)}" y="{_n(y)}" class="{cls}" text-anchor="{anchor}">{esc(words)}</text>'
 
 
 def rect(x0: float, y0: float, x1: float, y1: float, cls: str, fill: str = "") -> str:
     """A box between two corners in any order."""
+    if not _placed(x0, y0, x1, y1):
+        return ""
     extra = f' fill="{fill}"' if fill else ""
     return (
         f'<rect x="{_n(min(x0, x1))}" y="{_n(min(y0, y1))}" width="{_n(abs(x1 - x0))}" '
@@ -90,16 +102,22 @@ def rect(x0: float, y0: float, x1: float, y1: float, cls: str, fill: str = "") -
 
 def segment(x0: float, y0: float, x1: float, y1: float, cls: str) -> str:
     """A straight line."""
+    if not _placed(x0, y0, x1, y1):
+        return ""
     return f'<path d="M{_n(x0)} {_n(y0)}L{_n(x1)} {_n(y1)}" class="{cls}"/>'
 
 
 def vline(x: float, y0: float, y1: float, cls: str) -> str:
     """A vertical line."""
+    if not _placed(x, y0, y1):
+        return ""
     return f'<path d="M{_n(x)} {_n(y0)}V{_n(y1)}" class="{cls}"/>'
 
 
 def hline(x0: float, x1: float, y: float, cls: str) -> str:
     """A horizontal line."""
+    if not _placed(x0, x1, y):
+        return ""
     return f'<path d="M{_n(x0)} {_n(y)}H{_n(x1)}" class="{cls}"/>'
 
 
@@ -155,11 +173,15 @@ def hatch(name: str) -> str:
 
 def disc(x: float, y: float, r: float, cls: str) -> str:
     """The mark of the left side, and the end of a line."""
+    if not _placed(x, y):
+        return ""
     return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(r)}" class="{cls}"/>'
 
 
 def diamond(x: float, y: float, r: float, cls: str) -> str:
     """The mark of the right side."""
+    if not _placed(x, y):
+        return ""
     return (
         f'<path d="M{_n(x)} {_n(y - r)}l{_n(r)} {_n(r)}l{_n(-r)} {_n(r)}l{_n(-r)} {_n(-r)}z" class="{cls}"/>'
     )
@@ -262,17 +284,22 @@ def smooth(x: F8, y: F8, width: float, piece: I8) -> F8:
     for number in np.unique(piece):
         here = np.flatnonzero((piece == number) & np.isfinite(y) & np.isfinite(x))
         for k in here:
-            near = here[np.abs(x[here] - x[k]) < 3.0 * width]
+            near = here[np.abs(x[here] - x[k]) < 3.0 * _SLOPE_WIDTHS * width]
             out[k] = _local(x[near] - x[k], y[near], width)
     return out
 
 
 def _local(offset: F8, y: F8, width: float) -> float:
-    """Value at offset zero of the weighted straight line through the points."""
+    """Weighted mean near offset zero, carried from the points' centre to zero along a slope of wider reach.
+
+    Inside a piece the centre is zero and this is the mean; at its ends the slope of a few points would swing.
+    """
     weight = np.exp(-((offset / width) ** 2))
     weight /= weight.sum()
-    centre, level = float(weight @ offset), float(weight @ y)
-    spread = float(weight @ (offset - centre) ** 2)
+    wide = np.exp(-((offset / (_SLOPE_WIDTHS * width)) ** 2))
+    wide /= wide.sum()
+    middle, level = float(wide @ offset), float(wide @ y)
+    spread = float(wide @ (offset - middle) ** 2)
     # Points at one place, or a single one, have no slope.
-    slope = float(weight @ ((offset - centre) * (y - level))) / spread if spread > 1e-9 * width**2 else 0.0
-    return level - slope * centre
+    slope = float(wide @ ((offset - middle) * (y - level))) / spread if spread > 1e-9 * width**2 else 0.0
+    return float(weight @ y) - slope * float(weight @ offset)
