@@ -51,6 +51,8 @@ WALK_SWING_M_S2: Final = 1.2
 """Least swing of the low-passed force in a walking step: a leg swung while standing lifts nobody."""
 WALK_TURN_M_S2: Final = 0.6
 SHORTEST_STEP_S: Final = 0.18
+HUMP_SHARE: Final = 0.6
+"""In walking the push-off lifts the trunk a second time, well before the next step is due."""
 LONGEST_RUN_STEP_S: Final = 0.75
 LONGEST_WALK_STEP_S: Final = 1.2
 SURE_GAIN: Final = 3.0
@@ -241,7 +243,7 @@ def _running_step(s, j, out, count):
     leave = falling_foot(s.brief, s.peak_at, bottom + 1, s.brief[bottom], s.peak - s.brief[bottom])
     start = max(2, s.valley_at - int(0.1 * rate))
     stop = min(s.n, j + 1 + int(0.06 * rate))
-    low, high = _range_of(s.wide, s.valley_at - int(0.4 * rate), j + 1)
+    low, high = _range_of(s.scissors, s.valley_at - int(0.4 * rate), j + 1)
     if 0.0 <= high - low < IN_STEP_RAD:
         return count
     s.use[:] = 1
@@ -310,12 +312,12 @@ def _ahead(s, at):
     Against the middle of the last stride, so that a single hip, or two that are zeroed differently, will do.
     NaN where no hip is known.
     """
-    low, high = _range_of(s.wide, at - int(LONGEST_WALK_STEP_S * s.rate), at + 1)
-    if math.isnan(s.wide[at]) or high < low:
+    low, high = _range_of(s.scissors, at - int(LONGEST_WALK_STEP_S * s.rate), at + 1)
+    if math.isnan(s.scissors[at]) or high < low:
         return math.nan
     if high - low < SCISSORS_RAD:
         return 0.0
-    return (2.0 * s.wide[at] - high - low) / (high - low)
+    return (2.0 * s.scissors[at] - high - low) / (high - low)
 
 
 @njit(cache=True)
@@ -348,7 +350,7 @@ def _step(s, gait, t, side, confidence, leave, out, count):
         count = _become(s, gait, s.held_ic, out, count)
         count = _put(out, count, IC, s.held_ic, s.side, 0.6 * s.held_confidence)
     since = t - s.ic
-    if since < SHORTEST_STEP_S:
+    if since < SHORTEST_STEP_S or (gait == WALKING and since < HUMP_SHARE * s.interval):
         return count
     is_missed = since > 1.6 * s.interval
     if (side == s.side) != is_missed:
@@ -357,7 +359,7 @@ def _step(s, gait, t, side, confidence, leave, out, count):
         confidence *= 0.7
     if confidence < LEAST_CONFIDENCE:
         return count
-    if gait == RUNNING and leave > s.ic + 0.08 and leave < t:
+    if gait == RUNNING and not is_missed and s.ic + 0.08 < leave < t:
         count = _put(out, count, TO, leave, s.side, 0.8 * min(1.0, confidence / 0.7))
     s.strange = s.strange + 1 if gait != s.gait else 0
     if s.strange >= 2:

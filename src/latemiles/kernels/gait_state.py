@@ -35,7 +35,6 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("scissors", "f8", (capacity,)),
             ("low", "f8", (capacity,)),
             ("brief", "f8", (capacity,)),
-            ("wide", "f8", (capacity,)),
             ("window", "f8", (capacity,)),
             ("brief_window", "f8", (capacity,)),
             ("use", "i8", (3,)),
@@ -122,9 +121,10 @@ def forget_steps(s):
 
 @njit(cache=True)
 def _smooth(values, at, half, window):
-    total = 0.0
-    for k in range(-half, half + 1):
-        total += window[k + half] * values[at + k]
+    # The window is symmetric: half the products.
+    total = window[half] * values[at]
+    for k in range(1, half + 1):
+        total += window[half + k] * (values[at - k] + values[at + k])
     return total
 
 
@@ -141,7 +141,6 @@ def _shift(s):
         s.scissors[k] = s.scissors[k + drop]
         s.low[k] = s.low[k + drop]
         s.brief[k] = s.brief[k + drop]
-        s.wide[k] = s.wide[k + drop]
     s.n -= drop
     s.base += drop
     # A turn that has left the buffers is too old to be used; only its place must stay valid.
@@ -172,7 +171,7 @@ def append_sample(s, pelvis, left, right, flexion_left, flexion_right):
     if math.isnan(scissors):
         scissors = -2.0 * flexion_right if math.isnan(flexion_left) else 2.0 * flexion_left
     s.scissors[k] = scissors
-    s.low[k], s.brief[k], s.wide[k] = math.nan, math.nan, math.nan
+    s.low[k], s.brief[k] = math.nan, math.nan
     s.n += 1
     if k >= 2 * s.brief_half:
         s.brief[k - s.brief_half] = _smooth(s.trunk, k - s.brief_half, s.brief_half, s.brief_window)
@@ -180,5 +179,4 @@ def append_sample(s, pelvis, left, right, flexion_left, flexion_right):
     if j < s.half:
         return -1
     s.low[j] = _smooth(s.trunk, j, s.half, s.window)
-    s.wide[j] = _smooth(s.scissors, j, s.half, s.window)
     return j

@@ -1,0 +1,257 @@
+"""Gait events against made-up steps, simulated sensors on real running, and two real recordings."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from latemiles.errors import ConfigError, ShapeError
+from latemiles.estimators.gait_events import GaitStage
+from latemiles.kernels.onset import falling_foot, pick_onset, rising_foot
+from latemiles.signals.blocks import AngleBlock
+from latemiles.signals.events import Activity, GaitEvent
+from latemiles.signals.frames import SEGMENTS, SIDES, Side, quat_rotate
+from reference import steps as twin
+from reference.rbds import data_root, has_rbds, rbds_session
+from reference.steps import Steps, runner, standing_and_squats
+
+
+def run(signals: Steps, size: int = 20) -> list[GaitEvent | Activity]:
+    stage = GaitStage(signals.rate_hz)
+    found = []
+    for start in range(0, signals.size, size):
+        found += stage.push(signals.block(start, min(signals.size, start + size)))
+    return found + stage.finish()
+
+
+def of_kind(events, kind: str) -> list[GaitEvent]:
+    return [e for e in events if isinstance(e, GaitEvent) and e.kind == kind]
+
+
+def errors_ms(found: list[GaitEvent], truth: list[tuple[float, Side]], slack: int = 0) -> np.ndarray:
+    """Every true event has one of its side within 100 ms, and there are no others; their errors, ms."""
+    errors = []
+    for t, side in truth:
+        near = [e for e in found if abs(e.t_s - t) < 0.1]
+        if not near and slack > 0:
+            slack -= 1
+            continue
+        assert [e.side for e in near] == [side], f"{near} at {t:.3f} s, {side}"
+        errors.append(1e3 * (near[0].t_s - t))
+    assert len(found) == len(errors)
+    return np.array(errors)
+
+
+def activities(events) -> list[str]:
+    return [e.activity for e in events if isinstance(e, Activity)]
+
+
+def test_the_onset_equals_the_slow_twin():
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        force = rng.normal(0.0, 0.1, (3, 80))
+        at = int(rng.integers(30, 70))
+        force[:, at:] += rng.normal(0.0, 5.0, (3, 80 - at))
+        force[int(rng.integers(0, 3)), 10:20] = np.nan
+        use = np.array([1, int(rng.integers(0, 2)), 1])
+        got = pick_onset(force, use, 5, 78, 200.0)
+        assert got == pytest.approx(twin.pick_onset(force, use.tolist(), 5, 78, 200.0))
+
+
+def test_the_feet_of_a_straight_flank_are_found_between_samples():
+    force = np.concatenate([np.full(10, 20.0), 20.0 - 3.1 * np.arange(7), np.zeros(10)])
+    force = np.maximum(force, 0.0)
+    end = 10.0 + 20.0 / 3.1
+    assert falling_foot(force, 5, len(force), 0.0, 20.0) == pytest.approx(end)
+    back = force[::-1].copy()
+    assert rising_foot(back, 0, 20, 0.0, 20.0) == pytest.approx(len(force) - 1 - end)
+    assert np.isnan(falling_foot(np.full(30, 20.0), 0, 30, 0.0, 20.0))
+
+
+@pytest.mark.parametrize(("rate_hz", "bound_ms"), [(200.0, 8.0), (100.0, 13.0)])
+@pytest.mark.parametrize("stride_s", [0.6, 0.72, 0.85])
+def test_running_contacts_and_toe_offs_are_where_they_were_put(rate_hz, bound_ms, stride_s):
+    signals = runner(stride_s=stride_s, rate_hz=rate_hz, first=int(2 * rate_hz))
+    events = run(signals)
+    contacts = errors_ms(of_kind(events, "initial_contact"), signals.contacts, slack=2)
+    toe_offs = errors_ms(of_kind(events, "toe_off"), signals.toe_offs, slack=3)
+    assert np.percentile(np.abs(contacts), 95) < bound_ms
+    assert np.percentile(np.abs(toe_offs), 95) < bound_ms
+    assert "running" in activities(events)
+    assert "walking" not in activities(events)
+
+
+def test_the_events_of_a_run_come_in_their_order():
+    events = [e for e in run(runner()) if isinstance(e, GaitEvent)]
+    t = [e.t_s for e in events]
+    assert t == sorted(t)
+    # contact left, toe-off left, contact right, toe-off right, ...
+    steady = events[4:-2]
+    other = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}
+    for before, event in zip(steady[:-2], steady[2:], strict=True):
+        assert (event.kind, event.side) == (before.kind, other[before.side])
+    for before, event in pairwise(steady):
+        assert event.kind != before.kind
+        assert event.side is (before.side if event.kind == "toe_off" else other[before.side])
+    assert min(e.confidence for e in steady) > 0.6
+
+
+def test_an_event_is_told_within_six_tenths_of_a_second():
+    signals = runner()
+    stage = GaitStage(signals.rate_hz)
+    for k in range(signals.size):
+        for event in stage.push(signals.block(k, k + 1)):
+            if isinstance(event, GaitEvent) and event.t_s > signals.contacts[2][0]:
+                assert (signals.first + k) / signals.rate_hz - event.t_s < 0.6
+
+
+def test_walking_steps_are_found_and_called_walking():
+    signals = runner(is_walking=True, stride_s=1.1, seconds=15.0)
+    events = run(signals)
+    contacts = errors_ms(of_kind(events, "initial_contact"), signals.contacts, slack=2)
+    assert np.percentile(np.abs(contacts), 95) < 20.0
+    assert "running" not in activities(events)
+    assert activities(events).count("walking") == 1
+
+
+def test_mirrored_signals_give_mirrored_events():
+    signals = runner(seed=3)
+    other = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}
+    events = run(signals)
+    mirrored = run(signals.mirrored())
+    assert len(events) == len(mirrored)
+    for a, b in zip(events, mirrored, strict=True):
+        if isinstance(a, GaitEvent):
+            assert (a.t_s, a.kind, other[a.side], a.confidence) == (b.t_s, b.kind, b.side, b.confidence)
+        else:
+            assert a == b
+
+
+def test_slower_running_is_the_same_running_in_longer_time():
+    quick, slow = (of_kind(run(runner(stride_s=s, seconds=20 * s)), "initial_contact") for s in (0.64, 0.8))
+    assert len(quick) == len(slow)
+    ratio = np.diff([e.t_s for e in slow]) / np.diff([e.t_s for e in quick])
+    assert np.median(ratio) == pytest.approx(0.8 / 0.64, rel=0.01)
+
+
+@pytest.mark.parametrize("missing", ["pelvis", "left", "right", "hips", "left, hips unknown"])
+def test_what_is_missing_is_stood_in_for(missing):
+    signals = runner()
+    if missing == "pelvis":
+        signals.force_up[0] = np.nan
+    if missing == "hips" or "unknown" in missing:
+        signals.flexion[:] = np.nan
+    for side in SIDES:
+        if side.value in missing:
+            signals.force_up[1 + side.lane] = np.nan
+            signals.flexion[side.lane] = np.nan
+    contacts = errors_ms(of_kind(run(signals), "initial_contact"), signals.contacts, slack=2)
+    assert np.percentile(np.abs(contacts), 95) < 10.0
+
+
+def test_nothing_heard_gives_nothing():
+    signals = runner()
+    signals.force_up[:] = np.nan
+    signals.flexion[:] = np.nan
+    assert run(signals) == []
+
+
+def test_standing_squats_and_a_jump_are_no_steps():
+    events = run(standing_and_squats())
+    assert [e for e in events if isinstance(e, GaitEvent)] == []
+    assert activities(events)[0] == "still"
+    assert not {"walking", "running"} & set(activities(events))
+
+
+def test_a_gap_in_everything_costs_the_steps_in_it_and_no_others():
+    signals = runner(seconds=20.0)
+    gap = (signals.first / 200.0 + 10.0, signals.first / 200.0 + 11.5)
+    t = (signals.first + np.arange(signals.size)) / 200.0
+    signals.force_up[:, (t > gap[0]) & (t < gap[1])] = np.nan
+    signals.flexion[:, (t > gap[0]) & (t < gap[1])] = np.nan
+    found = of_kind(run(signals), "initial_contact")
+    assert not [e for e in found if gap[0] < e.t_s < gap[1]]
+    outside = [(x, s) for x, s in signals.contacts if x < gap[0] - 0.3 or x > gap[1] + 0.5]
+    kept = [e for e in found if e.t_s < gap[0] - 0.3 or e.t_s > gap[1] + 0.5]
+    errors_ms(kept, outside, slack=2)
+
+
+@pytest.mark.parametrize("trial", ["2.5ms", "3.5ms"])
+@pytest.mark.skipif(not has_rbds(), reason="the shared running kinematics are absent; set LATEMILES_DATA")
+def test_real_running_kinematics_lose_no_contact_and_swap_no_side(trial):
+    session = rbds_session(trial, seed=5, rate_hz=200.0)
+    force = np.stack(
+        [quat_rotate(session.quat_earth_sensor[s], session.streams[s].acc)[:, 2] for s in SEGMENTS]
+    )
+    signals = Steps(0, 200.0, force, session.hip[:, :, 0], [], [])
+    truth = sorted(((t, side) for side in SIDES for t in session.contacts_s[side]), key=lambda x: x[0])
+    found = of_kind(run(signals), "initial_contact")
+    errors = errors_ms([e for e in found if e.t_s > truth[0][0] - 0.1], truth)
+    assert np.percentile(np.abs(errors), 95) < 15.0
+    # Nothing in standing, squatting and waiting.
+    assert min(e.t_s for e in found) > session.movement[1] + 2.0
+
+
+def real_signals(name: str, running: slice, sign: float) -> Steps:
+    """A real recording with the vertical of an orientation filter and the thighs' sagittal inclination."""
+    from vqf import offlineVQF
+
+    path = data_root() / name
+    if not path.exists():
+        pytest.skip(f"{path} is absent; set LATEMILES_DATA to the folder of the shared data")
+    with np.load(path) as data:
+        first = round(float(data["t"][0]) * 100.0)
+        force, flexion = [], []
+        for segment in SEGMENTS:
+            acc, gyr = (
+                np.ascontiguousarray(data[f"{k}_{segment}"], dtype=np.float64) for k in ("acc", "gyr")
+            )
+            quat = offlineVQF(gyr, acc, None, 0.01)["quat6D"]
+            force.append(quat_rotate(quat, acc)[:, 2])
+            up = quat_rotate(quat * np.array([1.0, -1.0, -1.0, -1.0]), np.array([0.0, 0.0, 1.0]))
+            mean = up[running].mean(axis=0) / np.linalg.norm(up[running].mean(axis=0))
+            swing = np.linalg.svd(up[running] - mean, full_matrices=False)[2][0]
+            angle = np.arctan2(up @ swing, up @ mean)
+            # The swing forwards is quicker than the way back (walking) or the leg is only lifted (jogging).
+            flexion.append(sign * np.sign(np.mean(np.gradient(angle)[running] ** 3)) * angle)
+    return Steps(first, 100.0, np.stack(force), np.stack(flexion[1:]), [], [])
+
+
+def test_jogging_on_the_spot_gives_both_sides_in_antiphase():
+    events = run(real_signals("jogging_on_the_spot.npz", slice(5600, 9500), -1.0))
+    contacts = [e for e in of_kind(events, "initial_contact") if e.t_s > 56.0 and e.confidence > 0.3]
+    times = {side: np.array([e.t_s for e in contacts if e.side is side]) for side in SIDES}
+    for side in SIDES:
+        assert len(times[side]) > 38
+        assert np.median(np.diff(times[side])) == pytest.approx(0.95, abs=0.06)
+    between = np.searchsorted(times[Side.LEFT], times[Side.RIGHT])
+    inside = (between > 0) & (between < len(times[Side.LEFT]))
+    before, after = times[Side.LEFT][between[inside] - 1], times[Side.LEFT][between[inside]]
+    phase = (times[Side.RIGHT][inside] - before) / (after - before)
+    assert np.percentile(phase, [5, 95]) == pytest.approx([0.5, 0.5], abs=0.12)
+    assert not [e for e in events if isinstance(e, Activity) and e.activity == "running" and e.t_s < 55.0]
+
+
+def test_a_real_walk_with_turns_alternates_and_begins_after_the_standing():
+    events = run(real_signals("walking_with_turns.npz", slice(800, 2400), 1.0))
+    contacts = of_kind(events, "initial_contact")
+    assert min(e.t_s for e in contacts) > 5.5
+    steady = [e for e in contacts if e.t_s > 10.0]
+    assert len(steady) >= 17
+    assert all(a.side is not b.side for a, b in pairwise(steady))
+    assert "running" not in activities(events)
+
+
+def test_blocks_out_of_order_or_shape_are_refused():
+    signals = runner()
+    stage = GaitStage(200.0)
+    stage.push(signals.block(0, 10))
+    with pytest.raises(ShapeError, match="once and in order"):
+        stage.push(signals.block(20, 30))
+    block = signals.block(10, 20)
+    with pytest.raises(ShapeError, match="posture stage"):
+        stage.push(AngleBlock(*block[:3], block.hip[:1], *block[4:]))
+    with pytest.raises(ConfigError, match="Use 100 or 200"):
+        GaitStage(20.0)
