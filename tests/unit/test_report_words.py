@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -124,3 +125,9 @@ def test_a_share_is_never_all_or_nothing_by_rounding() -> None:
 def test_unknown_units_are_refused_with_advice() -> None:
     with pytest.raises(ConfigError, match="choose 'metric' or 'mile'"):
         page_of("walk", "furlong")
+
+
+def test_a_mounting_that_was_not_found_is_not_blamed_on_the_radio() -> None:
+    run = made_up_run("short_run")
+    page = build_page(replace(run, quality=replace(run.quality, calibration=None)), "mile")
+    assert "".join(headline(page)) == "No tilt in this run: how the sensors sit was not found."

@@ -86,6 +86,8 @@ def what_is_missing(page: Page) -> list[str]:
         return ["Strides are found from both thighs while running or walking."]
     if not page.heard(Segment.PELVIS):
         return ["The pelvis sensor fills this. The rest of the page shows what the thighs told."]
+    if page.analysis.quality.calibration is None:
+        return ["Standing still for some seconds and three squats before the run fill this."]
     if page.running_strides == 0:
         return ["Medians of the walking strides are in the table. A run fills the comparison."]
     if _fewest(page) >= LEAST_STRIDES:
@@ -114,6 +116,8 @@ def _not_measured(page: Page) -> str:
         return f"No strides found in {page.axis.length}."
     if not page.heard(Segment.PELVIS):
         return "No tilt in this run: the pelvis sensor was not heard."
+    if page.analysis.quality.calibration is None:
+        return "No tilt in this run: how the sensors sit was not found."
     if page.running_strides == 0:
         return f"A walk of {page.axis.length}: no running strides to compare."
     if page.measured:
@@ -234,6 +238,8 @@ def what_would_fill(page: Page, *, narrow: bool) -> str:
     """One line in an empty chart: what is missing and what would fill it."""
     if not page.heard(Segment.PELVIS):
         return "pelvis not heard" if narrow else "Pelvis sensor not heard; it fills this chart."
+    if page.analysis.quality.calibration is None:
+        return "mounting not found" if narrow else "Mounting not found; a quiet stance and squats fill this."
     if page.running_strides == 0:
         return "no running found" if narrow else "No running strides; a run fills this chart."
     if _fewest(page) >= LEAST_STRIDES:
