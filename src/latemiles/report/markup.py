@@ -35,11 +35,14 @@ def table(
     caption : str
         Plain words above the table.
     """
+    rows = list(rows)
+    # Rows named in several words may break their name on a narrow page; numbers never do.
+    named = _cls("named" if any(" " in row[0] and len(row[0]) > 10 for row in rows) else "")
     heads = "".join(f'<th scope="col"{_cls(cls)}>{words}</th>' for words, cls in head)
     body = "".join(_row(row, [cls for _, cls in head]) for row in rows)
     above = f"<caption>{esc(caption)}</caption>" if caption else ""
     return (
-        f'<div class="fig" tabindex="0" role="region" aria-label="{esc(label)}"><table>{above}'
+        f'<div class="fig" tabindex="0" role="region" aria-label="{esc(label)}"><table{named}>{above}'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
