@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from latemiles.kernels.envelope import lower_line, offset_at
+from latemiles.kernels.holes import HOLES, fill_hole, note_hole
 
 __all__ = [
     "BLOCKS",
@@ -36,8 +37,6 @@ BLOCKS: Final = 120
 """Blocks in the window: ten minutes, short enough for a crystal that warms up."""
 KNOTS: Final = 1024
 """Knots of the mapping in use that are remembered for packets which come late (eight minutes or more)."""
-HOLES: Final = 64
-"""Missing ranges of indexes that are remembered; older ones can no longer be filled."""
 BINS: Final = 400
 """Histogram of the delay above the fit, half a millisecond a bin."""
 BIN_S: Final = 0.0005
@@ -247,42 +246,6 @@ def _track(s, index, raw, has_tick):
 
 
 @njit(cache=True)
-def _note_hole(s, first, stop):
-    if s.hole_n == HOLES:
-        for k in range(HOLES - 1):
-            s.hole_first[k] = s.hole_first[k + 1]
-            s.hole_stop[k] = s.hole_stop[k + 1]
-        s.hole_n -= 1
-    s.hole_first[s.hole_n] = first
-    s.hole_stop[s.hole_n] = stop
-    s.hole_n += 1
-
-
-@njit(cache=True)
-def _fill_hole(s, index):
-    """True if ``index`` was missing; it no longer is."""
-    for k in range(s.hole_n - 1, -1, -1):
-        first, stop = s.hole_first[k], s.hole_stop[k]
-        if index < first or index >= stop:
-            continue
-        if index == first:
-            s.hole_first[k] = index + 1
-        elif index == stop - 1:
-            s.hole_stop[k] = index
-        else:
-            s.hole_stop[k] = index
-            _note_hole(s, index + 1, stop)
-            return True
-        if s.hole_first[k] >= s.hole_stop[k]:
-            for j in range(k, s.hole_n - 1):
-                s.hole_first[j] = s.hole_first[j + 1]
-                s.hole_stop[j] = s.hole_stop[j + 1]
-            s.hole_n -= 1
-        return True
-    return False
-
-
-@njit(cache=True)
 def _offset(s, x, known_x, known_y):
     """Offset in use at device time x: of the known fit, else of the live one."""
     n = known_x.shape[0]
@@ -301,7 +264,7 @@ def _late(s, index, device, n, known_x, known_y, t_out, keep_out):
     kept = 0
     for i in range(n):
         keep_out[i] = 0
-        if index + i >= s.next_index or not _fill_hole(s, index + i):
+        if index + i >= s.next_index or not fill_hole(s, index + i):
             continue
         x = device + i * s.period
         t_out[i] = x + _offset(s, x, known_x, known_y)
@@ -412,7 +375,7 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
         s.stale = 0 if kept > 0 or is_resent else s.stale + 1
         return kept, status | LATE
     if s.packets > 0 and index > s.next_index:
-        _note_hole(s, s.next_index, index)
+        note_hole(s, s.next_index, index)
     device = _track(s, index, raw, has_tick)
     if s.packets == 0:
         s.start = device

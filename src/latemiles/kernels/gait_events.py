@@ -16,6 +16,16 @@ from typing import Final
 
 from numba import njit
 
+from latemiles.kernels.gait_follow import (
+    FLIGHT_BELOW_M_S2,
+    RUN_SWING_M_S2,
+    RUNNING,
+    UPRIGHT_M_S2,
+    body_lifted,
+    flight_ended,
+    lowest_at,
+    range_of,
+)
 from latemiles.kernels.gait_state import UNKNOWN, append_sample, forget_steps, time_of
 from latemiles.kernels.onset import bent_energy, falling_foot, pick_onset, rising_foot
 
@@ -26,30 +36,16 @@ TO: Final = 1
 ACTIVITY: Final = 2
 STILL: Final = 0
 WALKING: Final = 1
-RUNNING: Final = 2
 OTHER: Final = 3
 ROWS_PER_SAMPLE: Final = 8
 """More rows than one grid sample can give."""
 
-UPRIGHT_M_S2: Final = 9.81
-TURN_M_S2: Final = 1.5
-"""The low-passed force has turned when it has come back by so much."""
-FLIGHT_BELOW_M_S2: Final = 6.4
-"""The low-passed force of a running step falls below this; walking stays above 7."""
-RUN_SWING_M_S2: Final = 7.5
-"""Least fall of the low-passed force from its peak into flight; walking has 3 to 6."""
-STILL_FLIGHT_M_S2: Final = 7.2
-STILL_SWING_M_S2: Final = 5.0
-"""The same two in the middle of a run, where a lazy step is no walking step yet."""
 SCISSORS_RAD: Final = 0.2
 """Least swing of left minus right hip flexion in a walking step."""
 LEAST_AHEAD: Final = 0.3
 """Least lead of the landing leg, as a share of half that swing: in mid-stance there is none."""
 IN_STEP_RAD: Final = 0.1
 """Least range of the scissors in a running step, where they are known: a jump or squat has none."""
-WALK_SWING_M_S2: Final = 1.2
-"""Least swing of the low-passed force in a walking step: a leg swung while standing lifts nobody."""
-WALK_TURN_M_S2: Final = 0.6
 SHORTEST_STEP_S: Final = 0.18
 HUMP_SHARE: Final = 0.6
 """In walking the push-off lifts the trunk a second time, well before the next step is due."""
@@ -99,9 +95,9 @@ def gait_push(state, force, flexion, out):
             forget_steps(s)
             s.turn, s.mean, s.is_armed = math.nan, math.nan, 0
             continue
-        if _flight_ended(s, j):
+        if flight_ended(s, j):
             count = _running_step(s, j, out, count)
-        if _body_lifted(s, j):
+        if body_lifted(s, j):
             count = _walking_step(s, j, out, count)
         count = _walking_toe_off(s, j, out, count)
         count = _activity(s, j, out, count)
@@ -112,81 +108,6 @@ def gait_push(state, force, flexion, out):
 def _put(out, count, what, t, side, confidence):
     out[count, 0], out[count, 1], out[count, 2], out[count, 3] = what, t, side, confidence
     return count + 1
-
-
-@njit(cache=True)
-def _flight_ended(s, j):
-    """Follow the low-passed force to sample j; true when it comes up from a flight."""
-    value = s.low[j]
-    if math.isnan(s.turn):
-        s.turn, s.turn_at, s.is_rising, s.is_armed = value, j, 1, 0
-        s.peak, s.peak_at = value, j
-        return False
-    if s.is_rising == 1:
-        if value >= s.turn:
-            s.turn, s.turn_at = value, j
-        elif value < s.turn - TURN_M_S2:
-            s.peak, s.peak_at = s.turn, s.turn_at
-            s.turn, s.turn_at, s.is_rising, s.is_armed = value, j, 0, 0
-    elif value <= s.turn:
-        s.turn, s.turn_at = value, j
-    elif value > s.turn + TURN_M_S2:
-        s.valley_at = s.turn_at
-        is_running = s.gait == RUNNING
-        below = STILL_FLIGHT_M_S2 if is_running else FLIGHT_BELOW_M_S2
-        swing = STILL_SWING_M_S2 if is_running else RUN_SWING_M_S2
-        s.is_armed = 1 if s.turn < below and s.peak - s.turn > swing else 0
-        s.turn, s.turn_at, s.is_rising = value, j, 1
-    if s.is_armed == 1 and value >= UPRIGHT_M_S2:
-        s.is_armed = 0
-        return True
-    return False
-
-
-@njit(cache=True)
-def _body_lifted(s, j):
-    """Follow the low-passed force to sample j with a finer step; true when it comes down from a hump."""
-    value = s.low[j]
-    if math.isnan(s.walk_turn):
-        s.walk_turn, s.walk_turn_at, s.walk_is_rising, s.walk_low = value, j, 1, value
-        return False
-    if s.walk_is_rising == 0:
-        if value <= s.walk_turn:
-            s.walk_turn, s.walk_turn_at = value, j
-        elif value > s.walk_turn + WALK_TURN_M_S2:
-            s.walk_low = s.walk_turn
-            s.walk_turn, s.walk_turn_at, s.walk_is_rising = value, j, 1
-        return False
-    if value >= s.walk_turn:
-        s.walk_turn, s.walk_turn_at = value, j
-    elif value < s.walk_turn - WALK_TURN_M_S2:
-        is_hump = s.walk_turn - s.walk_low >= WALK_SWING_M_S2 and s.walk_turn > UPRIGHT_M_S2
-        s.walk_high_at = s.walk_turn_at
-        s.walk_turn, s.walk_turn_at, s.walk_is_rising = value, j, 0
-        return is_hump
-    return False
-
-
-@njit(cache=True)
-def _range_of(values, start, stop):
-    """Lowest and highest value over samples [start, stop); NaN is passed over, inf and -inf if all are."""
-    low, high = math.inf, -math.inf
-    for k in range(max(0, start), stop):
-        if values[k] < low:
-            low = values[k]
-        if values[k] > high:
-            high = values[k]
-    return low, high
-
-
-@njit(cache=True)
-def _lowest(values, start, stop):
-    """Sample of the lowest value in [start, stop)."""
-    at = max(0, start)
-    for k in range(at, stop):
-        if values[k] < values[at]:
-            at = k
-    return at
 
 
 @njit(cache=True)
@@ -239,11 +160,11 @@ def _contact(s, start, stop, leave):
 def _running_step(s, j, out, count):
     """The flight that ends at sample j: toe-off before it, initial contact after it."""
     rate = s.rate
-    bottom = _lowest(s.brief, s.peak_at, s.valley_at + 1)
+    bottom = lowest_at(s.brief, s.peak_at, s.valley_at + 1)
     leave = falling_foot(s.brief, s.peak_at, bottom + 1, s.brief[bottom], s.peak - s.brief[bottom])
     start = max(2, s.valley_at - int(0.1 * rate))
     stop = min(s.n, j + 1 + int(0.06 * rate))
-    low, high = _range_of(s.scissors, s.valley_at - int(0.4 * rate), j + 1)
+    low, high = range_of(s.scissors, s.valley_at - int(0.4 * rate), j + 1)
     if 0.0 <= high - low < IN_STEP_RAD:
         return count
     s.use[:] = 1
@@ -273,7 +194,7 @@ def _walking_step(s, j, out, count):
     """The trunk comes down from a hump: initial contact of the leg that was ahead lifted it."""
     rate = s.rate
     high = s.walk_high_at
-    bottom, top = _range_of(s.low, high - int(0.4 * rate), j + 1)
+    bottom, top = range_of(s.low, high - int(0.4 * rate), j + 1)
     last = s.ic if s.gait != 0 else s.held_ic
     was_running = s.gait == RUNNING or s.held == RUNNING
     if (bottom < FLIGHT_BELOW_M_S2 and top - bottom > RUN_SWING_M_S2) or (
@@ -312,7 +233,7 @@ def _ahead(s, at):
     Against the middle of the last stride, so that a single hip, or two that are zeroed differently, will do.
     NaN where no hip is known.
     """
-    low, high = _range_of(s.scissors, at - int(LONGEST_WALK_STEP_S * s.rate), at + 1)
+    low, high = range_of(s.scissors, at - int(LONGEST_WALK_STEP_S * s.rate), at + 1)
     if math.isnan(s.scissors[at]) or high < low:
         return math.nan
     if high - low < SCISSORS_RAD:

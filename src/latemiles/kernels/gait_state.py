@@ -79,8 +79,9 @@ def gait_dtype(capacity: int) -> np.dtype:
 
 
 def _hann(half: int) -> np.ndarray:
-    window: np.ndarray = np.hanning(2 * half + 3)[1:-1]
-    return window / window.sum()
+    window = np.hanning(2 * half + 3)[1:-1]
+    unit: np.ndarray = window / window.sum()
+    return unit
 
 
 def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
