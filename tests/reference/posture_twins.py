@@ -1,0 +1,144 @@
+"""Slow, obvious versions of the posture kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latemiles.signals.frames import (
+    SIDES,
+    hip_angles,
+    pelvis_angles,
+    quat_conj,
+    quat_multiply,
+    quat_rotate,
+)
+
+
+def about_z(angle: np.ndarray) -> np.ndarray:
+    half = np.asarray(angle) / 2.0
+    return np.stack([np.cos(half), 0.0 * half, 0.0 * half, np.sin(half)], axis=-1)
+
+
+def joint_angles(quat, acc, mounts, heading, delta):
+    """pelvis (k, 3), hip (2, k, 3), force_up (3, k), force_horizontal (k, 2)."""
+    segment = quat_multiply(quat, quat_conj(mounts)[:, None])
+    pelvis = pelvis_angles(quat_multiply(about_z(-heading), segment[0]))
+    hip = np.stack(
+        [
+            hip_angles(
+                quat_multiply(
+                    quat_conj(segment[0]), quat_multiply(about_z(delta[side.lane]), segment[1 + side.lane])
+                ),
+                side,
+            )
+            for side in SIDES
+        ]
+    )
+    force = quat_rotate(quat, acc)
+    ahead = np.exp(-1j * heading) * (force[0, :, 0] + 1j * force[0, :, 1])
+    return pelvis, hip, force[..., 2], np.stack([ahead.real, ahead.imag], axis=1)
+
+
+def bins(acc, gyr, quat, per_bin):
+    """(n, lanes, 10) bins of whole streams that start at grid sample 0."""
+    lanes, k, _ = acc.shape
+    out = np.full((k // per_bin, lanes, 10), np.nan)
+    for b in range(len(out)):
+        here = slice(b * per_bin, (b + 1) * per_bin)
+        for lane in range(lanes):
+            good = np.isfinite(acc[lane, here]).all(axis=1) & np.isfinite(gyr[lane, here]).all(axis=1)
+            last = quat[lane, (b + 1) * per_bin - 1]
+            if 2 * good.sum() >= per_bin and np.isfinite(last[0]):
+                out[b, lane, :4] = last
+                out[b, lane, 4:7] = gyr[lane, here][good].mean(axis=0)
+                out[b, lane, 7:] = acc[lane, here][good].mean(axis=0)
+    return out
+
+
+def headings(rows, forward, weights):
+    """(n, 2) heading of the pelvis and its weighted mean over the last bins."""
+    ahead = quat_rotate(rows[:, 0, :4], forward)
+    psi = np.arctan2(ahead[:, 1], ahead[:, 0])
+    good = np.isfinite(psi)
+    psi[good] = np.unwrap(psi[good])
+    mean = np.full(len(psi), np.nan)
+    w = len(weights)
+    for b in range(len(psi)):
+        past = psi[max(0, b - w + 1) : b + 1][::-1]
+        used = np.isfinite(past)
+        share = weights[: len(past)][used]
+        if share.sum() > 0.25:
+            mean[b] = (share * past[used]).sum() / share.sum()
+        elif good[: b + 1].any():
+            mean[b] = psi[: b + 1][good[: b + 1]][-1]
+    return np.stack([psi, mean], axis=1)
+
+
+def features(rows, weights):
+    """(lanes, 6) of a window without holes: mean up, rms rate, sd of the vertical force, share heard."""
+    up = quat_rotate(quat_conj(rows[..., :4]), np.array([0.0, 0.0, 1.0]))
+    w = weights[:, None]
+    out = np.empty((rows.shape[1], 6))
+    out[:, :3] = (w[..., None] * up).sum(axis=0)
+    gyr = rows[..., 4:7]
+    around = gyr - (w[..., None] * gyr).sum(axis=0)
+    out[:, 3] = np.sqrt((w * (around**2).sum(axis=2)).sum(axis=0))
+    force = (up * rows[..., 7:]).sum(axis=2)
+    out[:, 4] = np.sqrt((w * (force - (w * force).sum(axis=0)) ** 2).sum(axis=0))
+    out[:, 5] = 1.0
+    return out
+
+
+def swing_plane(quat, psi, weights, up, forward):
+    """Heading difference, variances along and across, turning; one thigh's window without holes."""
+    t = np.arange(len(psi)) - (len(psi) - 1) / 2.0
+    t_mean, psi_mean = weights @ t, weights @ psi
+    slope = (weights @ (t * psi) - t_mean * psi_mean) / (weights @ (t * t) - t_mean**2)
+    back = np.exp(-1j * slope * (t - t_mean))
+    long_axis = quat_rotate(quat, up)
+    flat = back * (long_axis[:, 0] + 1j * long_axis[:, 1])
+    flat = flat - weights @ flat
+    covariance = np.cov(np.stack([flat.real, flat.imag]), aweights=weights, bias=True)
+    size, axes = np.linalg.eigh(covariance)
+    ahead = quat_rotate(quat, forward)
+    facing = weights @ (back * (ahead[:, 0] + 1j * ahead[:, 1]))
+    main = axes[0, 1] + 1j * axes[1, 1]
+    if (main * np.conj(facing)).real < 0.0:
+        main = -main
+    return np.array([np.angle(np.exp(1j * psi_mean) * np.conj(main)), size[1], size[0], slope])
+
+
+def kalman(steps, x, P, noise):
+    """Filter and smoother of [delta, rate, offset] by the book.
+
+    ``steps``: rows of step length (0 at rest), dt, measured angle, h0, h2, variance (NaN: none).
+    """
+    predicted, updated, models = [], [], []
+    for h, dt, z, h0, h2, variance in steps:
+        F = np.array([[1.0, h, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        x = F @ x
+        P = F @ P @ F.T + np.diag([noise[0] * h, noise[1] * dt, noise[2] * h])
+        predicted.append((x, P))
+        models.append(F)
+        if np.isfinite(variance):
+            H = np.array([h0, 0.0, h2])
+            gain = P @ H / (H @ P @ H + variance)
+            innovation = np.angle(np.exp(1j * (z - H @ x)))
+            x = x + gain * innovation
+            P = P - np.outer(gain, H @ P)
+        updated.append((x, P))
+    smoothed = [updated[-1][0]]
+    for k in range(len(steps) - 2, -1, -1):
+        C = updated[k][1] @ models[k + 1].T @ np.linalg.inv(predicted[k + 1][1])
+        smoothed.append(updated[k][0] + C @ (smoothed[-1] - predicted[k + 1][0]))
+    return predicted, updated, np.array(smoothed[::-1])
+
+
+def step_statistic(windows, side, near):
+    """(lanes, 8) medians before and after, far and near step."""
+    n = len(windows)
+    before, after = np.median(windows[:side], axis=0), np.median(windows[n - side :], axis=0)
+    close = np.median(windows[n - side : n - side + near], axis=0)
+    close = close - np.median(windows[side - near : side], axis=0)
+    far = np.linalg.norm(after - before, axis=1)
+    return np.concatenate([before, after, far[:, None], np.linalg.norm(close, axis=1)[:, None]], axis=1)

@@ -1,0 +1,224 @@
+"""Posture kernels against their slow twins, and what they do with missing samples."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from latemiles.kernels.angles import joint_angles
+from latemiles.kernels.heading import (
+    FEATURES,
+    kalman_predict,
+    kalman_update,
+    smooth_back,
+    swing_plane,
+    window_features,
+)
+from latemiles.kernels.posture_bins import fill_bins, follow_heading, heading_at_samples
+from latemiles.kernels.slip import STEP_COLUMNS, step_statistic
+from latemiles.signals.frames import pelvis_quat
+from reference import posture_twins as twins
+
+
+def unit(rng, *shape):
+    q = rng.standard_normal((*shape, 4))
+    return q / np.linalg.norm(q, axis=-1, keepdims=True)
+
+
+def hann(n):
+    w = np.hanning(n + 2)[1:-1]
+    return w / w.sum()
+
+
+def run_angles(quat, acc, mounts, heading, delta):
+    n = quat.shape[1]
+    out = np.empty((n, 3)), np.empty((2, n, 3)), np.empty((3, n)), np.empty((n, 2))
+    joint_angles(quat, acc, mounts, heading, delta, *out)
+    return out
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def rows(rng):
+    """Bins (80, 3, 10) of something that turns and swings smoothly."""
+    t = np.arange(80) / 25.0
+    angles = np.stack(
+        [0.5 * np.sin(8.0 * t), 0.2 * np.sin(9.0 * t + 1.0), 0.4 * t + 0.1 * np.sin(7.0 * t)], axis=1
+    )
+    out = rng.standard_normal((80, 3, 10))
+    out[..., :4] = pelvis_quat(angles)[:, None]
+    return out
+
+
+def test_joint_angles_match_the_frames_module(rng):
+    args = unit(rng, 3, 50), rng.standard_normal((3, 50, 3)), unit(rng, 3), rng.uniform(-9, 9, 50)
+    delta = rng.uniform(-3, 3, (2, 50))
+    for found, wanted in zip(run_angles(*args, delta), twins.joint_angles(*args, delta), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-11)
+
+
+def test_a_missing_thigh_leaves_the_pelvis_and_the_other_hip(rng):
+    quat = unit(rng, 3, 5)
+    quat[1] = np.nan
+    pelvis, hip, up, _ = run_angles(quat, np.ones((3, 5, 3)), unit(rng, 3), np.zeros(5), np.zeros((2, 5)))
+    assert np.isfinite(pelvis).all()
+    assert np.isnan(hip[0]).all()
+    assert np.isfinite(hip[1]).all()
+    assert np.isnan(up[1]).all()
+
+
+def test_a_missing_pelvis_or_heading_is_nan_and_not_zero(rng):
+    quat = unit(rng, 3, 4)
+    quat[0] = np.nan
+    pelvis, hip, up, ahead = run_angles(quat, np.ones((3, 4, 3)), unit(rng, 3), np.zeros(4), np.zeros((2, 4)))
+    assert np.isnan(pelvis).all()
+    assert np.isnan(hip).all()
+    assert np.isnan(ahead).all()
+    assert np.isfinite(up[1:]).all()
+    lost = np.full(4, np.nan)
+    pelvis, hip, *_ = run_angles(unit(rng, 3, 4), np.ones((3, 4, 3)), unit(rng, 3), lost, np.zeros((2, 4)))
+    assert np.isfinite(pelvis[:, :2]).all()
+    assert np.isnan(pelvis[:, 2]).all()
+
+
+@pytest.mark.parametrize("cuts", [[], [1, 2, 3], [7, 8, 30, 31]])
+def test_bins_are_means_of_whole_bins_however_they_are_filled(rng, cuts):
+    acc, gyr, quat = rng.standard_normal((3, 64, 3)), rng.standard_normal((3, 64, 3)), unit(rng, 3, 64)
+    acc[1, 8:13] = np.nan
+    quat[2, 23] = np.nan
+    gyr[0, 3, 1] = np.inf
+    ring, sums = np.full((8, 3, 10), np.nan), np.zeros((3, 7))
+    edges = [0, *cuts, 64]
+    for a, b in itertools.pairwise(edges):
+        fill_bins(acc, gyr, quat, a, b, a, 8, sums, ring)
+    wanted = twins.bins(acc, gyr, quat, 8)
+    np.testing.assert_allclose(ring, wanted, atol=1e-14)
+    assert np.isnan(wanted[1, 1]).all()
+
+
+def test_the_heading_is_followed_over_full_turns_and_gaps(rows):
+    rows[30:36] = np.nan
+    weights = hann(21)
+    out = np.full((80, 3), np.nan)
+    forward = np.array([1.0, 0.0, 0.0])
+    follow_heading(rows, 0, 80, forward, weights, out)
+    np.testing.assert_allclose(out[:, :2], twins.headings(rows, forward, weights), atol=1e-12)
+
+
+def test_the_causal_heading_catches_up_in_a_steady_turn():
+    n, per_bin, half = 400, 4, 75
+    out = np.full((n, 3), np.nan)
+    turn = 0.01 * np.arange(n)
+    out[:, 0] = turn
+    out[:, 1] = turn - 0.01 * half
+    found = np.empty(40)
+    heading_at_samples(out, 1200, per_bin, half, 37, 1e-4, found)
+    wanted = 0.01 * ((1200 + np.arange(40) + 1) / per_bin - 1)
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+
+
+def test_the_symmetric_heading_has_no_lag():
+    n, per_bin, half = 400, 4, 75
+    out = np.full((n, 3), np.nan)
+    out[:, 1] = 0.01 * (np.arange(n) - half)
+    found = np.empty(40)
+    heading_at_samples(out, 800, per_bin, 0, half, 1.0, found)
+    np.testing.assert_allclose(found, 0.01 * ((801 + np.arange(40)) / per_bin - 1), atol=1e-9)
+
+
+def test_window_features_match_the_twin(rows):
+    weights = hann(75)
+    out = np.empty((3, FEATURES))
+    window_features(rows, 80, weights, out)
+    np.testing.assert_allclose(out[:, :6], twins.features(rows[5:], weights), atol=1e-12)
+
+
+def test_a_window_that_is_mostly_missing_has_no_features(rows):
+    rows[20:, 1] = np.nan
+    out = np.empty((3, FEATURES))
+    window_features(rows, 80, hann(75), out)
+    assert np.isnan(out[1, :5]).all()
+    assert np.isnan(out[1, 6])
+    assert np.isfinite(out[[0, 2]]).all()
+
+
+def test_swings_are_counted_in_cycles():
+    t = np.arange(75) / 25.0
+    ring = np.zeros((75, 1, 10))
+    ring[:, 0, 0] = 1.0
+    ring[:, 0, 5] = 3.0 * np.sin(2 * np.pi * 1.4 * t) + 0.5
+    out = np.empty((1, FEATURES))
+    window_features(ring, 75, hann(75), out)
+    assert out[0, 6] * 25.0 == pytest.approx(1.4, abs=0.2)
+
+
+def test_the_swing_plane_matches_the_twin(rows, rng):
+    weights = hann(75)
+    psi = 0.3 + 0.02 * np.arange(80) + 0.05 * np.sin(np.arange(80))
+    headings = np.stack([psi, psi, psi], axis=1)
+    up, forward = np.array([0.1, 0.2, 0.97]), np.array([0.99, 0.0, -0.1])
+    out = np.empty(4)
+    swing_plane(rows, headings, 80, weights, 2, up, forward, out)
+    wanted = twins.swing_plane(rows[5:, 2, :4], psi[5:], weights, up, forward)
+    np.testing.assert_allclose(out, wanted, atol=1e-11)
+
+
+def test_the_swing_plane_of_a_runner_who_turns_is_the_plane_before_the_turn(rows):
+    t = np.arange(80) / 25.0
+    zero = np.zeros(80)
+    swing = 0.5 * np.sin(9.0 * t)
+    for rate in (0.0, 0.3, -0.5):
+        rows[:, 1, :4] = pelvis_quat(np.stack([swing, zero, 0.2 + rate * t], axis=1))
+        psi = rate * t
+        out = np.empty(4)
+        axes = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
+        swing_plane(rows, np.stack([psi] * 3, axis=1), 80, hann(75), 1, *axes, out)
+        assert out[0] == pytest.approx(-0.2, abs=0.01)
+
+
+def test_the_filter_and_its_smoother_match_the_book(rng):
+    steps = []
+    for k in range(30):
+        moving = k % 7 != 0
+        measured = (0.4 + 0.01 * k + 0.02 * rng.standard_normal(), 1.0, float(k % 3 > 0), 4e-4)
+        steps.append((1.0 if moving else 0.0, 1.0, *(measured if k > 2 else (0.0, 0.0, 0.0, np.nan))))
+    x0, P0 = np.array([0.0, 0.0, 0.1]), np.diag([9.0, 1e-6, 0.01])
+    noise = np.array([1e-6, 1e-9, 1e-8])
+    _predicted, updated, smoothed = twins.kalman(steps, x0, P0, noise)
+    x, P, history = x0.copy(), P0.copy(), np.zeros((32, 25))
+    for k, (h, dt, z, h0, h2, variance) in enumerate(steps):
+        kalman_predict(x, P, dt, h, noise)
+        history[k, 0], history[k, 1:4], history[k, 4:13] = h, x, P.ravel()
+        if np.isfinite(variance):
+            kalman_update(x, P, z, h0, h2, variance, np.inf)
+        history[k, 13:16], history[k, 16:] = x, P.ravel()
+        np.testing.assert_allclose(x, updated[k][0], atol=1e-12)
+        np.testing.assert_allclose(P, updated[k][1], atol=1e-12)
+    out = np.full((32, 3), np.nan)
+    smooth_back(history, 29, 0, out)
+    np.testing.assert_allclose(out[:30], smoothed, atol=1e-8)
+
+
+def test_the_filter_takes_angles_round_the_circle_and_refuses_outliers():
+    x, P = np.array([3.1, 0.0, 0.0]), np.diag([0.01, 0.0, 0.0])
+    assert kalman_update(x, P, -3.1, 1.0, 0.0, 0.01, 5.0) == 1
+    assert x[0] == pytest.approx(np.pi, abs=1e-9)
+    assert kalman_update(x, P, 0.0, 1.0, 0.0, 0.01, 5.0) == 0
+    assert kalman_update(x, P, np.nan, 1.0, 0.0, 0.01, 5.0) == 0
+
+
+def test_the_step_statistic_matches_the_twin(rng):
+    windows = rng.standard_normal((27, 4, 3))
+    out = np.empty((4, STEP_COLUMNS))
+    step_statistic(windows, 12, 4, np.empty(12), out)
+    np.testing.assert_allclose(out, twins.step_statistic(windows, 12, 4), atol=1e-14)
+    windows[3, 1, 0] = np.nan
+    step_statistic(windows, 12, 4, np.empty(12), out)
+    assert np.isnan(out[1, 6])
+    assert np.isfinite(out[0]).all()

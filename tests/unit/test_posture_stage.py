@@ -1,0 +1,225 @@
+"""The posture stage on real running kinematics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latemiles.errors import InputError, ShapeError, TimeOrderError
+from latemiles.estimators.posture import PostureStage
+from latemiles.signals.events import CalibrationFound, Slip
+from latemiles.signals.frames import SEGMENTS, Segment, quat_conj, quat_rotate
+from latemiles.signals.quality import SampleQuality
+from latemiles.signals.records import Pose
+from reference.posture_streams import (
+    RATE_HZ,
+    drive,
+    session,
+    stream,
+    stream_of,
+    two_passes,
+    without,
+)
+from reference.rbds import has_rbds
+
+pytestmark = pytest.mark.skipif(not has_rbds(), reason="real running poses not found; set LATEMILES_DATA")
+
+
+def errors_deg(result, s, squats=3):
+    """(5, 2) shape and size of the mean error: tilt, obliquity, flexion, adduction, rotation; worse side."""
+    running = s.is_running
+    out = []
+    for k in (0, 1):
+        e = np.degrees(result.pelvis[running, k] - s.pelvis[running, k])
+        out.append((e.std(), abs(e.mean())))
+    for k in (0, 1, 2):
+        e = np.degrees(result.hip[:, running, k] - s.hip[:, running, k])
+        out.append((e.std(axis=1).max(), abs(e.mean(axis=1)).max()))
+    return np.array(out)
+
+
+# Worse of the two sides of one session at 100 Hz of point samples, so wider than the means of the benchmark.
+LIMITS_DEG = np.array([(0.5, 0.8), (0.5, 0.8), (2.0, 1.5), (2.0, 2.0), (2.0, 2.5)])
+
+
+@pytest.mark.parametrize("squats", [3, 0])
+def test_the_causal_angles_are_right(squats):
+    result = drive(PostureStage(RATE_HZ), stream(squats=squats))
+    # Without squats the first seconds of running have no angles yet.
+    s = session(squats=squats)
+    known = s.is_running & np.isfinite(result.hip[0, :, 0])
+    assert known.sum() > 0.5 * s.is_running.sum()
+    for k in (0, 1):
+        e = np.degrees(result.pelvis[known, k] - s.pelvis[known, k])
+        assert e.std() < LIMITS_DEG[k, 0]
+        assert abs(e.mean()) < LIMITS_DEG[k, 1]
+    for k in (0, 1, 2):
+        e = np.degrees(result.hip[:, known, k] - s.hip[:, known, k])
+        assert (e.std(axis=1) < LIMITS_DEG[2 + k, 0]).all()
+        assert (abs(e.mean(axis=1)) < LIMITS_DEG[2 + k, 1]).all()
+
+
+@pytest.mark.parametrize("squats", [3, 0])
+def test_the_second_pass_has_angles_from_the_first_sample(squats):
+    result = two_passes(squats=squats)
+    s = session(squats=squats)
+    assert (errors_deg(result, s) < LIMITS_DEG).all()
+    assert np.isfinite(result.pelvis).all()
+    assert np.isfinite(result.hip).all()
+    standing = (s.t > 1.0) & (s.t < 11.0)
+    assert np.degrees(abs(result.pelvis[standing].mean(axis=0))).max() < 0.5
+    assert np.degrees(abs(result.hip[:, standing].mean(axis=1))).max() < 1.0
+
+
+def test_every_sample_comes_once_and_in_order():
+    whole = stream()
+    for basis in ("causal", "smoothed"):
+        result = drive(PostureStage(RATE_HZ, basis=basis), whole, [500, 501, 2777])
+        assert len(result.pelvis) == len(whole)
+        assert list(result.firsts) == sorted(result.firsts)
+    assert list(drive(PostureStage(RATE_HZ), whole, [500, 501, 2777]).firsts) == [
+        0,
+        500,
+        501,
+        2777,
+        len(whole),
+    ]
+
+
+def test_standing_and_movement_are_found_where_they_were():
+    found = drive(PostureStage(RATE_HZ), stream()).of(CalibrationFound)
+    s = session()
+    assert len(found) == 1
+    assert found[0].reference == "standing"
+    assert found[0].axes_from == "movement"
+    assert found[0].standing_end_s <= s.movement[0] + 1.5
+    assert found[0].standing_end_s - found[0].standing_start_s > 8.0
+    assert s.movement[0] <= found[0].movement_start_s < found[0].movement_end_s <= s.movement[1]
+    assert found[0].t_s < s.running[0]
+    assert max(np.degrees(found[0].residual_rad)) < 2.0
+
+
+def test_a_told_pose_overrides_what_is_found():
+    s = session()
+    told = (Pose(0, "standing", 3.0, 7.0), Pose(0, "movement", *s.movement))
+    found = drive(PostureStage(RATE_HZ, told=told), stream()).of(CalibrationFound)
+    assert found[0].standing_start_s == pytest.approx(3.0, abs=0.05)
+    assert found[0].standing_end_s == pytest.approx(7.0, abs=0.05)
+    assert found[0].movement_end_s == pytest.approx(s.movement[1], abs=0.05)
+
+
+def test_a_pose_may_be_told_during_the_run():
+    whole, s = stream(), session()
+    stage = PostureStage(RATE_HZ)
+    stage.push(*whole.cut(0, 2300))
+    stage.tell(Pose(0, "standing", 3.0, 7.0))
+    stage.tell(Pose(0, "movement", *s.movement))
+    _, events = stage.push(*whole.cut(2300, len(whole)))
+    found = [e for e in events if isinstance(e, CalibrationFound)]
+    assert found[-1].standing_start_s == pytest.approx(3.0, abs=0.05)
+
+
+def test_without_a_stance_the_first_minute_of_running_is_the_reference():
+    s = session(squats=0)
+    start = round(s.running[0] * RATE_HZ)
+    part = stream(squats=0).cut(start, len(s.t))[0]
+    whole = stream_of(part.acc, part.gyr)
+    result = drive(PostureStage(RATE_HZ), whole)
+    found = result.of(CalibrationFound)
+    assert found[0].reference == "baseline"
+    assert np.isnan(found[0].standing_start_s)
+    known = np.isfinite(result.pelvis[:, 0])
+    assert known.mean() > 0.4
+    assert np.degrees(abs(result.pelvis[known, :2].mean(axis=0))).max() < 1.0
+    true = s.pelvis[start:][known, 1]
+    assert np.corrcoef(result.pelvis[known, 1], true)[0, 1] > 0.95
+
+
+def test_the_stated_obliquity_uncertainty_covers_the_error():
+    ratios = []
+    for seed in range(4):
+        s = session(seed=seed, squats=0)
+        result = two_passes(seed=seed, squats=0)
+        error = (result.pelvis[:, 1] - s.pelvis[:, 1])[s.is_running].mean()
+        ratios.append(abs(error) / result.calibration.obliquity_uncertainty_rad)
+        assert np.degrees(result.calibration.obliquity_uncertainty_rad) < 2.0
+    assert max(ratios) < 1.96
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2])
+def test_a_missing_sensor_leaves_its_angles_nan_and_the_others_alone(lane):
+    result = drive(PostureStage(RATE_HZ), without(stream(), lane))
+    running = session().is_running
+    assert np.isnan(result.pelvis[running]).all() == (lane == 0)
+    for side in (0, 1):
+        assert np.isnan(result.hip[side, running]).all() == (lane in (0, 1 + side))
+    uncalibrated = result.quality[lane] & int(SampleQuality.UNCALIBRATED)
+    assert uncalibrated.all()
+
+
+@pytest.mark.parametrize("lane", [0, 1])
+def test_after_a_gap_the_angles_come_back(lane):
+    whole, s = stream(), session()
+    result = drive(PostureStage(RATE_HZ), without(whole, lane, 4000, 4150))
+    later = (s.t > 48.0) & s.is_running
+    assert np.isnan(result.hip[0, 4000:4150]).all()
+    e = np.degrees(result.hip[0, later] - s.hip[0, later])
+    assert (abs(e.mean(axis=0)) < [2.0, 3.0, 5.0]).all()
+
+
+def test_a_slip_is_found_marked_and_reanchored():
+    s, whole = session(), long_stream()
+    axis = quat_rotate(quat_conj(s.mounting[Segment.PELVIS]), np.array([0.0, 1.0, 0.0]))
+    half = np.radians(1.5)
+    turn = np.concatenate([[np.cos(half)], np.sin(half) * axis])
+    acc, gyr = whole.grid.acc.copy(), whole.grid.gyr.copy()
+    at = 7000
+    acc[0, at:], gyr[0, at:] = quat_rotate(turn, acc[0, at:]), quat_rotate(turn, gyr[0, at:])
+    clean = drive(PostureStage(RATE_HZ), whole)
+    slipped = drive(PostureStage(RATE_HZ), stream_of(acc, gyr))
+    assert clean.of(Slip) == []
+    found = slipped.of(Slip)
+    assert [e.segment for e in found] == [Segment.PELVIS]
+    assert found[0].t_s == pytest.approx(at / RATE_HZ, abs=3.0)
+    assert np.degrees(found[0].angle_rad) == pytest.approx(3.0, abs=0.8)
+    late = slice(at + 2500, None)
+    off = np.degrees(slipped.pelvis[late, :2].mean(axis=0) - clean.pelvis[late, :2].mean(axis=0))
+    assert abs(off).max() < 1.0
+
+
+def long_stream():
+    """The session with its running part played four times, joined where all segments match best."""
+    s = session()
+    truth = np.stack([s.quat_earth_sensor[x] for x in SEGMENTS])
+    first = round(s.running[0] * RATE_HZ) + 50
+    last = len(s.t) - 30
+    starts, ends = np.arange(first, first + 160), np.arange(last - 160, last)
+    alike = np.einsum("lik,ljk->lij", truth[:, starts], truth[:, ends])
+    miss = np.arccos(np.clip(abs(alike), 0.0, 1.0)).sum(axis=0)
+    i, j = np.unravel_index(np.argmin(miss), miss.shape)
+    a, b = starts[i], ends[j]
+    g = stream().grid
+    acc, gyr = (np.concatenate([x[:, :b], x[:, a:b], x[:, a:b], x[:, a:b]], axis=1) for x in (g.acc, g.gyr))
+    return stream_of(acc, gyr)
+
+
+def test_the_vertical_force_needs_no_calibration():
+    result = drive(PostureStage(RATE_HZ), stream())
+    assert result.force_up[:, 300:900].mean() == pytest.approx(9.81, abs=0.15)
+
+
+def test_wrong_input_is_refused_with_advice():
+    whole = stream()
+    with pytest.raises(InputError, match="Choose one"):
+        PostureStage(RATE_HZ, basis="magic")
+    with pytest.raises(InputError, match="50 Hz"):
+        PostureStage(5.0)
+    stage = PostureStage(RATE_HZ)
+    stage.push(*whole.cut(0, 100))
+    with pytest.raises(TimeOrderError, match="100"):
+        stage.push(*whole.cut(150, 200))
+    grid, orient = whole.cut(100, 200)
+    with pytest.raises(ShapeError):
+        stage.push(grid, orient._replace(quat=orient.quat[:, :50]))
+    with pytest.raises(InputError, match="same version"):
+        stage.load(b"not a state at all")
