@@ -174,9 +174,13 @@ def _correct_inclination(st, co, fx, fy, fz):
     squared = fx * fx + fy * fy + fz * fz
     if squared < SMALLEST_ACC * SMALLEST_ACC:
         return 0.0, 0.0
-    scale = 1.0 / math.sqrt(squared)
     c = st.acc_quat
-    ex, ey, ez = rotate(c[0], c[1], c[2], c[3], fx * scale, fy * scale, fz * scale)
+    # Turned before it is scaled: root and division then run beside the rotation, not before it.
+    ex, ey, ez = rotate(c[0], c[1], c[2], c[3], fx, fy, fz)
+    scale = 1.0 / math.sqrt(squared)
+    ex *= scale
+    ey *= scale
+    ez *= scale
     if ez > -1.0 + 2e-12:
         # The smallest rotation of e to z, times its w: it is normalised together with the product.
         dw, dx, dy = 0.5 + 0.5 * ez, 0.5 * ey, -0.5 * ex
@@ -252,8 +256,9 @@ def _update_bias(st, co, use_motion, ex, ey):
         wh = co.weight_motion
         wv = co.weight_vertical
         rate = 1.0 / co.dt
-        e0 = wh * clip(r[9] - ey * rate - r[0] * b[0] - r[1] * b[1] - r[2] * b[2], limit)
-        e1 = wh * clip(r[10] + ex * rate - r[3] * b[0] - r[4] * b[1] - r[5] * b[2], limit)
+        # What depends on this sample's correction comes last: it is what the next sample waits for.
+        e0 = wh * clip(r[9] - r[0] * b[0] - r[1] * b[1] - r[2] * b[2] - ey * rate, limit)
+        e1 = wh * clip(r[10] - r[3] * b[0] - r[4] * b[1] - r[5] * b[2] + ex * rate, limit)
         e2 = wv * clip(-r[6] * b[0] - r[7] * b[1] - r[8] * b[2], limit)
         vx = r[0] * e0 + r[3] * e1 + r[6] * e2
         vy = r[1] * e0 + r[4] * e1 + r[7] * e2

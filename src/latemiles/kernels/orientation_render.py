@@ -19,8 +19,16 @@ def render(epochs, count, co, smooth, heading, base, first, stop, quat, quat_out
 
     Parameters
     ----------
+    epochs : array of EPOCH, shape (e,)
+    count : int
+        How many there are.
+    co : record of SMOOTHER_COEFFICIENTS
+    smooth : float64 array, shape (e, N)
+        From ``backward``.
     heading : float
         What smoothing has added to the heading up to the start of the first epoch, rad.
+    base, first, stop : int
+        Sample numbers since the stream began.
     quat : float64 array, shape (n, 4)
         As integrated; row 0 is sample ``base``.
     quat_out, bias_out, quality_out : arrays, shape (stop - first, 4), (stop - first, 3), (stop - first,)
