@@ -27,10 +27,15 @@ class Inbox:
         self._refused: Counter[Segment] = Counter()
         self.refused_total = 0
 
-    def offer(self, record: Record) -> None:
+    def offer(self, record: Record) -> bool:
         """Take a record without waiting; refuse and count a packet when full.
 
         Runs inside a notification callback: it must not await, block or raise.
+
+        Returns
+        -------
+        bool
+            Whether it was taken: what was refused may be asked for again.
         """
         try:
             self._queue.put_nowait(record)
@@ -38,6 +43,8 @@ class Inbox:
             if isinstance(record, Packet):
                 self._refused[record.segment] += 1
                 self.refused_total += 1
+            return False
+        return True
 
     async def put(self, record: Record) -> None:
         """Wait until there is room: for sources that can wait, such as a file."""

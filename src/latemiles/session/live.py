@@ -73,8 +73,9 @@ class LiveSession:
 
     Parameters
     ----------
-    source : async iterator of Record
-        The header first, then what is heard, in order of arrival.
+    source : async iterator of Record, or callable
+        The header first, then what is heard, in order of arrival; or what puts it into the inbox by itself,
+        as the sensors do, until it is cancelled.
     pipeline : Pipeline
         Interprets the records.
     recorder : RecordingWriter or None
@@ -85,7 +86,7 @@ class LiveSession:
         Named parts that run beside the session until it ends, such as the web server.
     """
 
-    source: AsyncIterator[Record]
+    source: AsyncIterator[Record] | Callable[[Inbox], Awaitable[None]]
     pipeline: Pipeline
     recorder: RecordingWriter | None
     sinks: Sequence[EventSink]
@@ -135,8 +136,11 @@ class LiveSession:
 
     async def _listen(self) -> None:
         try:
-            async for record in self.source:
-                await self.inbox.put(record)
+            if callable(self.source):
+                await self.source(self.inbox)
+            else:
+                async for record in self.source:
+                    await self.inbox.put(record)
         except LatemilesError as error:
             # Raised once everything that came before it is written down and interpreted.
             self._failure = error

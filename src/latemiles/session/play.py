@@ -125,7 +125,7 @@ def play(
         If the run cannot be recorded, stored or analysed.
     """
     home = options.home
-    config = load_config(home.settings)
+    config = load_config(home.settings, options.units)
     target = recording or home.recordings / f"{header.run}.mcap"
     recorder = RecordingWriter(target, header) if recording is None else None
     pipeline = Pipeline(header, driver_for, config=config)

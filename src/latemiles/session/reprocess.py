@@ -79,7 +79,7 @@ def analyze_file(
             movement=options.movement,
             basis=options.basis,
             angles=options.angles,
-            config=load_config(home.settings),
+            config=load_config(home.settings, options.units),
             progress=progress,
         )
     return finish_run(analysis, out or home.runs / analysis.header.run, options)

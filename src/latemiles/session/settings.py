@@ -7,26 +7,36 @@ from pathlib import Path
 
 from latemiles.config import Config
 from latemiles.errors import ConfigError
+from latemiles.trends.splits import KILOMETRE_M, MILE_M
 
 __all__ = ["load_config"]
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, units: str) -> Config:
     """Read the settings of the pipeline; the defaults where there is no file.
+
+    Parameters
+    ----------
+    path : Path
+        The settings file; need not exist.
+    units : str
+        ``metric`` or ``mile``: what a split is long.
 
     Raises
     ------
     ConfigError
         If the file is not TOML or names a setting that is not known.
     """
+    split = {"monitor": {"splits": {"length_m": MILE_M if units == "mile" else KILOMETRE_M}}}
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        return Config()
+        return Config.from_mapping(split)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"cannot be read ({error}). Mend or remove the file.") from error
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), f"is not TOML ({error}). Mend or remove the file.") from error
-    return Config.from_mapping(tables.get("pipeline", {}))
+    # What the file says goes before what the units ask for.
+    return Config.from_mapping(split | tables.get("pipeline", {}))

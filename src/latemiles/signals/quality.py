@@ -32,7 +32,11 @@ class SampleQuality(IntFlag):
 
 
 class StrideQuality(IntFlag):
-    """Bits of one stride row (column ``quality``); zero is a stride that is used for form drift."""
+    """Bits of one stride row (column ``quality``).
+
+    NOT_RUNNING, TURN, UNSTEADY, SETTLING, SLIPPED and LOW_CONFIDENCE leave a stride out of form drift
+    (``metrics.table.EXCLUDING``); with the others its numbers are used where they are finite.
+    """
 
     GOOD = 0
     GAP = 1
