@@ -1,0 +1,473 @@
+"""The project's own GATT service, version 1, but for its data frame (drivers.latemiles_v1).
+
+docs/sensor-protocol.md tells what the numbers mean; a test compares them with docs/sensor-protocol.toml, as
+the firmware's tests do. Pure: bytes to values and back; used by the host and by the simulated sensors.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from math import isnan, nan
+from typing import Final, NamedTuple
+
+from latemiles.errors import PacketError
+from latemiles.signals.frames import Segment
+
+__all__ = [
+    "CLOCK",
+    "CONTROL",
+    "DATA",
+    "INFO",
+    "LOG",
+    "MAX_RANGES",
+    "MIN_MTU",
+    "ROLES",
+    "SERVICE",
+    "STATUS",
+    "VERSION",
+    "Advert",
+    "ClockAnswer",
+    "Code",
+    "Command",
+    "FrameHead",
+    "Info",
+    "Range",
+    "Result",
+    "Start",
+    "Started",
+    "State",
+    "Status",
+    "StatusFlag",
+    "characteristic",
+    "clock_answer",
+    "clock_request",
+    "command",
+    "frame_head",
+    "resend_payload",
+    "resend_ranges",
+    "serial_text",
+]
+
+VERSION: Final = 1
+MIN_MTU: Final = 247
+"""Below this a frame of 19 samples does not fit one notification."""
+MAX_RANGES: Final = 16
+"""Most ranges of one request to send again."""
+
+
+def characteristic(number: int) -> str:
+    """UUID of a member of the service; 0 is the service itself."""
+    return f"b3a9{number:04x}-c752-47b2-a224-501169ffa1c1"
+
+
+SERVICE: Final = characteristic(0)
+DATA: Final = characteristic(1)
+CONTROL: Final = characteristic(2)
+STATUS: Final = characteristic(3)
+CLOCK: Final = characteristic(4)
+INFO: Final = characteristic(5)
+LOG: Final = characteristic(6)
+
+ROLES: Final = (None, Segment.PELVIS, Segment.LEFT_THIGH, Segment.RIGHT_THIGH, Segment.TRUNK)
+"""Segment of each role number."""
+
+
+class Command(IntEnum):
+    """First byte written to the control characteristic."""
+
+    START = 0x01
+    STOP = 0x02
+    RESEND = 0x03
+    SET_ROLE = 0x04
+    SET_UTC = 0x05
+    MARK = 0x06
+    IDENTIFY = 0x07
+    LOG_LIST = 0x08
+    LOG_READ = 0x09
+    LOG_ERASE = 0x0A
+    CONNECTION = 0x0B
+    BOOTLOADER = 0x0C
+    SLEEP = 0x0D
+    SET_CALIBRATION = 0x0E
+
+
+class Code(IntEnum):
+    """Outcome of a command."""
+
+    OK = 0
+    UNKNOWN_COMMAND = 1
+    WRONG_LENGTH = 2
+    BAD_VALUE = 3
+    WRONG_STATE = 4
+    BUSY = 5
+    HARDWARE = 6
+    MTU_TOO_SMALL = 7
+    NOT_THERE = 8
+
+
+class State(IntEnum):
+    """What the sensor does."""
+
+    IDLE = 0
+    READY = 1
+    STREAMING = 2
+    UNLINKED = 3
+    """Samples go to the ring; the link is down."""
+    OFF = 4
+
+
+class StatusFlag(IntFlag):
+    """Flags of the status."""
+
+    CHARGING = 1
+    BATTERY_LOW = 2
+    IMU_FAULT = 4
+    LOG_FAULT = 8
+    LOG_HAS_PAGES = 16
+    LOG_ERASING = 32
+    UTC_KNOWN = 64
+
+
+_MARKER: Final = 0x80
+_FRAME_HEAD: Final = struct.Struct("<BBBBII")
+_STATUS: Final = struct.Struct("<BBBBHhIIII")
+_CLOCK: Final = struct.Struct("<III")
+_START: Final = struct.Struct("<HBHB")
+_STARTED: Final = struct.Struct("<IBI")
+_RANGE: Final = struct.Struct("<IH")
+_INFO: Final = struct.Struct("<6B4H4B4HHIIQ32s")
+_ADVERT: Final = struct.Struct("<BBBBH")
+_COUNT_LIMIT: Final = 0xFFFF
+
+
+def serial_text(serial: int) -> str:
+    """A serial number as it is shown, stored and printed on the label: 16 hex digits."""
+    return f"{serial:016X}"
+
+
+class FrameHead(NamedTuple):
+    """What the host needs of a data frame to know what it missed."""
+
+    kind: int
+    n: int
+    flags: int
+    epoch: int
+    first: int
+    """Index of the first sample."""
+    tick: int
+
+
+def frame_head(payload: bytes) -> FrameHead | None:
+    """Header of a data frame; None for bytes that are none of this version."""
+    if len(payload) < _FRAME_HEAD.size:
+        return None
+    first, n, flags, epoch, index, tick = _FRAME_HEAD.unpack_from(payload)
+    if first >> 4 != VERSION or n == 0:
+        return None
+    return FrameHead(first & 0x0F, n, flags, epoch, index, tick)
+
+
+class Range(NamedTuple):
+    """Samples ``first`` to ``stop - 1``."""
+
+    first: int
+    stop: int
+
+
+def command(number: Command, tag: int, payload: bytes = b"") -> bytes:
+    """One command; ``tag`` comes back with its result."""
+    return bytes((number, tag & 0xFF)) + payload
+
+
+class Result(NamedTuple):
+    """Outcome of a command, as the sensor indicates it."""
+
+    command: int
+    tag: int
+    code: int
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """The bytes."""
+        return bytes((_MARKER, self.command, self.tag, self.code)) + self.payload
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Result:
+        """Read the bytes.
+
+        Raises
+        ------
+        PacketError
+            If they are no result.
+        """
+        if len(payload) < 4 or payload[0] != _MARKER:
+            raise PacketError(
+                f"{len(payload)} bytes are no result of a command. Update the sensor's firmware."
+            )
+        return cls(payload[1], payload[2], payload[3], bytes(payload[4:]))
+
+
+class Start(NamedTuple):
+    """Payload of the start command."""
+
+    rate_hz: int = 208
+    acc_range_g: int = 16
+    gyr_range_dps: int = 2000
+    samples: int = 12
+    """Samples a frame. 12 at 208 Hz are 57.7 ms, far from multiples of the connection interval."""
+
+    def encode(self) -> bytes:
+        """The bytes."""
+        return _START.pack(*self)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Start:
+        """Read the bytes.
+
+        Raises
+        ------
+        PacketError
+            If there are not six.
+        """
+        if len(payload) != _START.size:
+            raise PacketError(f"{len(payload)} bytes are no set-up of a sensor. Update the program.")
+        return cls(*_START.unpack(payload))
+
+
+class Started(NamedTuple):
+    """Payload of the result of a start."""
+
+    session: int
+    epoch: int
+    next_index: int
+
+    def encode(self) -> bytes:
+        """The bytes."""
+        return _STARTED.pack(*self)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Started:
+        """Read the bytes.
+
+        Raises
+        ------
+        PacketError
+            If there are too few.
+        """
+        if len(payload) < _STARTED.size:
+            raise PacketError("The sensor does not say what it started. Update the sensor's firmware.")
+        return cls(*_STARTED.unpack_from(payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The status characteristic, 24 bytes."""
+
+    state: int = State.IDLE
+    role: int = 0
+    battery_percent: int = 0
+    flags: int = 0
+    battery_mv: int = 0
+    temperature_c: float = nan
+    session: int = 0
+    """Random per start: another one means other indexes."""
+    next_index: int = 0
+    """Index of the next sample: all below were taken."""
+    oldest_index: int = 0
+    """Lowest index that is still in the ring."""
+    dropped: int = 0
+    """Live frames that the radio was too slow for; their samples are in the ring."""
+
+    def encode(self) -> bytes:
+        """The bytes."""
+        celsius = -32768 if isnan(self.temperature_c) else round(self.temperature_c * 100.0)
+        return _STATUS.pack(
+            self.state,
+            self.role,
+            self.battery_percent,
+            self.flags,
+            self.battery_mv,
+            celsius,
+            self.session,
+            self.next_index & 0xFFFFFFFF,
+            self.oldest_index & 0xFFFFFFFF,
+            self.dropped & 0xFFFFFFFF,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Status:
+        """Read the bytes; more than 24 are borne, for later versions.
+
+        Raises
+        ------
+        PacketError
+            If there are fewer.
+        """
+        if len(payload) < _STATUS.size:
+            raise PacketError(f"A status of {len(payload)} bytes is too short. Update the sensor's firmware.")
+        state, role, percent, flags, mv, celsius, *counts = _STATUS.unpack_from(payload)
+        temperature_c = nan if celsius == -32768 else celsius / 100.0
+        return cls(state, role, percent, flags, mv, temperature_c, *counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The info characteristic: what the sensor is and what it offers."""
+
+    protocol: int = VERSION
+    board: int = 0
+    firmware: tuple[int, int, int] = (0, 0, 0)
+    max_samples: int = 19
+    rates_hz: tuple[int, ...] = (52, 104, 208, 416)
+    acc_ranges_g: tuple[int, ...] = (2, 4, 8, 16)
+    gyr_ranges_dps: tuple[int, ...] = (250, 500, 1000, 2000)
+    boots: int = 0
+    ring_bytes: int = 0
+    log_pages: int = 0
+    serial: int = 0
+    calibration: bytes = bytes(32)
+
+    def encode(self) -> bytes:
+        """The bytes."""
+        return _INFO.pack(
+            self.protocol,
+            self.board,
+            *self.firmware,
+            self.max_samples,
+            *_four(self.rates_hz),
+            *_four(self.acc_ranges_g),
+            *_four(self.gyr_ranges_dps),
+            self.boots,
+            self.ring_bytes,
+            self.log_pages,
+            self.serial,
+            self.calibration,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Info:
+        """Read the bytes; more than these are borne, for later versions.
+
+        Raises
+        ------
+        PacketError
+            If they are of another protocol version, or too few.
+        """
+        version = payload[0] if payload else 0
+        if version != VERSION or len(payload) < _INFO.size:
+            which = "program" if version > VERSION else "sensor's firmware"
+            raise PacketError(
+                f"The sensor speaks version {version} of the protocol, this program version {VERSION}. "
+                f"Update the {which}."
+            )
+        v = _INFO.unpack_from(payload)
+        return cls(
+            protocol=v[0],
+            board=v[1],
+            firmware=(v[2], v[3], v[4]),
+            max_samples=v[5],
+            rates_hz=_offered(v[6:10]),
+            acc_ranges_g=_offered(v[10:14]),
+            gyr_ranges_dps=_offered(v[14:18]),
+            boots=v[18],
+            ring_bytes=v[19],
+            log_pages=v[20],
+            serial=v[21],
+            calibration=v[22],
+        )
+
+    @property
+    def firmware_text(self) -> str:
+        """Firmware version as people write it."""
+        return ".".join(str(part) for part in self.firmware)
+
+
+def _four(offered: Sequence[int]) -> tuple[int, ...]:
+    return tuple(offered[:4]) + (0,) * (4 - len(offered))
+
+
+def _offered(values: Sequence[int]) -> tuple[int, ...]:
+    return tuple(value for value in values if value)
+
+
+class Advert(NamedTuple):
+    """What a sensor tells everybody, in the service data of its scan response."""
+
+    version: int
+    role: int
+    battery_percent: int
+    state: int
+    serial_low: int
+
+    def encode(self) -> bytes:
+        """The bytes."""
+        return _ADVERT.pack(*self)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Advert | None:
+        """Read the bytes; None if they are of something else."""
+        return cls(*_ADVERT.unpack_from(payload)) if len(payload) >= _ADVERT.size else None
+
+
+class ClockAnswer(NamedTuple):
+    """Answer on the clock characteristic."""
+
+    token: int
+    received_tick: int
+    sent_tick: int
+
+    def encode(self) -> bytes:
+        """The bytes."""
+        return _CLOCK.pack(self.token, self.received_tick & 0xFFFFFFFF, self.sent_tick & 0xFFFFFFFF)
+
+
+def clock_request(token: int) -> bytes:
+    """Question on the clock characteristic."""
+    return struct.pack("<I", token & 0xFFFFFFFF)
+
+
+def clock_answer(payload: bytes) -> ClockAnswer:
+    """Read an answer of the clock.
+
+    Raises
+    ------
+    PacketError
+        If it has not 12 bytes.
+    """
+    if len(payload) != _CLOCK.size:
+        raise PacketError(
+            f"A clock answer of {len(payload)} bytes is damaged. It is left out; nothing to do."
+        )
+    return ClockAnswer(*_CLOCK.unpack(payload))
+
+
+def resend_payload(ranges: Sequence[Range]) -> bytes:
+    """Payload that asks for samples again, in the order given.
+
+    Parameters
+    ----------
+    ranges : sequence of Range
+        The first ``MAX_RANGES`` are asked for; of one of more than 65535 samples, the newest.
+    """
+    wanted = ranges[:MAX_RANGES]
+    body = b"".join(
+        _RANGE.pack(max(r.first, r.stop - _COUNT_LIMIT) & 0xFFFFFFFF, min(r.stop - r.first, _COUNT_LIMIT))
+        for r in wanted
+    )
+    return bytes((len(wanted),)) + body
+
+
+def resend_ranges(payload: bytes) -> list[Range]:
+    """Read the payload of a request to send again.
+
+    Raises
+    ------
+    PacketError
+        If its length does not fit its count.
+    """
+    if not payload or len(payload) != 1 + _RANGE.size * payload[0]:
+        raise PacketError(f"{len(payload)} bytes are no request to send again. Update the program.")
+    return [Range(first, first + count) for first, count in _RANGE.iter_unpack(payload[1:])]
