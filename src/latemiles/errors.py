@@ -11,6 +11,7 @@
     |   +-- TornRecording     it ends in the middle; ``recover`` saves what it holds
     +-- StoreError            the store of runs cannot be used
     +-- EnvironmentMissing    something the machine lacks (adapter, extra, browser)
+    +-- LinkFailed            a sensor could not be reached, or its link ended
 
 A message says what was expected, what came, and ends with what to do. Facts are attributes, so that a
 caller never has to read the text.
@@ -107,3 +108,19 @@ class StoreError(LatemilesError):
 
 class EnvironmentMissing(LatemilesError):
     """Something the machine lacks: an adapter, an optional package, a browser."""
+
+
+class LinkFailed(LatemilesError):
+    """A sensor could not be reached, or its link ended and was not asked to.
+
+    Parameters
+    ----------
+    reason : str
+        One of ``sensors.ble.LinkReason``: what to decide by.
+    problem : str
+        What happened and what to do, for a person.
+    """
+
+    def __init__(self, reason: str, problem: str) -> None:
+        super().__init__(problem)
+        self.reason = reason

@@ -1,0 +1,378 @@
+"""All that the program asks of bleak: scanning, connecting, reading, writing, notifications.
+
+The only file beside the simulator that imports bleak. Foreign errors end here: what leaves is ``LinkFailed``
+with a ``LinkReason``. On real hardware ``BleStack()`` is used as it is; the virtual radio hands over another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from bleak import BleakClient, BleakScanner
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakCharacteristicNotFoundError,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+    BleakGATTProtocolError,
+)
+
+from latemiles.errors import LinkFailed
+
+__all__ = ["BleStack", "Connection", "Ear", "Heard", "LinkReason", "translated"]
+
+CONNECT_S: Final = 10.0
+"""Longest connection attempt; after it bleak is stopped."""
+ASK_S: Final = 5.0
+"""Longest wait for an answer of a connected sensor."""
+CLOSE_S: Final = 3.0
+"""Longest farewell."""
+MTU_WAIT_S: Final = 1.5
+"""Windows and some BlueZ versions tell the MTU late."""
+SCAN_S: Final = 10.0
+"""A scan that brings nothing is started anew after this long: some stacks go deaf, an adapter may be new."""
+_UNKNOWN_PAYLOAD: Final = 20
+
+
+class LinkReason(StrEnum):
+    """Why there is no link."""
+
+    NO_ADAPTER = "no Bluetooth adapter"
+    NOT_PERMITTED = "Bluetooth is not permitted"
+    BUSY = "the Bluetooth stack is busy"
+    NOT_FOUND = "the sensor is not known to the system"
+    TIMED_OUT = "no answer in time"
+    CONNECT_FAILED = "the connection failed"
+    REFUSED = "the sensor refused"
+    NOT_OURS = "another device answered"
+    MTU_TOO_SMALL = "packets are too small"
+    UNKNOWN_VERSION = "unknown version"
+    LOST = "link lost"
+    SILENT = "nothing heard"
+
+
+_DBUS_REASONS: Final = {
+    "org.bluez.Error.InProgress": LinkReason.BUSY,
+    "org.bluez.Error.NotReady": LinkReason.NO_ADAPTER,
+    "org.bluez.Error.NotPermitted": LinkReason.NOT_PERMITTED,
+    "org.freedesktop.DBus.Error.AccessDenied": LinkReason.NOT_PERMITTED,
+    "org.freedesktop.DBus.Error.UnknownObject": LinkReason.NOT_FOUND,
+    "org.freedesktop.DBus.Error.ServiceUnknown": LinkReason.NO_ADAPTER,
+    "org.bluez.Error.DoesNotExist": LinkReason.NOT_FOUND,
+}
+
+
+def _reason(error: Exception, otherwise: LinkReason) -> LinkReason:
+    match error:
+        case BleakBluetoothNotAvailableError():
+            return LinkReason.NO_ADAPTER
+        case BleakDeviceNotFoundError():
+            return LinkReason.NOT_FOUND
+        case BleakDBusError():
+            return _DBUS_REASONS.get(error.dbus_error, otherwise)
+        case BleakGATTProtocolError():
+            return LinkReason.REFUSED
+        case BleakCharacteristicNotFoundError():
+            return LinkReason.NOT_OURS
+        case TimeoutError():
+            return LinkReason.TIMED_OUT
+        case BleakError():
+            return otherwise
+        case PermissionError():
+            return LinkReason.NOT_PERMITTED
+    # Without a system bus bleak passes the socket's OSError on.
+    return LinkReason.NO_ADAPTER
+
+
+@contextlib.contextmanager
+def translated(doing: str, otherwise: LinkReason = LinkReason.LOST) -> Iterator[None]:
+    """Turn whatever bleak and the system raise into ``LinkFailed``.
+
+    Parameters
+    ----------
+    doing : str
+        What was tried, for the message.
+    otherwise : LinkReason
+        Reason of an error that says nothing more.
+
+    Raises
+    ------
+    LinkFailed
+        In place of a BleakError, TimeoutError, OSError or EOFError.
+    """
+    try:
+        yield
+    except (BleakError, TimeoutError, OSError, EOFError) as error:
+        reason = _reason(error, otherwise)
+        told = " ".join(str(part) for part in error.args if isinstance(part, str)) or type(error).__name__
+        raise LinkFailed(reason, f"Cannot {doing}: {reason} ({told}). {_ADVICE[reason]}") from error
+
+
+_ADVICE: Final = {
+    LinkReason.NO_ADAPTER: "Switch Bluetooth on or plug an adapter in; 'latemiles doctor' checks it.",
+    LinkReason.NOT_PERMITTED: "Allow this program to use Bluetooth in the system's settings.",
+    LinkReason.BUSY: "It is tried again; if it stays so, switch Bluetooth off and on.",
+    LinkReason.NOT_FOUND: "Wake the sensor and bring it near.",
+    LinkReason.TIMED_OUT: "Bring the sensor near; it is tried again.",
+    LinkReason.CONNECT_FAILED: "Bring the sensor near; it is tried again.",
+    LinkReason.REFUSED: "Update the sensor's firmware.",
+    LinkReason.NOT_OURS: "Check which sensor is meant with 'latemiles scan'.",
+    LinkReason.MTU_TOO_SMALL: "Use an adapter or system with Bluetooth 4.2 or newer.",
+    LinkReason.UNKNOWN_VERSION: "Update the sensor's firmware or this program.",
+    LinkReason.LOST: "It is tried again.",
+    LinkReason.SILENT: "Bring the sensor near.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BleStack:
+    """Which Bluetooth is used: the system's, or another one for bleak's ``backend=`` argument."""
+
+    scanner_backend: type[BaseBleakScanner] | None = None
+    client_backend: type[BaseBleakClient] | None = None
+    adapter: str | None = None
+    """Name of the adapter on Linux, such as ``hci1``; None: the system's choice."""
+
+    def scanner(self, heard: Callable[[BLEDevice, AdvertisementData], None]) -> BleakScanner:
+        """A scanner that calls ``heard`` with every advertisement."""
+        options: dict[str, Any] = {"bluez": {"adapter": self.adapter}} if self.adapter else {}
+        return BleakScanner(heard, backend=self.scanner_backend, **options)
+
+    def client(self, device: BLEDevice, lost: Callable[[BleakClient], None]) -> BleakClient:
+        """A client that calls ``lost`` once when the link ends."""
+        options: dict[str, Any] = {"bluez": {"adapter": self.adapter}} if self.adapter else {}
+        return BleakClient(
+            device,
+            disconnected_callback=lost,
+            timeout=CONNECT_S,
+            backend=self.client_backend,
+            **options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One advertisement."""
+
+    device: BLEDevice
+    name: str
+    rssi: int
+    services: tuple[str, ...]
+    service_data: dict[str, bytes]
+
+    @property
+    def address(self) -> str:
+        """The system's name for the device: not its identity, for it differs between systems."""
+        return str(self.device.address)
+
+
+def _heard(device: BLEDevice, news: AdvertisementData) -> Heard:
+    name = news.local_name or device.name or ""
+    return Heard(device, name, news.rssi, tuple(news.service_uuids), dict(news.service_data))
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    wanted: Callable[[Heard], bool]
+    found: asyncio.Future[Heard]
+
+
+@dataclass(eq=False)
+class Ear:
+    """One scan for all who wait for a sensor; scanning and connecting exclude each other.
+
+    Parameters
+    ----------
+    stack : BleStack
+        Which Bluetooth.
+    on_trouble : callable
+        Called with a ``LinkFailed`` whenever scanning fails; it is tried again.
+    """
+
+    stack: BleStack
+    on_trouble: Callable[[LinkFailed], None] = lambda _: None
+    radio: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while scanning or connecting: many adapters cannot do both, nor connect twice at once."""
+    _waiters: list[_Waiter] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hear(self, wanted: Callable[[Heard], bool]) -> Heard:
+        """Wait for an advertisement that is wanted, however long it takes."""
+        waiter = _Waiter(wanted, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        self._news.set()
+        try:
+            return await waiter.found
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    async def run(self) -> None:
+        """Scan whenever somebody waits; runs until cancelled."""
+        wait_s = 0.5
+        while True:
+            while not self._waiters:
+                self._news.clear()
+                await self._news.wait()
+            try:
+                async with self.radio:
+                    await self._scan()
+            except LinkFailed as trouble:
+                self.on_trouble(trouble)
+                await asyncio.sleep(wait_s)
+                wait_s = min(2.0 * wait_s, 4.0)
+            else:
+                wait_s = 0.5
+                # Those who heard what they wanted now have the radio.
+                await asyncio.sleep(0.0)
+
+    async def _scan(self) -> None:
+        satisfied = asyncio.Event()
+
+        def on_advertisement(device: BLEDevice, news: AdvertisementData) -> None:
+            heard = _heard(device, news)
+            for waiter in list(self._waiters):
+                if waiter.wanted(heard):
+                    self._waiters.remove(waiter)
+                    if not waiter.found.done():
+                        waiter.found.set_result(heard)
+                        satisfied.set()
+
+        with translated("scan", LinkReason.BUSY):
+            async with self.stack.scanner(on_advertisement):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SCAN_S):
+                        await satisfied.wait()
+
+    async def all_within(self, seconds: float) -> list[Heard]:
+        """Every device heard in so many seconds, the newest word of each, strongest first.
+
+        Raises
+        ------
+        LinkFailed
+            If there is no Bluetooth to scan with.
+        """
+        found: dict[str, Heard] = {}
+
+        def on_advertisement(device: BLEDevice, news: AdvertisementData) -> None:
+            heard = _heard(device, news)
+            found[heard.address] = heard
+
+        async with self.radio:
+            with translated("scan", LinkReason.BUSY):
+                async with self.stack.scanner(on_advertisement):
+                    await asyncio.sleep(seconds)
+        return sorted(found.values(), key=lambda h: -h.rssi)
+
+
+class Connection:
+    """One link, from its making to its end; every failure is a ``LinkFailed``.
+
+    Parameters
+    ----------
+    stack : BleStack
+        Which Bluetooth.
+    heard : Heard
+        The device.
+    """
+
+    def __init__(self, stack: BleStack, heard: Heard) -> None:
+        self.heard = heard
+        self.lost = asyncio.Event()
+        """Set when the link has ended, whoever ended it."""
+        self._client = stack.client(heard.device, lambda _: self.lost.set())
+
+    async def open(self, radio: asyncio.Lock) -> None:
+        """Connect and find the services, one device at a time.
+
+        Raises
+        ------
+        LinkFailed
+            If it cannot be done in time.
+        """
+        async with radio:
+            with translated(f"connect to {self.heard.name}", LinkReason.CONNECT_FAILED):
+                try:
+                    async with asyncio.timeout(CONNECT_S + 2.0):
+                        await self._client.connect()
+                except BaseException:
+                    # What is half open would block the next attempt, also when this one was cancelled.
+                    await self.close()
+                    raise
+
+    async def close(self) -> None:
+        """Disconnect; never fails and never takes long."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._client.disconnect()
+        except (BleakError, TimeoutError, OSError, EOFError):
+            # It is gone either way; the system clears what is left at the next connection.
+            pass
+        finally:
+            self.lost.set()
+
+    def offers(self, uuid: str) -> bool:
+        """Whether the device has a characteristic."""
+        return self._characteristic_or_none(uuid) is not None
+
+    async def payload(self, uuid: str) -> int:
+        """Bytes that fit one notification; 20 where the system does not tell."""
+        item = self._characteristic(uuid)
+        waited_s = 0.0
+        while item.max_write_without_response_size == _UNKNOWN_PAYLOAD and waited_s < MTU_WAIT_S:
+            await asyncio.sleep(0.1)
+            waited_s += 0.1
+        return int(item.max_write_without_response_size)
+
+    async def read(self, uuid: str) -> bytes:
+        """Read a characteristic."""
+        item = self._characteristic(uuid)
+        with translated(f"read from {self.heard.name}"):
+            async with asyncio.timeout(ASK_S):
+                return bytes(await self._client.read_gatt_char(item))
+
+    async def write(self, uuid: str, data: bytes, *, response: bool = True) -> None:
+        """Write a characteristic."""
+        item = self._characteristic(uuid)
+        with translated(f"write to {self.heard.name}"):
+            async with asyncio.timeout(ASK_S):
+                await self._client.write_gatt_char(item, data, response=response)
+
+    async def listen(self, uuid: str, callback: Callable[[bytes], None]) -> None:
+        """Have a plain function called with every notification, in order; quick, and never raising."""
+        item = self._characteristic(uuid)
+
+        # Not async: bleak would make a task of every packet, in no order and without bound.
+        def on_notification(_: BleakGATTCharacteristic, value: bytearray) -> None:
+            callback(bytes(value))
+
+        with translated(f"listen to {self.heard.name}"):
+            async with asyncio.timeout(ASK_S):
+                await self._client.start_notify(item, on_notification)
+
+    def _characteristic_or_none(self, uuid: str) -> BleakGATTCharacteristic | None:
+        if not self._client.is_connected:
+            return None
+        with contextlib.suppress(BleakError):
+            return self._client.services.get_characteristic(uuid)
+        return None
+
+    def _characteristic(self, uuid: str) -> BleakGATTCharacteristic:
+        item = self._characteristic_or_none(uuid)
+        if item is not None:
+            return item
+        if not self._client.is_connected:
+            reason = LinkReason.LOST
+            raise LinkFailed(reason, f"{self.heard.name}: {reason}. {_ADVICE[reason]}")
+        reason = LinkReason.NOT_OURS
+        raise LinkFailed(reason, f"{self.heard.name} lacks {uuid}: {reason}. {_ADVICE[reason]}")

@@ -1,0 +1,367 @@
+"""One of our sensors over Bluetooth: found, connected, started, kept, repaired, given back.
+
+The order of a link is always the same: hear it advertise, connect, make sure who it is, start it (or find it
+still going), listen, and ask again for what was missed, newest first, while live frames come in. A link that
+ends begins anew; a sensor that is away is listened for, so that its absence holds nobody up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from math import isfinite, nan
+from typing import Any, Final
+
+from latemiles.errors import LinkFailed, PacketError
+from latemiles.sensors import protocol
+from latemiles.sensors.ble import BleStack, Connection, Ear, Heard, LinkReason
+from latemiles.sensors.drivers import latemiles_v1
+from latemiles.sensors.gaps import GapBook
+from latemiles.sensors.outlet import Backoff, LinkTimes, LinkView, Outlet, Wanted
+from latemiles.sensors.protocol import Code, Command, Result, Started, State, Status
+from latemiles.signals.records import Link, Packet, SensorInfo
+
+__all__ = ["SensorLink"]
+
+log = logging.getLogger(__name__)
+
+_STANDARD_GRAVITY: Final = latemiles_v1.ACC_RANGE_M_S2 / 16.0
+_RADIANS: Final = latemiles_v1.GYR_RANGE_RAD_S / 2000.0
+_ANSWER_S: Final = 5.0
+"""Longest wait for the result of a command."""
+_UNTOLD_PAYLOAD: Final = 20
+"""What systems say that do not know; the sensor itself refuses a link that is too small."""
+
+
+class SensorLink:
+    """Keeps one sensor linked for a whole run.
+
+    Parameters
+    ----------
+    wanted : Wanted
+        Which sensor.
+    stack : BleStack
+        Which Bluetooth.
+    ear : Ear
+        Shared by all links.
+    outlet : Outlet
+        Shared by all links.
+    start : Start, optional
+        How the sensor is set up.
+    is_fresh : bool
+        Whether what the sensor may still be doing is stopped first; False to go on with an earlier run.
+    book : GapBook, optional
+        What was heard in an earlier part of the run.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        stack: BleStack,
+        ear: Ear,
+        outlet: Outlet,
+        *,
+        start: protocol.Start | None = None,
+        times: LinkTimes | None = None,
+        is_fresh: bool = True,
+        book: GapBook | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.wanted, self.view = wanted, LinkView()
+        self.start = start or protocol.Start()
+        self.book = book or GapBook()
+        self.info: asyncio.Future[SensorInfo] = asyncio.get_running_loop().create_future()
+        self._stack, self._ear, self._outlet = stack, ear, outlet
+        self._times = times or LinkTimes()
+        self._backoff = Backoff(chance=chance or random.Random())
+        self._is_fresh = is_fresh
+        self._strangers: set[str] = set()
+        self._connection: Connection | None = None
+        self._answers: dict[int, asyncio.Future[Result]] = {}
+        self._tag = 0
+        self._is_up = False
+        self._heard_s = 0.0
+        self._status = Status()
+        self._told_battery_s = float("-inf")
+        self._has_news = False
+        self._progress_s = 0.0
+        self._asked = 0
+        self._refused_s = float("-inf")
+        self._down_s = nan
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Keep the link until cancelled."""
+        while True:
+            heard = await self._ear.hear(self._is_it)
+            self.view.rssi = heard.rssi
+            self.view.state = "connecting"
+            connection = Connection(self._stack, heard)
+            try:
+                await connection.open(self._ear.radio)
+                self._connection = connection
+                await self._use(connection)
+                self._went(LinkReason.LOST)
+            except LinkFailed as trouble:
+                self._went(trouble.reason)
+                self.view.state = f"{trouble.reason}; trying again"
+                log.info("%s: %s", self.wanted.segment.label, trouble)
+                if trouble.reason == LinkReason.NOT_OURS:
+                    self._strangers.add(heard.address)
+                await asyncio.sleep(self._backoff.next_s())
+            finally:
+                self._connection = None
+                await connection.close()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until nothing is missing any more, at most so long."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until:
+            if not self.book.missing or self._connection is None:
+                return
+            await asyncio.sleep(self._times.look_s)
+
+    async def give_back(self) -> None:
+        """Stop the sensor; never fails."""
+        if self._connection is not None:
+            try:
+                await self._command(self._connection, Command.STOP)
+            except LinkFailed as trouble:
+                log.info("%s: %s", self.wanted.segment.label, trouble)
+
+    async def blink(self, seconds: int) -> None:
+        """Let the sensor's light blink.
+
+        Raises
+        ------
+        LinkFailed
+            If there is no link.
+        """
+        if self._connection is None:
+            raise LinkFailed(LinkReason.LOST, "There is no link to the sensor. Bring it near.")
+        await self._command(self._connection, Command.IDENTIFY, bytes([min(255, seconds)]))
+
+    def _is_it(self, heard: Heard) -> bool:
+        return self.wanted.may_be(heard) and heard.address not in self._strangers
+
+    async def _use(self, connection: Connection) -> None:
+        """Make use of a link until it ends."""
+        await connection.listen(protocol.CONTROL, self._on_result)
+        await self._identify(connection)
+        if not await self._begin(connection):
+            return
+        await connection.listen(protocol.STATUS, self._on_status)
+        await connection.listen(protocol.DATA, self._on_data)
+        await self._start(connection)
+        self.view.links += 1
+        self.view.state = "linked"
+        self._heard_s = self._progress_s = asyncio.get_running_loop().time()
+        # What was missed while the link was down shows when the first live frame comes.
+        self._has_news = True
+        while not connection.lost.is_set():
+            try:
+                async with asyncio.timeout(self._times.look_s):
+                    await connection.lost.wait()
+            except TimeoutError:
+                await self._look(connection)
+
+    async def _identify(self, connection: Connection) -> None:
+        try:
+            info = protocol.Info.decode(await connection.read(protocol.INFO))
+            status = Status.decode(await connection.read(protocol.STATUS))
+        except PacketError as error:
+            raise LinkFailed(LinkReason.UNKNOWN_VERSION, str(error)) from error
+        serial = protocol.serial_text(info.serial)
+        if serial != self.wanted.serial:
+            raise LinkFailed(
+                LinkReason.NOT_OURS,
+                f"{connection.heard.name} has serial {serial}, {self.wanted.serial} is meant. It is let go.",
+            )
+        payload = await connection.payload(protocol.DATA)
+        if _UNTOLD_PAYLOAD < payload < protocol.MIN_MTU - 3:
+            raise LinkFailed(
+                LinkReason.MTU_TOO_SMALL,
+                f"{connection.heard.name}: the system takes packets of {payload} bytes, "
+                f"{protocol.MIN_MTU - 3} are needed. Use a system and adapter with Bluetooth 4.2 or newer.",
+            )
+        self._status = status
+        self.view.battery_percent = float(status.battery_percent)
+        if not self.info.done():
+            self.info.set_result(self._described(info))
+
+    def _described(self, info: protocol.Info) -> SensorInfo:
+        return SensorInfo(
+            segment=self.wanted.segment,
+            driver=latemiles_v1.NAME,
+            rate_hz=float(self.start.rate_hz),
+            serial=self.wanted.serial,
+            acc_range_m_s2=self.start.acc_range_g * _STANDARD_GRAVITY,
+            gyr_range_rad_s=self.start.gyr_range_dps * _RADIANS,
+            firmware=info.firmware_text,
+        )
+
+    async def _begin(self, connection: Connection) -> bool:
+        """Wait for the run to begin; False if the link ended first."""
+        if self._outlet.opened.is_set():
+            return True
+        self.view.state = "ready"
+        waits = [
+            asyncio.ensure_future(self._outlet.opened.wait()),
+            asyncio.ensure_future(connection.lost.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self._outlet.opened.is_set() and not connection.lost.is_set()
+
+    async def _start(self, connection: Connection) -> None:
+        if self._is_fresh and self._status.state in (State.STREAMING, State.UNLINKED):
+            await self._command(connection, Command.STOP)
+        self._is_fresh = False
+        answer = await self._command(connection, Command.START, self.start.encode())
+        if answer.code == Code.MTU_TOO_SMALL:
+            reason = LinkReason.MTU_TOO_SMALL
+            raise LinkFailed(reason, f"{connection.heard.name}: {reason}. Use Bluetooth 4.2 or newer.")
+        if answer.code != Code.OK:
+            raise LinkFailed(
+                LinkReason.REFUSED,
+                f"{connection.heard.name} does not start (code {answer.code}). Update its firmware.",
+            )
+        try:
+            started = Started.decode(answer.payload)
+        except PacketError as error:
+            raise LinkFailed(LinkReason.UNKNOWN_VERSION, str(error)) from error
+        log.info("%s: session %08x, epoch %d", self.wanted.segment.label, started.session, started.epoch)
+
+    async def _command(self, connection: Connection, number: Command, payload: bytes = b"") -> Result:
+        """Send a command and wait for its result."""
+        self._tag = (self._tag + 1) & 0xFF
+        tag = self._tag
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._answers[tag] = answer
+        lost = asyncio.ensure_future(connection.lost.wait())
+        either: set[asyncio.Future[Any]] = {answer, lost}
+        try:
+            await connection.write(protocol.CONTROL, protocol.command(number, tag, payload))
+            await asyncio.wait(either, timeout=_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+        finally:
+            lost.cancel()
+            self._answers.pop(tag, None)
+        reason = LinkReason.LOST if connection.lost.is_set() else LinkReason.TIMED_OUT
+        raise LinkFailed(reason, f"{connection.heard.name} did not answer: {reason}. It is tried again.")
+
+    # What it hears: called by bleak, quick, never raising.
+
+    def _on_result(self, payload: bytes) -> None:
+        try:
+            result = Result.decode(payload)
+        except PacketError:
+            return
+        waiting = self._answers.get(result.tag)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(result)
+
+    def _on_status(self, payload: bytes) -> None:
+        try:
+            self._status = Status.decode(payload)
+        except PacketError:
+            return
+        self.view.battery_percent = float(self._status.battery_percent)
+
+    def _on_data(self, payload: bytes) -> None:
+        now_ns = self._outlet.now_ns()
+        now_s = asyncio.get_running_loop().time()
+        head = protocol.frame_head(payload)
+        is_live = head is None or head.kind != latemiles_v1.RESEND
+        if is_live:
+            self._heard_s = now_s
+            if not self._is_up:
+                self._came(now_ns)
+        if not self._outlet.offer(Packet(now_ns, self.wanted.segment, payload)):
+            # Not heard as far as the run goes: it will be asked for again when there is room.
+            self._refused_s = now_s
+            self.view.refused += 1
+            return
+        if head is None:
+            return
+        self.view.frames += 1
+        if self.book.heard(head.epoch, head.first, head.n):
+            self._has_news = True
+        if not is_live:
+            self.view.resent += head.n
+            self._progress_s = now_s
+            self._asked = 0
+
+    # What it tells.
+
+    def _came(self, now_ns: int) -> None:
+        self._is_up = True
+        self._backoff.reset()
+        self.view.state = "linked"
+        detail = ""
+        if isfinite(self._down_s):
+            detail = f"back after {now_ns * 1e-9 - self._down_s:.1f} s"
+        self._outlet.offer(
+            Link(now_ns, self.wanted.segment, "up", detail, battery_percent=self.view.battery_percent)
+        )
+
+    def _went(self, reason: str) -> None:
+        if not self._is_up:
+            return
+        self._is_up = False
+        now_ns = self._outlet.now_ns()
+        self._down_s = now_ns * 1e-9
+        self.view.state = reason
+        self._outlet.offer(Link(now_ns, self.wanted.segment, "down", str(reason)))
+
+    # What it does while the link is up.
+
+    async def _look(self, connection: Connection) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._heard_s > self._times.silent_s:
+            self._went(LinkReason.SILENT)
+        elif now_s - self._told_battery_s >= self._times.battery_every_s and self._is_up:
+            self._told_battery_s = now_s
+            self._outlet.offer(
+                Link(
+                    self._outlet.now_ns(),
+                    self.wanted.segment,
+                    "battery",
+                    battery_percent=self.view.battery_percent,
+                )
+            )
+        if self._is_up:
+            await self._repair(connection, now_s)
+
+    async def _repair(self, connection: Connection, now_s: float) -> None:
+        """Ask for what is missing: all of it, newest first; the sensor forgets the request before."""
+        ranges = self.book.newest_first(protocol.MAX_RANGES)
+        is_stuck = now_s - self._progress_s > self._times.ask_again_s
+        has_room = now_s - self._refused_s > self._times.ask_again_s
+        if not ranges or not has_room or not (self._has_news or is_stuck):
+            return
+        if self._asked >= self._times.give_up_asking:
+            self._lament(self.book.give_up(ranges))
+            self._asked = 0
+            return
+        self._has_news = False
+        self._asked += 1
+        self._progress_s = now_s
+        answer = await self._command(connection, Command.RESEND, protocol.resend_payload(ranges))
+        if answer.code in (Code.OK, Code.NOT_THERE) and len(answer.payload) >= 4:
+            self._lament(self.book.give_up_below(int.from_bytes(answer.payload[:4], "little")))
+
+    def _lament(self, samples: int) -> None:
+        if samples:
+            log.warning(
+                "%s: %d samples are lost for good; the sensor no longer has them",
+                self.wanted.segment.label,
+                samples,
+            )
