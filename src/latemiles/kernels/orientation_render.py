@@ -8,7 +8,7 @@ from numba import njit
 
 from latemiles.kernels.orientation_kalman import dot
 from latemiles.kernels.orientation_shared import GAP, SETTLING
-from latemiles.kernels.quaternion import apply_heading, exp_rotation, multiply
+from latemiles.kernels.quaternion import exp_rotation, multiply
 
 __all__ = ["quiet_before", "render"]
 
@@ -60,6 +60,7 @@ def render(epochs, count, co, smooth, heading, base, first, stop, quat, quat_out
         last = k
         while last + 1 < count and epochs[last + 1].restarts == 0 and epochs[last].age < co.settling:
             last += 1
+        cos, sin = math.cos(0.5 * heading), math.sin(0.5 * heading)
         settling = SETTLING if epochs[last].age < co.settling else 0
         for i in range(max(first, ep.start), min(stop, ep.end)):
             u = (i + 1 - ep.start) / (ep.end - ep.start)
@@ -67,9 +68,13 @@ def render(epochs, count, co, smooth, heading, base, first, stop, quat, quat_out
             q = quat[i - base]
             w, x_, y_, z_ = multiply(dw, dx, dy, dz, q[0], q[1], q[2], q[3])
             o = i - first
-            quat_out[o, 0], quat_out[o, 1], quat_out[o, 2], quat_out[o, 3] = apply_heading(
-                heading + u * turned, w, x_, y_, z_
-            )
+            # A small turn by series: no libm in the loop.
+            hw, _, _, hz = exp_rotation(0.0, 0.0, u * turned)
+            hw, hz = cos * hw - sin * hz, sin * hw + cos * hz
+            quat_out[o, 0] = hw * w - hz * z_
+            quat_out[o, 1] = hw * x_ - hz * y_
+            quat_out[o, 2] = hw * y_ + hz * x_
+            quat_out[o, 3] = hw * z_ + hz * w
             for j in range(3):
                 bias_out[o, j] = ep.bias[j] + x[4 + j]
             quality_out[o] |= settling
