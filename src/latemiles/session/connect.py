@@ -14,6 +14,7 @@ from latemiles.sensors.ble import BleStack, Ear
 from latemiles.sensors.gaps import GapBook
 from latemiles.sensors.link import SensorLink
 from latemiles.sensors.outlet import LinkTimes, Outlet, Wanted
+from latemiles.sensors.pods import Pod, PodLink
 from latemiles.sensors.protocol import Start
 from latemiles.session.inbox import Inbox
 from latemiles.session.live import supervise
@@ -34,6 +35,8 @@ class ReceptionPlan:
     stack: BleStack = field(default_factory=BleStack)
     start: Start = field(default_factory=Start)
     times: LinkTimes = field(default_factory=LinkTimes)
+    pods: Sequence[Pod] = ()
+    """Heart rate straps, foot pods, treadmills."""
     books: Mapping[Segment, GapBook] = field(default_factory=dict)
     """What an earlier part of the same run heard; empty for a new run."""
     seed: int | None = None
@@ -64,6 +67,7 @@ class Reception:
             )
             for wanted in plan.sensors
         }
+        self.pods = [PodLink(pod, plan.stack, self.ear, self.outlet, chance) for pod in plan.pods]
 
     async def gather(self, seconds: float) -> tuple[SensorInfo, ...]:
         """Wait until every sensor answered, at most so long; those that did, in lane order."""
@@ -129,6 +133,12 @@ async def reception(plan: ReceptionPlan) -> AsyncIterator[Reception]:
                 supervise(f"link to the {segment.label} sensor", link.run), name=f"link:{segment}"
             )
             for segment, link in made.links.items()
+        ]
+        tasks += [
+            group.create_task(
+                supervise(f"link to the {pod.kind.label}", pod.run), name=f"link:{pod.pod.kind}"
+            )
+            for pod in made.pods
         ]
         try:
             yield made

@@ -148,6 +148,16 @@ class Peripheral:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @staticmethod
+    async def until(due_s: Callable[[], float]) -> None:
+        """Sleep until a loop time that may still be put off meanwhile."""
+        loop = asyncio.get_running_loop()
+        while True:
+            wait_s = due_s() - loop.time()
+            if wait_s <= 0.0:
+                return
+            await asyncio.sleep(wait_s)
+
     async def stop(self) -> None:
         """End its tasks and leave the air."""
         for task in list(self._tasks):

@@ -181,7 +181,6 @@ class VirtualImu(Peripheral):
 
     async def _sample(self) -> None:
         """Take samples when they are due and send those that fill a frame."""
-        loop = asyncio.get_running_loop()
         firmware = self.firmware
         for block in self._feed:
             at = 0
@@ -190,11 +189,9 @@ class VirtualImu(Peripheral):
             zero = self.crystal.zero_s
             while at < n:
                 stop = min(n, at + firmware.start.samples)
-                due = self._zero() + float(block.t_s[stop - 1])
-                while (wait_s := due - loop.time()) > 0.0:
-                    await asyncio.sleep(wait_s)
-                    # The world may have been told only now when it begins.
-                    due = self._zero() + float(block.t_s[stop - 1])
+                last_s = float(block.t_s[stop - 1])
+                # The world may be told only now when it begins.
+                await self.until(lambda last_s=last_s: self._zero() + last_s)  # type: ignore[misc]
                 if zero != self.crystal.zero_s:
                     ticks, zero = self.crystal.ticks(block.t_s), self.crystal.zero_s
                 self._take(block, ticks, at, stop)
