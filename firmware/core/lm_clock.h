@@ -1,0 +1,47 @@
+/* Sample clock: which crystal tick each sample was taken at.
+ *
+ * The IMU samples by an RC oscillator of its own, some per cent off its nominal rate (2.8 % was measured on an
+ * LSM6DS3TR-C), so the period is estimated against the crystal: a line through (sample count, tick of the
+ * watermark interrupt), with the gains of a growing least-squares fit that stop shrinking after LM_CLOCK_MEMORY
+ * observations. All integer, in 1/65536 tick. */
+#ifndef LM_CLOCK_H
+#define LM_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LM_CLOCK_MEMORY 64
+/* Farthest that a period may be from nominal, in parts of 256: 8 %. */
+#define LM_CLOCK_CLAMP 20
+
+struct lm_clock {
+    uint64_t newest_q16;   /* tick of the newest counted sample */
+    uint32_t period_q16;   /* ticks from sample to sample */
+    uint32_t nominal_q16;
+    uint32_t since;        /* samples counted since the last observation */
+    uint16_t observations; /* at most LM_CLOCK_MEMORY */
+    bool is_running;       /* the first tick is known */
+    bool is_relocking;     /* samples were lost: the next observation moves the time line, not the period */
+};
+
+void lm_clock_start(struct lm_clock *clock, uint16_t rate_hz);
+
+/* n more samples exist. */
+void lm_clock_count(struct lm_clock *clock, uint32_t n);
+
+/* The last n that were counted could not be read: they will be counted again, or are missing. */
+void lm_clock_uncount(struct lm_clock *clock, uint32_t n);
+
+/* The sample `age` before the newest one was stored at `tick`, or a little earlier. Returns how many samples must
+ * have been lost for that to be, and counts them. */
+uint32_t lm_clock_observe(struct lm_clock *clock, uint32_t age, uint32_t tick);
+
+/* The newest sample was stored no later than `now_after` and less than a period before `now_before`: what can be
+ * said where an interrupt was missed. Returns how many samples must have been lost for that to be, counts them, and
+ * moves the clock into the bounds. Sets `is_step` if the time line had to jump. */
+uint32_t lm_clock_bound(struct lm_clock *clock, uint32_t now_before, uint32_t now_after, bool *is_step);
+
+/* Tick of the sample `age` before the newest. */
+uint32_t lm_clock_tick(const struct lm_clock *clock, uint32_t age);
+
+#endif
