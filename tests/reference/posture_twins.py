@@ -135,10 +135,13 @@ def kalman(steps, x, P, noise):
 
 
 def step_statistic(windows, side, near):
-    """(lanes, 8) medians before and after, far and near step."""
+    """(lanes, 9) medians before and after, far and near step."""
     n = len(windows)
     before, after = np.median(windows[:side], axis=0), np.median(windows[n - side :], axis=0)
     close = np.median(windows[n - side : n - side + near], axis=0)
     close = close - np.median(windows[side - near : side], axis=0)
     far = np.linalg.norm(after - before, axis=1)
-    return np.concatenate([before, after, far[:, None], np.linalg.norm(close, axis=1)[:, None]], axis=1)
+    apart = [w - w.mean(axis=0) for w in (windows[:side], windows[n - side :])]
+    scatter = np.sqrt(sum((a**2).sum(axis=(0, 2)) for a in apart) / (2 * side - 2))
+    lengths = np.stack([far, np.linalg.norm(close, axis=1), scatter], axis=1)
+    return np.concatenate([before, after, lengths], axis=1)

@@ -17,10 +17,15 @@ F8 = NDArray[np.float64]
 
 _OTHERS: Final = 0.5
 """The other sensors move by less than this part of the step; a change of pace or grade moves all of them."""
-_ABRUPT: Final = 0.7
+_ABRUPT: Final = 0.45
 """This part of the step is there between the nearest windows already; a slow change is the runner's."""
-_NEAR: Final = 4
+_NEAR: Final = 8
 """Windows on either side that count as nearest."""
+_SIGMAS: Final = 5.0
+"""Standard errors that a step must exceed: strides scatter by a degree at the thigh."""
+_MEDIAN_ERROR: Final = 1.25 * np.sqrt(1.5 * 2.0)
+"""Standard error of a difference of medians times the root of the windows over their scatter: 1.25 for the
+median, 1.5 for the overlap of the windows, 2 for the difference."""
 _VIGOUR: Final = 3
 """Row of the windows that holds the thighs' rms rate, the pelvis's force deviation and a zero."""
 
@@ -102,4 +107,6 @@ class SlipFinder:
         others = max(sizes[k] for k in range(3) if k != lane)
         is_alone = others < _OTHERS * sizes[lane]
         is_abrupt = self._step[lane, 7] > _ABRUPT * sizes[lane]
-        return bool(sizes[lane] > p.slip_rad and is_steady and is_alone and is_abrupt)
+        error = _MEDIAN_ERROR * float(self._step[lane, 8]) / np.sqrt(p.slip_side)
+        is_large = sizes[lane] > max(p.slip_rad, _SIGMAS * error)
+        return bool(is_large and is_steady and is_alone and is_abrupt)

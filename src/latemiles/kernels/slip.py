@@ -8,7 +8,7 @@ from numba import njit
 
 __all__ = ["STEP_COLUMNS", "step_statistic"]
 
-STEP_COLUMNS = 8
+STEP_COLUMNS = 9
 
 
 @njit(cache=True)
@@ -28,6 +28,19 @@ def _median(values, first, stop, j, k, scratch):
 
 
 @njit(cache=True)
+def _squares(values, first, stop, j, k):
+    """Sum of squares of ``values[first:stop, j, k]`` about their mean."""
+    total = 0.0
+    for i in range(first, stop):
+        total += values[i, j, k]
+    mean = total / (stop - first)
+    squares = 0.0
+    for i in range(first, stop):
+        squares += (values[i, j, k] - mean) ** 2
+    return squares
+
+
+@njit(cache=True)
 def step_statistic(windows, side, near, scratch, out):
     """Medians of the windows before and after the middle ones.
 
@@ -41,14 +54,16 @@ def step_statistic(windows, side, near, scratch, out):
         Windows nearest to the middle whose own step is worked out too.
     scratch : float64 array, shape (side,)
         Room for sorting.
-    out : float64 array, shape (lanes, 8)
+    out : float64 array, shape (lanes, 9)
         Median before (3), median after (3), length of their difference, length of the nearest windows'
-        difference; NaN where a window is missing.
+        difference, scatter of the windows of one side about their mean (root mean square of the length);
+        NaN where a window is missing.
     """
     n = windows.shape[0]
     for lane in range(windows.shape[1]):
         far = 0.0
         close = 0.0
+        scatter = 0.0
         for k in range(3):
             before = _median(windows, 0, side, lane, k, scratch)
             after = _median(windows, n - side, n, lane, k, scratch)
@@ -58,5 +73,7 @@ def step_statistic(windows, side, near, scratch, out):
             before = _median(windows, side - near, side, lane, k, scratch)
             after = _median(windows, n - side, n - side + near, lane, k, scratch)
             close += (after - before) ** 2
+            scatter += _squares(windows, 0, side, lane, k) + _squares(windows, n - side, n, lane, k)
         out[lane, 6] = math.sqrt(far)
         out[lane, 7] = math.sqrt(close)
+        out[lane, 8] = math.sqrt(scatter / (2 * side - 2))
