@@ -83,6 +83,7 @@ class AlignStage:
         self._next = 0
         self._started = False
         self._newest_s = -inf
+        self._last_s = [-inf] * self._lanes
         self._gap_from = [-1] * self._lanes
         self._heard = [False] * self._lanes
         self._notes: list[tuple[float, int]] = [(-inf, 0)] * self._lanes
@@ -126,7 +127,7 @@ class AlignStage:
                 # What is certain before a late block comes must not depend on how the records are cut.
                 self._advance(pieces, gaps)
             self._insert(lane, block)
-            if self._newest_s - self._next / self.rate_hz > self.params.max_wait_s or not self._started:
+            if not self._started or self._next / self.rate_hz < self._overdue_s():
                 self._advance(pieces, gaps)
         self._advance(pieces, gaps)
         return self._joined(pieces), gaps
@@ -168,6 +169,8 @@ class AlignStage:
         newest = float(block.t_s[-1])
         if newest > self._newest_s:
             self._newest_s = newest
+        if self._tails[lane] > self._heads[lane]:
+            self._last_s[lane] = float(self._rows[lane, self._tails[lane] - 1, 0])
 
     def _make_room(self, count: int) -> None:
         capacity = self._rows.shape[1]
@@ -183,6 +186,10 @@ class AlignStage:
             rows[lane, : tail - head] = self._rows[lane, head:tail]
             self._heads[lane], self._tails[lane] = 0, tail - head
         self._rows = rows
+
+    def _overdue_s(self) -> float:
+        """Grid samples before this are waited for no longer; it moves in tenths of a second, to save work."""
+        return floor(10.0 * self._newest_s) / 10.0 - self.params.max_wait_s
 
     def _start(self, *, is_last: bool = False) -> None:
         """Fix the first grid index: the first multiple of the step inside the data."""
@@ -201,6 +208,10 @@ class AlignStage:
         self._start()
         if not self._started:
             return
+        overdue_s = self._overdue_s()
+        next_s = self._next / self.rate_hz
+        if next_s >= overdue_s and min(self._last_s) < next_s + 0.5 / self.rate_hz:
+            return
         count = ready_count(
             self._rows,
             self._heads,
@@ -209,7 +220,7 @@ class AlignStage:
             self.rate_hz,
             self._limits,
             self._newest_s,
-            self.params.max_wait_s,
+            overdue_s,
         )
         self._emit(count, pieces, gaps)
 
@@ -300,6 +311,7 @@ class AlignStage:
             rows = np.frombuffer(state, dtype=np.float64, count=count * COLUMNS, offset=at)
             self._rows[lane, :count] = rows.reshape(count, COLUMNS)
             self._tails[lane] = count
+            self._last_s[lane] = float(rows[-COLUMNS]) if count else -inf
             at += rows.nbytes
             self._gap_from[lane], self._heard[lane], self._late[lane] = gap_from, bool(heard), late
             self._notes[lane] = (note_s, code)

@@ -66,7 +66,7 @@ class GaitStage:
                 "Hand in the posture stage's block as it is.",
             )
         if self._next is None:
-            self._state["base"] = angles.first
+            self._state["zero"] = angles.first
         elif angles.first != self._next:
             raise ShapeError(
                 f"the block that begins at grid sample {self._next}",
@@ -99,7 +99,7 @@ class GaitStage:
         started, following = _HEAD.unpack_from(state)
         self._next = following if started else None
         layout = gait_dtype(self._state["trunk"].shape[1])
-        self._state = np.frombuffer(state, dtype=layout, count=1, offset=_HEAD.size).copy()
+        self._state = np.frombuffer(state, dtype=layout, count=1, offset=_HEAD.size).copy().view(np.recarray)
 
 
 def _event(row: list[float]) -> GaitEvent | Activity:

@@ -71,7 +71,7 @@ CLOCK_STATE: Final = np.dtype(
         ("next_index", "i8"),
         ("first_index", "i8"),
         ("period", "f8"),
-        ("device", "f8"),
+        ("taken", "f8"),
         ("device_index", "i8"),
         ("newest", "f8"),
         ("start", "f8"),
@@ -102,9 +102,10 @@ CLOCK_STATE: Final = np.dtype(
 )
 
 
-def new_clock_state(rate_hz: float) -> np.ndarray:
+def new_clock_state(rate_hz: float) -> np.recarray:
     """Fresh state of one sensor's clock, shape (1,), for a nominal sample rate in Hz."""
-    state = np.zeros(1, dtype=CLOCK_STATE)
+    # A record array: its fields are attributes for Python too, should the compiler be switched off.
+    state = np.zeros(1, dtype=CLOCK_STATE).view(np.recarray)
     state["nominal_period"] = 1.0 / rate_hz
     state["period"] = 1.0 / rate_hz
     state["epoch"] = -1
@@ -233,7 +234,7 @@ def _track(s, index, raw, has_tick):
     if s.packets == 0:
         return raw
     steps = index - s.device_index
-    predicted = s.device + s.period * steps
+    predicted = s.taken + s.period * steps
     error = raw - predicted
     if abs(error) > 1.5 * s.period + 2.0 * s.tick_s or steps > 4096:
         # A hole in which the sensor did not count, or a step of its clock: believe the tick.
@@ -298,9 +299,9 @@ def _is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
     if epoch != s.epoch or s.stale >= STALE_LIMIT:
         return True
     if has_index and has_tick:
-        predicted = s.device + s.period * (index - s.device_index)
-        far = abs(raw - predicted) > 0.25 + 0.05 * abs(raw - s.device)
-        if far and raw < s.device:
+        predicted = s.taken + s.period * (index - s.device_index)
+        far = abs(raw - predicted) > 0.25 + 0.05 * abs(raw - s.taken)
+        if far and raw < s.taken:
             return True
     elif has_tick and raw < s.newest - 1.0:
         return True
@@ -367,7 +368,7 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
             s.duplicates += n
             return 0, status | LATE
         # No counter: a loss is of whole packets, anything less is the oscillator being off its rate.
-        missing = round((raw - s.device) / s.period) - (s.next_index - s.device_index)
+        missing = round((raw - s.taken) / s.period) - (s.next_index - s.device_index)
         index = s.next_index + (missing if missing > n // 2 else 0)
     s.epoch = epoch
     if s.packets > 0 and index < s.next_index:
@@ -381,7 +382,7 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
         s.start = device
         s.first_index = index
     s.tick = count
-    s.device = device
+    s.taken = device
     s.device_index = index
     s.next_index = index + n
     s.stale = 0

@@ -93,7 +93,7 @@ def gait_push(state, force, flexion, out):
             continue
         if math.isnan(s.low[j]):
             forget_steps(s)
-            s.turn, s.mean, s.is_armed = math.nan, math.nan, 0
+            s.turn, s.usual, s.is_armed = math.nan, math.nan, 0
             continue
         if flight_ended(s, j):
             count = _running_step(s, j, out, count)
@@ -319,10 +319,10 @@ def _become(s, activity, t, out, count):
 def _activity(s, j, out, count):
     """Whether the person still steps, and else whether it stands still."""
     t = time_of(s, j)
-    if math.isnan(s.mean):
-        s.mean, s.spread, s.quiet = s.low[j], STIRRED_M_S2, 0
-    away = s.low[j] - s.mean
-    s.mean += away / (0.5 * s.rate)
+    if math.isnan(s.usual):
+        s.usual, s.spread, s.quiet = s.low[j], STIRRED_M_S2, 0
+    away = s.low[j] - s.usual
+    s.usual += away / (0.5 * s.rate)
     s.spread += (abs(away) - s.spread) / (0.3 * s.rate)
     s.quiet = s.quiet + 1 if s.spread < STILL_M_S2 else 0
     is_stepping = s.activity == WALKING or s.activity == RUNNING

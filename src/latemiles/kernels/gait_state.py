@@ -26,8 +26,8 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("rate", "f8"),
             ("half", "i8"),
             ("brief_half", "i8"),
-            # buffers: sample k of them is grid sample base + k
-            ("base", "i8"),
+            # buffers: sample k of them is grid sample zero + k
+            ("zero", "i8"),
             ("n", "i8"),
             ("force", "f8", (3, capacity)),
             ("flexion", "f8", (2, capacity)),
@@ -71,7 +71,7 @@ def gait_dtype(capacity: int) -> np.dtype:
             # standing still or not
             ("activity", "i8"),
             ("activity_t", "f8"),
-            ("mean", "f8"),
+            ("usual", "f8"),
             ("spread", "f8"),
             ("quiet", "i8"),
         ]
@@ -84,17 +84,18 @@ def _hann(half: int) -> np.ndarray:
     return unit
 
 
-def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
+def new_gait_state(rate_hz: float, first: int) -> np.recarray:
     """Fresh state, shape (1,), for a grid rate in Hz and the index of the first grid sample."""
-    state = np.zeros(1, dtype=gait_dtype(2 * int(KEEP_S * rate_hz)))
+    # A record array: its fields are attributes for Python too, should the compiler be switched off.
+    state = np.zeros(1, dtype=gait_dtype(2 * int(KEEP_S * rate_hz))).view(np.recarray)
     half = max(1, round(0.5 * LOW_PASS_S * rate_hz))
     brief_half = max(1, round(0.5 * BRIEF_S * rate_hz))
     state["rate"] = rate_hz
-    state["base"] = first
+    state["zero"] = first
     state["half"], state["brief_half"] = half, brief_half
     state["window"][0, : 2 * half + 1] = _hann(half)
     state["brief_window"][0, : 2 * brief_half + 1] = _hann(brief_half)
-    for name in ("turn", "walk_turn", "mean", "before", "now"):
+    for name in ("turn", "walk_turn", "usual", "before", "now"):
         state[name] = math.nan
     state["to_side"] = -1
     state["activity"] = UNKNOWN
@@ -105,7 +106,7 @@ def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
 @njit(cache=True)
 def time_of(s, k):
     """Session time, s, of buffer sample k, which may lie between samples."""
-    return (s.base + k) / s.rate
+    return (s.zero + k) / s.rate
 
 
 @njit(cache=True)
@@ -143,7 +144,7 @@ def _shift(s):
         s.low[k] = s.low[k + drop]
         s.brief[k] = s.brief[k + drop]
     s.n -= drop
-    s.base += drop
+    s.zero += drop
     # A turn that has left the buffers is too old to be used; only its place must stay valid.
     s.turn_at = max(0, s.turn_at - drop)
     s.peak_at = max(0, s.peak_at - drop)

@@ -87,11 +87,11 @@ def _is_covered(rows, head, tail, i, instant, limit):
 
 
 @njit(cache=True)
-def ready_count(buffers, heads, tails, first, rate_hz, limits, newest_s, max_wait_s):
+def ready_count(buffers, heads, tails, first, rate_hz, limits, newest_s, overdue_s):
     """How many grid samples from ``first`` on can be put out.
 
-    A sample can when every lane covers it with half a step to spare, or when it lies more than
-    ``max_wait_s`` before the newest time heard of any lane.
+    A sample can when every lane covers it with half a step to spare, or when it lies before ``overdue_s``,
+    but none after ``newest_s``, the newest time heard of any lane.
     """
     at = heads.copy()
     k = first
@@ -99,7 +99,7 @@ def ready_count(buffers, heads, tails, first, rate_hz, limits, newest_s, max_wai
         instant = k / rate_hz
         if instant > newest_s + TOUCH_S:
             break
-        is_overdue = newest_s - instant > max_wait_s
+        is_overdue = instant < overdue_s
         for lane in range(buffers.shape[0]):
             rows, head, tail = buffers[lane], heads[lane], tails[lane]
             i = _last_until(rows, at[lane], tail, instant)
