@@ -12,7 +12,7 @@ import numpy as np
 
 from latemiles.signals.events import Event
 
-__all__ = ["RUNS_SQL", "RUN_COLUMNS", "OutboxRow", "RunRow", "run_row", "summary_json"]
+__all__ = ["RUNS_SQL", "RUN_COLUMNS", "OutboxRow", "RunRow", "SetAside", "run_row", "summary_json"]
 
 RUN_COLUMNS = "id, athlete, started_utc_ns, source, recording, status, notes, software, basis, summary"
 
@@ -58,6 +58,17 @@ class OutboxRow:
     """``stride``, ``split``, ``mark``, ``slip``, ``gap``, ``calibration``, ``form_drift``, ``link`` or
     ``activity``."""
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row that a sink will never take."""
+
+    id: int
+    run: str
+    kind: str
+    problem: str
+    """What the sink's other side said."""
 
 
 def run_row(row: Sequence[Any]) -> RunRow:

@@ -183,6 +183,10 @@ def create(db: sqlite3.Connection, tables: Sequence[EventTable]) -> None:
     )
     db.execute("CREATE INDEX IF NOT EXISTS outbox_run ON outbox (run)")
     db.execute("CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, id INTEGER NOT NULL)")
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS set_aside (sink TEXT NOT NULL, id INTEGER NOT NULL, "
+        "problem TEXT NOT NULL, PRIMARY KEY (sink, id))"
+    )
     for table in tables:
         types = {f.column: f.sql_type for f in table.fields} | dict.fromkeys(table.metrics, "REAL")
         columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())

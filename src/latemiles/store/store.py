@@ -16,8 +16,9 @@ from latemiles.errors import StoreError
 from latemiles.metrics.catalogue import NUMERIC_COLUMNS
 from latemiles.signals.events import CalibrationFound, DriftUpdate, Event, Marked, Split
 from latemiles.signals.records import RunHeader
+from latemiles.store import outbox
 from latemiles.store.connection import connect, in_our_words, transaction
-from latemiles.store.rows import RUN_COLUMNS, RUNS_SQL, OutboxRow, RunRow, run_row, summary_json
+from latemiles.store.rows import RUN_COLUMNS, RUNS_SQL, OutboxRow, RunRow, SetAside, run_row, summary_json
 from latemiles.store.schema import APPLICATION_ID, MIGRATIONS, VERSION, EventTable, create, event_tables
 
 __all__ = ["Store"]
@@ -218,6 +219,7 @@ class Store:
     def _delete(self, db: sqlite3.Connection, run: str) -> None:
         for table in self._tables.values():
             db.execute(f"DELETE FROM {table.table} WHERE run = ?", (run,))
+        db.execute("DELETE FROM set_aside WHERE id IN (SELECT id FROM outbox WHERE run = ?)", (run,))
         db.execute("DELETE FROM outbox WHERE run = ?", (run,))
         db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
@@ -313,34 +315,48 @@ class Store:
 
     # Outbox
 
-    def follow(self, sink: str, limit: int = 500) -> list[OutboxRow]:
-        """The next rows that a sink has not confirmed, in order; a new sink begins at the oldest."""
+    def follow(self, sink: str, limit: int = 500, *, back: int = 0) -> list[OutboxRow]:
+        """The next rows that a sink has not confirmed, in order; a new sink begins at the oldest.
+
+        Parameters
+        ----------
+        sink : str
+            Name of its cursor.
+        limit : int
+            Most rows.
+        back : int
+            Begin so many rows before the cursor, to deliver again what the other side may have lost.
+        """
         with self._read() as db:
             db.execute("BEGIN")
-            cursor = db.execute("SELECT id FROM cursors WHERE sink = ?", (sink,)).fetchone()
-            rows = db.execute(
-                "SELECT outbox.id, outbox.kind, runs.id, athlete, started_utc_ns FROM outbox "
-                "JOIN runs ON runs.id = outbox.run WHERE outbox.id > ? ORDER BY outbox.id LIMIT ?",
-                (cursor[0] if cursor else 0, limit),
-            ).fetchall()
-            if not rows:
-                return []
-            events: dict[int, Event] = {}
-            span = (rows[0][0], rows[-1][0])
-            for kind in {row[1] for row in rows}:
-                table = self._by_kind[kind]
-                sql = f"{table.select_sql} WHERE id BETWEEN ? AND ?"
-                events.update(_decoded(table, db.execute(sql, span)))
-        return [OutboxRow(i, run, athlete, utc, kind, events[i]) for i, kind, run, athlete, utc in rows]
+            return outbox.rows_after(db, self._by_kind, outbox.cursor(db, sink, back), limit)
+
+    def run_rows(self, run: str, after: int = 0, limit: int = 500) -> list[OutboxRow]:
+        """Rows of one run behind an id, in order, whoever has confirmed them."""
+        with self._read() as db:
+            db.execute("BEGIN")
+            self._known(db, run)
+            return outbox.rows_after(db, self._by_kind, after, limit, run)
 
     def advance(self, sink: str, row_id: int) -> None:
         """Note that a sink has delivered everything up to this row; never moves back."""
         with self._write() as db:
-            db.execute(
-                "INSERT INTO cursors (sink, id) VALUES (?, ?) "
-                "ON CONFLICT (sink) DO UPDATE SET id = max(id, excluded.id)",
-                (sink, row_id),
-            )
+            outbox.move_cursor(db, sink, row_id)
+
+    def waiting(self, sink: str) -> int:
+        """Number of rows that a sink has not confirmed."""
+        with self._read() as db:
+            return outbox.waiting(db, sink)
+
+    def set_aside(self, sink: str, row_id: int, problem: str) -> None:
+        """Keep a row that a sink will never take, with the reason; the row itself stays in the run."""
+        with self._write() as db:
+            outbox.set_aside(db, sink, row_id, problem)
+
+    def rows_set_aside(self, sink: str) -> list[SetAside]:
+        """Rows that a sink refused, oldest first."""
+        with self._read() as db:
+            return outbox.rows_set_aside(db, sink)
 
 
 def _decoded(table: EventTable, rows: Iterable[Sequence[Any]]) -> list[tuple[int, Event]]:

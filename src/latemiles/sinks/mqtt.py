@@ -1,0 +1,400 @@
+"""MQTT 5 through aiomqtt: one connection with our errors, and the sink that publishes rows over it.
+
+aiomqtt does not reconnect and does not tell a waiting publisher that the line is gone; here both are done.
+A QoS 1 acknowledgement is the broker's, not the subscriber's: after a lost connection the last rows are
+published again, and subscribers tell a repeated row by its run and index.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from latemiles.errors import ConfigError
+from latemiles.signals.records import RunHeader
+from latemiles.sinks.messages import LiveScreen, RunStatus, discovery, encoded, message, row_topic
+from latemiles.sinks.outbox import Rejected, Row, SinkError, SinkRefused, SinkUnavailable
+from latemiles.sinks.secrets import Secret
+
+__all__ = ["Incoming", "MqttConnection", "MqttSettings", "MqttSink", "Will", "connected"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_REFUSING: Final = {
+    132: "does not speak MQTT 5. Use a broker that does, such as Mosquitto 1.6 or newer.",
+    133: "refuses the client id. Leave client_id of [mqtt] away.",
+    134: "refuses the user name or password. Give it in LATEMILES_MQTT_PASSWORD or password_file of [mqtt].",
+    135: "does not let this user in. Check username and password of [mqtt], and the broker's access list.",
+    138: "has banned this client. Ask whoever runs it.",
+}
+_INCOMING: Final = 4096
+"""Messages that may wait in memory; the gateway's own protocol sends again what is dropped beyond."""
+_GOODBYE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """Table ``[mqtt]`` of the settings, with its secret."""
+
+    host: str
+    port: int = 0
+    """0: 8883 with TLS, 1883 without."""
+    tls: bool = False
+    ca_file: str = ""
+    """Certificate authority; empty: those the system trusts."""
+    username: str = ""
+    secret: Secret = Secret("")  # noqa: RUF009 - frozen, and empty
+    client_id: str = ""
+    home_assistant: bool = False
+    live_hz: float = 10.0
+    """Messages a second on the live channel; 0 switches it off."""
+    timeout_s: float = 8.0
+
+    def __post_init__(self) -> None:
+        if not self.host or "/" in self.host or "@" in self.host:
+            raise ConfigError("mqtt.host", "expected a host name or address without mqtt://. Change it.")
+        if not 0 <= self.port < 65536:
+            raise ConfigError("mqtt.port", f"takes 1 to 65535, got {self.port}. Change it.")
+        if not 0.0 <= self.live_hz <= 10.0:
+            raise ConfigError("mqtt.live_hz", f"takes 0 to 10, got {self.live_hz:g}. Change it.")
+        if self.ca_file and not self.tls:
+            raise ConfigError("mqtt.ca_file", "means nothing without tls = true. Set both or neither.")
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{self.host}:{self.port or (8883 if self.tls else 1883)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says in our name when the line breaks."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One received message."""
+
+    topic: str
+    payload: bytes
+
+
+class MqttConnection:
+    """An open connection; every call notices at once when it is lost, and raises SinkUnavailable."""
+
+    def __init__(self, client: aiomqtt.Client, label: str) -> None:
+        self._client = client
+        self._label = label
+        self._queue: asyncio.Queue[Incoming] = asyncio.Queue(_INCOMING)
+        self._listening: asyncio.Task[None] | None = None
+        self.overflowed = 0
+        """Messages that came faster than they were taken and were dropped."""
+
+    def begin(self) -> None:
+        """Start to listen."""
+        self._listening = asyncio.create_task(self._listen(), name="mqtt listener")
+
+    async def end(self) -> None:
+        """Stop to listen."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait({self._listening})
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        """Publish, and wait until the broker has acknowledged (QoS 1) or the line has taken it (QoS 0)."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ContentType = "application/json" if payload[:1] == b"{" else "application/octet-stream"
+        await self._do(self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties))
+
+    async def subscribe(self, pattern: str, *, qos: int = 1) -> None:
+        """Ask for the messages of a topic filter."""
+        codes = await self._do(self._client.subscribe(pattern, qos=qos))
+        if any(getattr(code, "value", code) >= 128 for code in codes):
+            raise SinkRefused(
+                f"{self._label} does not let this user read '{pattern}'. Change its access list."
+            )
+
+    async def receive(self) -> Incoming:
+        """The next message."""
+        return await self._do(self._queue.get())
+
+    def check(self) -> None:
+        """Raise SinkUnavailable if the connection is lost."""
+        if self._listening is not None and self._listening.done():
+            raise self._lost()
+
+    async def _listen(self) -> None:
+        async for heard in self._client.messages:
+            payload = heard.payload if isinstance(heard.payload, bytes) else b""
+            try:
+                self._queue.put_nowait(Incoming(str(heard.topic), payload))
+            except asyncio.QueueFull:
+                self.overflowed += 1
+
+    async def _do(self, call: Awaitable[T]) -> T:
+        """Await a call, but no longer than the connection lives."""
+        if self._listening is None:
+            raise self._lost()
+        doing = asyncio.ensure_future(call)
+        try:
+            await asyncio.wait({doing, self._listening}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                raise self._lost()
+            return doing.result()
+        except aiomqtt.MqttError as error:
+            raise self._lost() from error
+        finally:
+            if not doing.done():
+                doing.cancel()
+                await asyncio.wait({doing})
+
+    def _lost(self) -> SinkUnavailable:
+        if self._listening is not None and self._listening.done() and not self._listening.cancelled():
+            # Taken out, so that asyncio does not report it as never retrieved.
+            self._listening.exception()
+        return SinkUnavailable(f"{self._label} has closed the connection. Check that it runs.")
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    settings: MqttSettings,
+    *,
+    client_id: str = "",
+    will: Will | None = None,
+    keep_session_s: int = 0,
+) -> AsyncIterator[MqttConnection]:
+    """Connect for the time of a ``with`` block.
+
+    Parameters
+    ----------
+    settings : MqttSettings
+        Which broker, and as whom.
+    client_id : str
+        Name of this client; two with the same name push each other out. Empty: the broker gives one.
+    will : Will or None
+        Published by the broker, retained, when the line breaks.
+    keep_session_s : int
+        How long the broker keeps what is for us while we are away, s.
+
+    Yields
+    ------
+    MqttConnection
+        The open connection.
+
+    Raises
+    ------
+    SinkError
+        If the broker does not answer or refuses.
+    """
+    label = f"The MQTT broker at {settings.address}"
+    client = _client(settings, client_id, will, keep_session_s)
+    try:
+        await client.__aenter__()
+    except aiomqtt.MqttError as error:
+        raise _in_our_words(error, label, settings) from error
+    connection = MqttConnection(client, label)
+    connection.begin()
+    try:
+        yield connection
+    finally:
+        await connection.end()
+        # A line that is broken already, or a broker that does not answer the goodbye, is no news here.
+        with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await client.__aexit__(None, None, None)
+
+
+def _client(settings: MqttSettings, client_id: str, will: Will | None, keep_s: int) -> aiomqtt.Client:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = keep_s
+    return aiomqtt.Client(
+        settings.host,
+        int(settings.address.rpartition(":")[2]),
+        username=settings.username or None,
+        password=settings.secret.reveal() or None,
+        identifier=client_id or None,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
+        clean_start=keep_s == 0,
+        properties=properties,
+        timeout=settings.timeout_s,
+        keepalive=15,
+        max_queued_incoming_messages=_INCOMING,
+        tls_context=_tls(settings),
+    )
+
+
+def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
+    if not settings.tls:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except OSError as error:
+        raise SinkRefused(
+            f"The certificate authority '{settings.ca_file}' cannot be read. Correct ca_file of [mqtt]."
+        ) from error
+
+
+def _in_our_words(error: aiomqtt.MqttError, label: str, settings: MqttSettings) -> SinkError:
+    # aiomqtt turns every cause into its own error; the first one is still there as the context.
+    cause = error.__context__
+    if isinstance(cause, ssl.SSLError):
+        return SinkRefused(
+            f"{label} cannot be trusted or does not speak TLS ({cause.reason or 'handshake failed'}). "
+            "Set ca_file of [mqtt] to the file of its certificate authority, and check the port."
+        )
+    code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
+    number = int(getattr(code, "value", 0) or 0)
+    if number in _REFUSING:
+        return SinkRefused(f"{label} {_REFUSING[number]}")
+    if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
+        problem = f"cannot be reached ({cause.strerror or cause})"
+        return SinkUnavailable(f"{label} {problem}. Check that it runs, and host and port of [mqtt].")
+    if settings.tls:
+        advice = "Check that it runs and that the port is its TLS port."
+    else:
+        advice = "Check that it runs; if this is a TLS port, set tls = true in [mqtt]."
+    return SinkUnavailable(f"{label} does not answer as MQTT within {settings.timeout_s:g} s. {advice}")
+
+
+class MqttSink:
+    """Publishes rows, the retained status of the run that goes on, and the live channel.
+
+    Parameters
+    ----------
+    settings : MqttSettings
+        Which broker, and as whom.
+    header : RunHeader or None
+        The run that goes on; None: rows of past runs only, without status and live channel.
+    settle_s : float
+        After a lost connection, wait this long before publishing, so that subscribers are back too, s.
+    """
+
+    resend_rows = 200
+
+    def __init__(
+        self, settings: MqttSettings, header: RunHeader | None = None, *, settle_s: float = 2.0
+    ) -> None:
+        self._settings = settings
+        self._settle_s = settle_s
+        self._status = RunStatus(header) if header is not None else None
+        self._header = header
+        self.live = LiveScreen(header) if header is not None else None
+        self.ended = False
+        """Set when the run is over: the status then says so instead of leaving it to the will."""
+        self.name = f"mqtt {settings.address}"
+        self.label = f"The MQTT broker at {settings.address}"
+        self._stack = contextlib.AsyncExitStack()
+        self._connection: MqttConnection | None = None
+        self._was_lost = False
+
+    async def open(self) -> None:
+        """Connect, say that the run goes on, and start the live channel.
+
+        Raises
+        ------
+        SinkError
+            If the broker does not answer or refuses.
+        """
+        status = self._status
+        will = Will(status.topic(), encoded(status.message("lost"))) if status else None
+        connection = await self._stack.enter_async_context(
+            connected(self._settings, client_id=self._settings.client_id, will=will)
+        )
+        self._connection = connection
+        if self._was_lost:
+            await asyncio.sleep(self._settle_s)
+        self._was_lost = True
+        if self._header is not None and self._settings.home_assistant:
+            for where, config in discovery(self._header).items():
+                await connection.publish(where, encoded(config), retain=True)
+        await self._say_status("running")
+        if self.live is not None and self._settings.live_hz > 0.0:
+            task = asyncio.create_task(self._keep_live(connection, self.live), name="mqtt live channel")
+            self._stack.push_async_callback(_stopped, task)
+
+    async def deliver(self, rows: Sequence[Row]) -> Sequence[Rejected]:
+        """Publish rows one after another, each acknowledged, so that their order holds.
+
+        Raises
+        ------
+        SinkUnavailable
+            If the connection is lost.
+        """
+        connection = self._open()
+        is_new = False
+        for row in rows:
+            if self._status is not None and row.run == self._status.header.run:
+                is_new = self._status.take(row.event) or is_new
+            where = row_topic(row)
+            if where is not None:
+                await connection.publish(where, encoded(message(row)))
+        if is_new:
+            await self._say_status("running")
+        return ()
+
+    async def idle(self) -> None:
+        """Notice a lost connection; raises SinkUnavailable."""
+        self._open().check()
+
+    async def close(self) -> None:
+        """Say that the run ended if it did, and disconnect."""
+        connection, self._connection = self._connection, None
+        try:
+            if connection is not None and self.ended and self._status is not None:
+                with contextlib.suppress(SinkError, TimeoutError):
+                    async with asyncio.timeout(_GOODBYE_S):
+                        await connection.publish(
+                            self._status.topic(), encoded(self._status.message("ended")), retain=True
+                        )
+        finally:
+            await self._stack.aclose()
+
+    async def check(self) -> None:
+        """Connect and leave again.
+
+        Raises
+        ------
+        SinkError
+            With what to mend.
+        """
+        async with connected(self._settings):
+            return
+
+    def _open(self) -> MqttConnection:
+        if self._connection is None:
+            raise SinkUnavailable(f"{self.label} is not connected.")
+        return self._connection
+
+    async def _say_status(self, state: str) -> None:
+        if self._status is not None:
+            payload = encoded(self._status.message(state))
+            await self._open().publish(self._status.topic(), payload, retain=True)
+
+    async def _keep_live(self, connection: MqttConnection, live: LiveScreen) -> None:
+        """Publish the newest state at most ``live_hz`` times a second; what is overtaken is not sent."""
+        with contextlib.suppress(SinkUnavailable):
+            while True:
+                await asyncio.sleep(1.0 / self._settings.live_hz)
+                payload = live.newest()
+                if payload is not None:
+                    await connection.publish(live.topic, payload, qos=0)
+
+
+async def _stopped(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
