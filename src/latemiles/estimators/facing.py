@@ -8,15 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.calibration import STILL, Calibrator
+from latemiles.estimators.calibration_windows import Stance
 from latemiles.estimators.heading import RelativeHeading
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.thinned import Thinned
 from latemiles.signals.frames import quat_conj, quat_multiply, quat_rotate
 
-__all__ = ["face_forward", "facing", "facing_over", "start_headings", "turn_headings"]
+__all__ = ["face_forward", "facing", "facing_over", "refine_pelvis", "start_headings"]
 
 F8 = NDArray[np.float64]
 
+_OTHER_WAY_RAD: Final = 1.0
+"""Turn of an axis that is no refinement any more, rad."""
+_FRESH_S: Final = 60.0
+"""How long after standing a relative heading still belongs to it, s: 0.06 deg/s make 4 degrees by then."""
 _FORWARD: Final = np.array([1.0, 0.0, 0.0])
 _LEFT: Final = np.array([0.0, 1.0, 0.0])
 
@@ -63,17 +68,19 @@ def start_headings(
     end: int,
 ) -> None:
     """First relative headings: axes parallel in the movement or in standing, and the swing so far."""
+    p = thinned.params
     relative.reset(found.swing_offset_rad, found.swing_offset_sd_rad)
+    parallel, ago_s = np.full(2, np.nan), 0.0
     if found.axes_from == "movement":
         parallel = facing_over(thinned, end, found.movement_start_s, found.movement_end_s, mounts)
+        ago_s = end / p.bin_hz - found.movement_end_s
     elif calibrator.stance is not None:
         parallel = facing(np.array(calibrator.stance.quat)[None], mounts)
-    else:
-        parallel = np.full(2, np.nan)
+        ago_s = end / p.bin_hz - found.standing_end_s
     for side in (0, 1):
-        sd = np.hypot(thinned.params.parallel_sd_rad, found.yaw_sd_rad[1 + side])
-        relative.parallel(side, parallel[side], float(sd))
-    if calibrator.gait != STILL:
+        known = np.hypot(p.parallel_sd_rad, found.yaw_sd_rad[1 + side])
+        relative.parallel(side, parallel[side], float(np.hypot(known, p.rate_sd_rad_s * ago_s)))
+    if calibrator.gait != STILL and calibrator.gait_end == end:
         oldest = max(calibrator.gait_start, end - len(thinned.ring)) + len(thinned.window)
         for window_end in range(end, oldest - 1, -thinned.second)[::-1]:
             planes = thinned.swing(window_end)
@@ -81,27 +88,42 @@ def start_headings(
                 relative.swing(side, planes[side])
 
 
-def turn_headings(relative: RelativeHeading, was: F8, now: F8, is_movement: bool) -> None:
-    """Mounts that turn about the vertical turn the headings that were made from them."""
-    turns = [_turn(was[lane], now[lane]) for lane in range(len(now))]
-    for side in (0, 1):
-        # Without a movement a thigh's axis only says which of its two ways is forward.
-        thigh = turns[1 + side] if is_movement else 0.0
-        relative.x[side, 0] += turns[0] - thigh
-        relative.x[side, 2] += thigh
+def refine_pelvis(relative: RelativeHeading, was: F8, mounts: F8) -> bool:
+    """Take over a better pelvis mount: the thighs keep theirs, in place, and the headings turn with it.
+
+    The thighs face as they did when standing was fresh; now the earth frames have turned since.
+
+    Returns
+    -------
+    bool
+        False if a thigh was not known before or faces quite another way now: all must start anew.
+    """
+    turns = np.array([_turn(was[lane], mounts[lane]) for lane in range(len(mounts))])
+    fresh = np.isnan(was[:, 0]) & np.isfinite(mounts[:, 0])
+    if fresh.any() or np.abs(turns).max() > _OTHER_WAY_RAD:
+        return False
+    mounts[1:] = was[1:]
+    relative.x[:, 0] += turns[0]
+    return True
 
 
-def face_forward(relative: RelativeHeading, stood: F8, mounts: F8) -> None:
+def face_forward(relative: RelativeHeading, stance: Stance, now_bin: float, mounts: F8, hz: float) -> None:
     """Turn the thighs' mounts about the vertical, in place, so that hip rotation is zero in standing.
 
     Parameters
     ----------
     relative : RelativeHeading
-    stood : float64 array, shape (lanes, 4)
-        Orientation of each lane in standing.
+    stance : Stance
+    now_bin : float
+        When the relative heading is true, bins; if that is long after standing, the earth frames have
+        turned too much since, and the mounts stay.
     mounts : float64 array, shape (lanes, 4)
+    hz : float
+        Bins a second.
     """
-    parallel = facing(stood[None], mounts)
+    if now_bin - stance.end > _FRESH_S * hz:
+        return
+    parallel = facing(np.array(stance.quat)[None], mounts)
     for side in (0, 1):
         off = relative.x[side, 0] - parallel[side]
         if relative.known[side] and np.isfinite(off):

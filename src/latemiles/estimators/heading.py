@@ -94,6 +94,7 @@ class RelativeHeading:
             kalman_predict(x, P, dt, 1.0 if moves else 0.0, self._noise)
             if changed:
                 P[2, 2] += p.change_of_gait_rad**2
+                P[1, 1] += p.rate_sd_rad_s**2
             self.history[side, row, 0] = h
             self.history[side, row, 1:4] = x
             self.history[side, row, 4:13] = P.ravel()

@@ -78,8 +78,9 @@ class PostureParams:
     """Parallelism of pelvis and thigh in the calibration movement or in standing, besides their axes."""
     delta_noise_rad: float = 0.03 * _DEG
     """Wander of the relative heading, rad per root s."""
-    rate_sd_rad_s: float = 0.03 * _DEG
-    """Relative vertical gyro bias left by the orientation filter."""
+    rate_sd_rad_s: float = 0.06 * _DEG
+    """Relative turning of two earth frames, drawn anew with every gait: besides the gyros' biases it comes
+    from their scale and cross-axis errors, which each gait works on in its own way."""
     rate_noise_rad_s: float = 0.003 * _DEG
     """Its wander, rad/s per root s."""
     offset_noise_rad: float = 0.005 * _DEG

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.calibration import RUNNING, STILL, WALKING, Calibrator
-from latemiles.estimators.facing import face_forward, facing_over, start_headings, turn_headings
+from latemiles.estimators.facing import face_forward, facing_over, refine_pelvis, start_headings
 from latemiles.estimators.heading import RelativeHeading
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.posture_buffers import Samples
@@ -153,7 +153,12 @@ class Seconds:
         x = self._relative.x
         rate = x[:, 1:2] if self._moves else np.zeros((2, 1))
         delta = np.where(self._relative.known[:, None] == 1, x[:, :1] + rate * since, np.nan)
-        return self._mounts, self.thinned.heading_now(first, count), delta, self._flags(self._mounts)
+        return (
+            self._mounts,
+            self.thinned.heading_now(first, count),
+            delta,
+            self._flags(self._mounts, self._turns),
+        )
 
     def smoothed(self, first: int, count: int) -> Known:
         """What is known at grid samples ``first`` on with what came ``lag`` seconds after."""
@@ -173,7 +178,8 @@ class Seconds:
             rows = near_steps % smoothed.shape[1]
             for side in np.flatnonzero(self._relative.known):
                 delta[side] = np.interp(self._bins_at(first, count), made, smoothed[side, rows, 0])
-        flags = self._flags(mounts)
+        middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
+        flags = self._flags(mounts, abs(self.thinned.turning(middle)) > self.params.bend_rad_s)
         return mounts, heading, delta, flags | (int(SampleQuality.SLIPPED) if slips else 0)
 
     def _made(self, step: int) -> float:
@@ -253,13 +259,13 @@ class Seconds:
         if found is None:
             return
         self._set_mounts(np.array(found.quat_segment_sensor), end)
-        if before is None or before.axes_from != found.axes_from or before.reference != found.reference:
+        is_new = before is None or (before.axes_from, before.reference) != (found.axes_from, found.reference)
+        if is_new or not refine_pelvis(self._relative, was, self._mounts):
             start_headings(self._relative, self.thinned, c, found, self._mounts, end)
-        else:
-            turn_headings(self._relative, was, self._mounts, found.axes_from == "movement")
-        if c.stance is not None:
-            face_forward(self._relative, np.array(c.stance.quat), self._mounts)
-            self.thinned.use(self._mounts)
+            if c.stance is not None:
+                moved = c.movement.end if c.movement is not None else end
+                face_forward(self._relative, c.stance, moved, self._mounts, self.params.bin_hz)
+        self.thinned.use(self._mounts)
         quats = tuple(tuple(float(x) for x in q) for q in self._mounts)
         c.current = replace(found, quat_segment_sensor=quats)
         if self.lag or not is_last:
@@ -331,7 +337,7 @@ class Seconds:
             if self._running_s >= _OFFSET_AFTER_S:
                 self._offsets = self._offsets_now()
 
-    def _flags(self, mounts: F8) -> I8:
+    def _flags(self, mounts: F8, turns: bool) -> I8:
         p = self.params
         flags = np.zeros(_LANES, dtype=np.int64)
         flags[~np.isfinite(mounts[:, 0])] |= int(SampleQuality.UNCALIBRATED)
@@ -340,6 +346,6 @@ class Seconds:
                 flags[1 + side] |= int(SampleQuality.UNCALIBRATED)
             elif self._relative.sd(side) > p.uncertain_rad:
                 flags[1 + side] |= int(SampleQuality.HEADING_UNCERTAIN)
-        if self._turns:
+        if turns:
             flags |= int(SampleQuality.BEND)
         return flags
