@@ -24,6 +24,13 @@ def replay(
     headless: Annotated[bool, typer.Option("--headless", help="No live page; as fast as it goes.")] = False,
     port: Annotated[int, typer.Option(help="Port of the live page, on this machine only.")] = 8765,
     units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    over_radio: Annotated[
+        bool,
+        typer.Option(
+            "--over-radio",
+            help="Let virtual sensors measure it again, through the real bleak client.",
+        ),
+    ] = False,
 ) -> None:
     """Play a recording through the live path: the live page moves as it did, and the report is made."""
     from latemiles.recording.reader import Recording
@@ -34,6 +41,14 @@ def replay(
         options = PlayOptions(
             home=home, speed=None if headless else speed, port=None if headless else port, units=units
         )
-        outcome = play(recording.records(), recording.header, options, recording=file, say=console().print)
+        if over_radio:
+            from latemiles.session.demo import replay_over_radio
+
+            header, source = replay_over_radio(recording, speed=options.speed)
+            outcome = play(source.records(header), header, options, recording=None, say=console().print)
+        else:
+            outcome = play(
+                recording.records(), recording.header, options, recording=file, say=console().print
+            )
     console().print(outcome.headline)
     console().print(f"  report: {outcome.report}")

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import radians
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from latemiles.errors import EnvironmentMissing
 from latemiles.signals.frames import Side
 from latemiles.signals.records import Record, RunHeader
 from latemiles.sim.packets import header, records
 from latemiles.sim.plan import FormDrift, RunnerPlan, easy_run
 from latemiles.sim.runner import simulate
 
-__all__ = ["demo_plan", "demo_records"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from latemiles.recording.reader import Recording
+    from latemiles.session.over_radio import RadioRun
+
+__all__ = ["demo_over_radio", "demo_plan", "demo_records", "replay_over_radio"]
 
 BEFORE_RUNNING_S: Final = 34.0
 """Standing, squats and the walk of ``easy_run``."""
@@ -60,3 +68,76 @@ def demo_records(*, duration_min: float, seed: int) -> tuple[RunHeader, Iterator
         notes=NOTES,
     )
     return head, records(run, head)
+
+
+def demo_over_radio(*, duration_min: float, seed: int, speed: float | None) -> tuple[RunHeader, RadioRun]:
+    """Header and source of a fresh demo run through the virtual radio and the real bleak client.
+
+    Parameters
+    ----------
+    duration_min : float
+        Length of the running part, minutes.
+    seed : int
+        Another runner for each number.
+    speed : float or None
+        World seconds a second at most; None: as fast as it goes.
+
+    Raises
+    ------
+    EnvironmentMissing
+        If the package that makes the radio is not installed.
+    """
+    over_radio = _over_radio()
+    run = simulate(demo_plan(duration_min), seed)
+    radio = over_radio.RadioRun(over_radio.world_of_run(run), speed)
+    sensors = radio.start()
+    now = datetime.now(tz=UTC)
+    head = RunHeader(
+        run=f"demo-{now:%Y%m%d-%H%M%S}",
+        started_utc_ns=round(now.timestamp() * 1e9),
+        sensors=sensors,
+        source="simulated, over the virtual radio",
+        notes=NOTES,
+        extra={"seed": str(seed)},
+    )
+    return head, radio
+
+
+def replay_over_radio(recording: Recording, *, speed: float | None) -> tuple[RunHeader, RadioRun]:
+    """Header and source of a recording that virtual sensors measure again.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of any family of sensors; read whole.
+    speed : float or None
+        World seconds a second at most; None: as fast as it goes.
+
+    Raises
+    ------
+    EnvironmentMissing
+        If the package that makes the radio is not installed.
+    """
+    over_radio = _over_radio()
+    radio = over_radio.RadioRun(over_radio.world_of_recording(recording), speed)
+    sensors = radio.start()
+    old = recording.header
+    now = datetime.now(tz=UTC)
+    head = replace(
+        old,
+        run=f"{old.run}-radio-{now:%Y%m%d-%H%M%S}",
+        started_utc_ns=round(now.timestamp() * 1e9),
+        sensors=sensors,
+        source=f"{old.source or 'recording'}, over the virtual radio",
+    )
+    return head, radio
+
+
+def _over_radio() -> ModuleType:
+    try:
+        from latemiles.session import over_radio
+    except ImportError as error:
+        raise EnvironmentMissing(
+            "The virtual radio needs the extra 'sim': pip install 'latemiles[sim]'."
+        ) from error
+    return over_radio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ class _PageSink:
 
 
 def play(
-    records: Iterable[Record],
+    records: Iterable[Record] | AsyncIterator[Record],
     header: RunHeader,
     options: PlayOptions,
     *,
@@ -103,8 +103,8 @@ def play(
 
     Parameters
     ----------
-    records : iterable of Record
-        In order of arrival, the header first.
+    records : iterable of Record, or async iterator of Record
+        In order of arrival, the header first; an async iterator has a pace of its own.
     header : RunHeader
         Of the run.
     options : PlayOptions
@@ -131,7 +131,8 @@ def play(
     pipeline = Pipeline(header, driver_for, config=config)
     with Store(home.store) as store:
         run = store.begin_run(header, target, replace=True)
-        session = LiveSession(paced(records, options.speed), pipeline, recorder, [_StoreSink(store, run)])
+        source = records if isinstance(records, AsyncIterator) else paced(records, options.speed)
+        session = LiveSession(source, pipeline, recorder, [_StoreSink(store, run)])
         if options.port is not None:
             _add_page(session, store, header, options, say)
         asyncio.run(_until_over(session))
