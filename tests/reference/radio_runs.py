@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -12,12 +12,14 @@ import numpy as np
 
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.outlet import Wanted
+from latemiles.sensors.pods import Pod
 from latemiles.session.connect import Reception, ReceptionPlan, reception
 from latemiles.signals.frames import SEGMENTS, Segment
-from latemiles.signals.records import Link, Packet, Record
+from latemiles.signals.records import Link, Packet, Record, Speed
 from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.feed import index_pattern
 from latemiles.sim.radio import RadioParams
+from latemiles.sim.virtual_pods import foot_pod, strap
 from latemiles.sim.world import SensorPlan, World, serial_of
 
 RATE_HZ = 208.0
@@ -77,6 +79,7 @@ async def scene(
     loss: float = 0.0,
     params: RadioParams | None = None,
     skews: tuple[float, ...] = (),
+    words: Sequence[Speed] = (),
 ) -> AsyncIterator[Scene]:
     """A run that has begun, with ``count`` sensors."""
     segments = [SEGMENTS[k % 3] for k in range(count)]
@@ -93,7 +96,12 @@ async def scene(
         for imu in world.imus:
             world.link.set_loss(imu.address, loss)
         wanted = [Wanted(s, serial_of(k)) for k, s in enumerate(SEGMENTS[:count])]
-        async with reception(ReceptionPlan(wanted, world.stack, seed=1)) as links:
+        pods = []
+        if words:
+            await world.add(foot_pod(words, world.zero_s))
+            await world.add(strap(words, world.zero_s))
+            pods = [Pod("foot_pod"), Pod("heart_rate")]
+        async with reception(ReceptionPlan(wanted, world.stack, pods=pods, seed=1)) as links:
             assert len(await links.gather(30.0)) == len(wanted)
             made = Scene(world, links, zero_s=asyncio.get_running_loop().time())
             speaking = asyncio.create_task(links.speak(made.offer))
