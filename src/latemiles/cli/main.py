@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from latemiles.cli import analyze, demo, doctor, files, replay, report
@@ -24,7 +23,6 @@ __all__ = ["app", "main", "run"]
 app = typer.Typer(
     name="latemiles",
     help="What happens to the pelvis in the later miles. Measures movement for training, no medical device.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -62,18 +60,15 @@ def main(arguments: list[str]) -> int:
     """
     debug = "--debug" in arguments
     try:
-        result = app(args=arguments, prog_name="latemiles", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return 2
-    except click.UsageError as error:
-        where = f" See '{error.ctx.command_path} --help'." if error.ctx else ""
-        _say(f"{error.format_message()}{where}")
-        return 2
-    except (click.Abort, KeyboardInterrupt):
+        result = app(args=arguments or ["--help"], prog_name="latemiles", standalone_mode=False)
+    except typer.TyperException as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "latemiles")
+        _say(f"{error.format_message()} See '{command} --help'.")
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
         _say("Interrupted. Nothing that was already written is lost.")
         return 130
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
     except LatemilesError as error:
         if debug:
@@ -88,6 +83,8 @@ def main(arguments: list[str]) -> int:
         what = f"{error.filename or 'The system'}: {error.strerror or error}"
         _say(f"{what}. Check the path, its permissions and free space.")
         return 1
+    if not arguments:
+        return 2
     return result if isinstance(result, int) else 0
 
 
