@@ -181,9 +181,14 @@ def smoothed(
                 rows.append(np.eye(7)[4 + axis])
                 values.append(gyr[part].mean(axis=0)[axis] - bias[axis])
                 variances.append(v_rest / span)
-        h = np.array(rows)
-        gain = cov @ h.T @ np.linalg.inv(h @ cov @ h.T + np.diag(variances))
-        state, cov = gain @ np.array(values), cov - gain @ h @ cov
+        state = np.zeros(7)
+        for j, (row, value, variance) in enumerate(zip(rows, values, variances, strict=True)):
+            innovation = value - row @ state
+            total = row @ cov @ row + variance
+            if j < 2 and abs(innovation) > 2.0 * np.sqrt(total):
+                total = (innovation / 2.0) ** 2
+            gain = cov @ row / total
+            state, cov = state + gain * innovation, cov - np.outer(gain, row @ cov)
         step = np.eye(7)
         step[0:2, 4:] = -turn[:2]
         step[2, 1], step[3, 0] = force[2], -force[2]

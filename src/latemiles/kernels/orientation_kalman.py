@@ -107,6 +107,10 @@ def _measure(ep, j, y, variance):
         k[a] = s
         total += h[a] * s
         y -= h[a] * x[a]
+    # Whoever starts to walk, or turns round, has a velocity far from zero for long: beyond two standard
+    # deviations a velocity counts no more for being larger (variance inflated as in a Cauchy M-estimate).
+    if j < 2:
+        total = max(total, 0.25 * y * y)
     for a in range(N):
         x[a] += k[a] * y / total
         for b in range(N):
