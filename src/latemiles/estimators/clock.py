@@ -19,6 +19,7 @@ from latemiles.kernels.clock import (
     clock_push,
     new_clock_state,
 )
+from latemiles.kernels.record import as_state
 from latemiles.signals.blocks import SampleBlock
 from latemiles.signals.events import Gap
 from latemiles.signals.frames import Segment
@@ -223,7 +224,7 @@ class ClockStage:
             raise ConfigError(
                 "state", f"expected {size} bytes or more, got {len(state)}. Use a clock's state."
             )
-        self._state = np.frombuffer(state, dtype=CLOCK_STATE, count=1).copy().view(np.recarray)
+        self._state = as_state(np.frombuffer(state, dtype=CLOCK_STATE, count=1).copy())
         self._told, self._steps, self._expected, knots, *told = _TAIL.unpack_from(state, size)
         self._steps_s, self._told_first, self._told_last, starts = told
         at = size + _TAIL.size

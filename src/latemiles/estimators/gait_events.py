@@ -11,6 +11,7 @@ import numpy as np
 from latemiles.errors import ConfigError, ShapeError
 from latemiles.kernels.gait_events import ACTIVITY, IC, ROWS_PER_SAMPLE, gait_push
 from latemiles.kernels.gait_state import gait_dtype, new_gait_state
+from latemiles.kernels.record import as_state
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, GaitEvent
 from latemiles.signals.frames import SEGMENTS, SIDES
@@ -99,7 +100,7 @@ class GaitStage:
         started, following = _HEAD.unpack_from(state)
         self._next = following if started else None
         layout = gait_dtype(self._state["trunk"].shape[1])
-        self._state = np.frombuffer(state, dtype=layout, count=1, offset=_HEAD.size).copy().view(np.recarray)
+        self._state = as_state(np.frombuffer(state, dtype=layout, count=1, offset=_HEAD.size).copy())
 
 
 def _event(row: list[float]) -> GaitEvent | Activity:

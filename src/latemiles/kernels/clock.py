@@ -20,6 +20,7 @@ from numba import njit
 
 from latemiles.kernels.envelope import lower_line, offset_at
 from latemiles.kernels.holes import HOLES, fill_hole, note_hole
+from latemiles.kernels.record import as_state
 
 __all__ = [
     "BLOCKS",
@@ -102,10 +103,9 @@ CLOCK_STATE: Final = np.dtype(
 )
 
 
-def new_clock_state(rate_hz: float) -> np.recarray:
+def new_clock_state(rate_hz: float) -> np.ndarray:
     """Fresh state of one sensor's clock, shape (1,), for a nominal sample rate in Hz."""
-    # A record array: its fields are attributes for Python too, should the compiler be switched off.
-    state = np.zeros(1, dtype=CLOCK_STATE).view(np.recarray)
+    state = as_state(np.zeros(1, dtype=CLOCK_STATE))
     state["nominal_period"] = 1.0 / rate_hz
     state["period"] = 1.0 / rate_hz
     state["epoch"] = -1

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from latemiles.kernels.record import as_state
+
 __all__ = ["UNKNOWN", "append_sample", "forget_steps", "gait_dtype", "new_gait_state", "time_of"]
 
 KEEP_S: Final = 2.0
@@ -84,10 +86,9 @@ def _hann(half: int) -> np.ndarray:
     return unit
 
 
-def new_gait_state(rate_hz: float, first: int) -> np.recarray:
+def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
     """Fresh state, shape (1,), for a grid rate in Hz and the index of the first grid sample."""
-    # A record array: its fields are attributes for Python too, should the compiler be switched off.
-    state = np.zeros(1, dtype=gait_dtype(2 * int(KEEP_S * rate_hz))).view(np.recarray)
+    state = as_state(np.zeros(1, dtype=gait_dtype(2 * int(KEEP_S * rate_hz))))
     half = max(1, round(0.5 * LOW_PASS_S * rate_hz))
     brief_half = max(1, round(0.5 * BRIEF_S * rate_hz))
     state["rate"] = rate_hz
