@@ -135,9 +135,10 @@ class Follower:
             while True:
                 # Before the look at the store: a wake between the two must not be lost.
                 self._news.clear()
+                is_last_look = self._closing.is_set()
                 if await self._step():
                     continue
-                if self._closing.is_set():
+                if is_last_look:
                     return
                 await self.sink.idle()
                 await self._wait_for_news()
