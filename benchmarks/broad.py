@@ -18,6 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from latemiles.compiled import use_fresh_cache  # noqa: E402
+
+use_fresh_cache(ROOT / ".venv" / "numba")
+
 import numpy as np  # noqa: E402
 import vqf  # noqa: E402
 
