@@ -12,6 +12,7 @@ from latemiles.estimators.calibration_windows import (
     Movement,
     Stance,
     StillFinder,
+    bridged,
     find_movement,
     stance_of,
     told_movement,
@@ -36,6 +37,8 @@ RUNNING: Final = 2
 
 _PAUSE_S: Final = 2.5
 """Longest doubt within one stretch of walking or running, s: a tight turn may look like standing."""
+_LOST_PACKETS_S: Final = 0.4
+"""Longest hole that is bridged for calibration: a few lost packets, while squats take seconds."""
 _TOO_SHORT_S: Final = 6.0
 """Shortest running or walking from which axes are taken when a recording ends early."""
 
@@ -81,6 +84,7 @@ class Calibrator:
         """
         p = self._params
         end = first + len(rows)
+        rows = bridged(rows, round(_LOST_PACKETS_S * p.bin_hz))
         heard = self._hear(rows, first)
         second = round(p.bin_hz)
         if self.stage < 2:
@@ -107,6 +111,7 @@ class Calibrator:
 
     def finish(self, rows: F8, first: int) -> Calibration | None:
         """Make the best of a recording that ends before the axes were known for good."""
+        rows = bridged(rows, round(_LOST_PACKETS_S * self._params.bin_hz))
         length = (self.gait_end - max(self.gait_start, first)) / self._params.bin_hz
         if self.stage < 2 and length >= _TOO_SHORT_S * (1 + 2 * self.stage):
             return self._from_running(rows, first, 2)

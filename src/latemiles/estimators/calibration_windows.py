@@ -7,6 +7,7 @@ direction moves in each sensor's own axes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ __all__ = [
     "Movement",
     "Stance",
     "StillFinder",
+    "bridged",
     "find_movement",
     "stance_of",
     "told_movement",
@@ -66,6 +68,26 @@ class Movement:
 def up_in_sensor(rows: F8) -> F8:
     """Earth-up direction (n, lanes, 3) in sensor axes, of bins (n, lanes, 10)."""
     return quat_rotate(quat_conj(rows[..., :4]), _UP)
+
+
+def bridged(rows: F8, longest: int) -> F8:
+    """Bins (n, lanes, 10) with every hole of at most ``longest`` bins filled by a straight line.
+
+    A hole at the end stays until what follows is heard.
+    """
+    missing = ~np.isfinite(rows[..., 0])
+    if not missing.any():
+        return rows
+    out = rows.copy()
+    for lane in range(rows.shape[1]):
+        heard = np.flatnonzero(~missing[:, lane])
+        for before, after in pairwise(heard.tolist()):
+            if 1 < after - before <= longest + 1:
+                share = np.arange(1, after - before)[:, None] / (after - before)
+                out[before + 1 : after, lane] = (1.0 - share) * rows[before, lane] + share * rows[after, lane]
+    size = np.linalg.norm(out[..., :4], axis=-1, keepdims=True)
+    out[..., :4] /= np.where(size > 0.0, size, 1.0)
+    return out
 
 
 def stance_of(rows: F8, start: int, is_told: bool = False) -> Stance:
