@@ -255,3 +255,16 @@ def test_blocks_out_of_order_or_shape_are_refused():
         stage.push(AngleBlock(*block[:3], block.hip[:1], *block[4:]))
     with pytest.raises(ConfigError, match="Use 100 or 200"):
         GaitStage(20.0)
+
+
+@pytest.mark.parametrize("spoilt", ["left sensor loose", "hips upside down"])
+def test_a_loose_sensor_or_a_wrong_sign_does_not_swap_the_feet_of_a_real_jog(spoilt):
+    signals = real_signals("jogging_on_the_spot.npz", slice(5600, 9500), -1.0)
+    want = [e for e in of_kind(run(signals), "initial_contact") if 58.0 < e.t_s < 72.0]
+    if spoilt == "hips upside down":
+        signals.flexion *= -1.0
+    else:
+        signals.force_up[1] = twin.G + 3.0 * (signals.force_up[1] - twin.G)
+    got = [e for e in of_kind(run(signals), "initial_contact") if 58.0 < e.t_s < 72.0]
+    assert [e.side for e in got] == [e.side for e in want]
+    assert len(want) > 25

@@ -61,6 +61,7 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("interval", "f8"),
             ("strange", "i8"),
             ("belief", "f8"),
+            ("loose", "f8"),
             ("before", "f8", (3, 2)),
             ("now", "f8", (3, 2)),
             # a first step, held until a second one shows that it was one
