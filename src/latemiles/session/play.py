@@ -14,11 +14,13 @@ from latemiles.errors import EnvironmentMissing
 from latemiles.pipeline import Pipeline
 from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.registry import driver_for
+from latemiles.session.followers import Deliveries, make_sinks
 from latemiles.session.home import Home
 from latemiles.session.live import LiveSession
 from latemiles.session.pace import paced
 from latemiles.session.reprocess import AnalyzeOptions, Outcome, analyze_file
 from latemiles.session.settings import load_config
+from latemiles.session.sink_settings import load_sinks
 from latemiles.signals.events import Event, LiveState
 from latemiles.signals.records import Mark, Record, RunHeader
 from latemiles.store import Store
@@ -133,9 +135,13 @@ def play(
         run = store.begin_run(header, target, replace=True)
         source = records if isinstance(records, AsyncIterator) else paced(records, options.speed)
         session = LiveSession(source, pipeline, recorder, [_StoreSink(store, run)])
+        tell = say
         if options.port is not None:
-            _add_page(session, store, header, options, say)
-        asyncio.run(_until_over(session))
+            tell = _add_page(session, store, header, options, say)
+        sinks = make_sinks(load_sinks(home.settings), header)
+        deliveries = Deliveries(store, sinks, tell, lambda: pipeline.posture)
+        session.sinks = [*session.sinks, deliveries]
+        asyncio.run(_until_over(session, deliveries))
     say("The run is over. Making the report from the recording.")
     outcome = analyze_file(target, None, AnalyzeOptions(home=home.root, units=options.units))
     return _outcome(outcome, target)
@@ -145,9 +151,10 @@ def _outcome(outcome: Outcome, target: Path) -> PlayOutcome:
     return PlayOutcome(outcome.headline, outcome.report, target)
 
 
-async def _until_over(session: LiveSession) -> None:
+async def _until_over(session: LiveSession, deliveries: Deliveries) -> None:
     with _stopping_on_interrupt(session):
-        await session.run()
+        async with deliveries.running():
+            await session.run()
 
 
 @contextmanager
@@ -167,8 +174,8 @@ def _stopping_on_interrupt(session: LiveSession) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def _add_page(session: LiveSession, store: Store, header: RunHeader, options: PlayOptions, say: Say) -> None:
-    """Give a session its live page."""
+def _add_page(session: LiveSession, store: Store, header: RunHeader, options: PlayOptions, say: Say) -> Say:
+    """Give a session its live page; returns a ``say`` that is heard there too."""
     from latemiles.web.app import create_app
     from latemiles.web.broadcast import LiveBroadcast, LivePage
     from latemiles.web.server import serve
@@ -195,3 +202,9 @@ def _add_page(session: LiveSession, store: Store, header: RunHeader, options: Pl
             await serve(app, port=0, on_ready=ready)
 
     session.optional["live page"] = web
+
+    def say_there_too(line: str) -> None:
+        say(line)
+        page.notice(session.heard_ns * 1e-9, line)
+
+    return say_there_too

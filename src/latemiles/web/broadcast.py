@@ -101,6 +101,11 @@ class LivePage:
         if self.view.push(events):
             self._offer()
 
+    def notice(self, t_s: float, words: str) -> None:
+        """List a line about the session itself among the marks."""
+        self.view.notice(t_s, words)
+        self._offer()
+
     def finish(self) -> None:
         """Show the end of the run."""
         self.view.finish()

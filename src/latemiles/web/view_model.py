@@ -118,6 +118,10 @@ class LiveView:
         if math.isfinite(self._now_s):
             self._state = self._seen(self._now_s)
 
+    def notice(self, t_s: float, words: str) -> None:
+        """List what a person should know about the session itself, such as a server that refuses."""
+        self._add("notice", t_s, words=words)
+
     def state(self) -> dict[str, Any]:
         """The state as of the last look; plain values, None where missing."""
         return self._state
