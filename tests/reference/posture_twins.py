@@ -134,12 +134,16 @@ def kalman(steps, x, P, noise):
     return predicted, updated, np.array(smoothed[::-1])
 
 
+def midmean(values):
+    cut = len(values) // 4
+    return np.sort(values, axis=0)[cut : len(values) - cut].mean(axis=0)
+
+
 def step_statistic(windows, side, near):
-    """(lanes, 9) medians before and after, far and near step."""
+    """(lanes, 9) midmeans before and after, far and near step, scatter."""
     n = len(windows)
-    before, after = np.median(windows[:side], axis=0), np.median(windows[n - side :], axis=0)
-    close = np.median(windows[n - side : n - side + near], axis=0)
-    close = close - np.median(windows[side - near : side], axis=0)
+    before, after = midmean(windows[:side]), midmean(windows[n - side :])
+    close = midmean(windows[n - side : n - side + near]) - midmean(windows[side - near : side])
     far = np.linalg.norm(after - before, axis=1)
     apart = [w - w.mean(axis=0) for w in (windows[:side], windows[n - side :])]
     scatter = np.sqrt(sum((a**2).sum(axis=(0, 2)) for a in apart) / (2 * side - 2))

@@ -94,7 +94,7 @@ class PostureParams:
 
     slip_rad: float = 1.5 * _DEG
     """Step of a sensor's mean inclination that is a slip; clean runs reach 0.8 degrees in 40 minutes."""
-    slip_side: int = 24
+    slip_side: int = 28
     """Windows on either side of a step."""
     slip_skip: int = 3
     """Windows left out at the step."""

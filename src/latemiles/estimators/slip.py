@@ -21,11 +21,11 @@ _ABRUPT: Final = 0.45
 """This part of the step is there between the nearest windows already; a slow change is the runner's."""
 _NEAR: Final = 8
 """Windows on either side that count as nearest."""
-_SIGMAS: Final = 5.0
+_SIGMAS: Final = 6.0
 """Standard errors that a step must exceed: strides scatter by a degree at the thigh."""
-_MEDIAN_ERROR: Final = 1.25 * np.sqrt(1.5 * 2.0)
-"""Standard error of a difference of medians times the root of the windows over their scatter: 1.25 for the
-median, 1.5 for the overlap of the windows, 2 for the difference."""
+_MEAN_ERROR: Final = 1.09 * np.sqrt(1.5 * 2.0)
+"""Standard error of a difference of midmeans times the root of the windows over their scatter: 1.09 for the
+midmean, 1.5 for the overlap of the windows, 2 for the difference."""
 _VIGOUR: Final = 3
 """Row of the windows that holds the thighs' rms rate, the pelvis's force deviation and a zero."""
 
@@ -36,7 +36,7 @@ class Slipped:
 
     lane: int
     angle_rad: float
-    ago: int
+    ago: float
     before: F8
     """(3,) up direction in sensor axes before."""
     after: F8
@@ -45,14 +45,13 @@ class Slipped:
 class SlipFinder:
     """Watches the mean up direction of each sensor, window by window.
 
-    The step statistic of a moment is the median over the windows after it less the median over those
-    before, with a few left out between; a slip is its peak, in one sensor alone, abrupt and lasting, while
-    the vigour of the gait stays.
+    The step statistic of a moment is the mean over the windows after it less the mean over those before (of
+    the middle half of each, so that a stumble does not count), with a few left out between; a slip is its
+    peak, in one sensor alone, abrupt and lasting, while the vigour of the gait stays.
     """
 
     def __init__(self, params: PostureParams) -> None:
         self._params = params
-        self._centre = params.slip_side + params.slip_skip // 2
         size = 2 * params.slip_side + params.slip_skip
         self.windows: F8 = np.full((size, 4, 3), np.nan)
         """Up directions of the lanes and the vigour, oldest first."""
@@ -82,7 +81,7 @@ class SlipFinder:
         peak = int(np.argmax(self.last))
         if self.last[peak] > 0.0 and not (is_slip and lane == peak and sizes[lane] > self.last[peak]):
             pair = self.last_pair[peak].copy()
-            found = Slipped(peak, float(self.last[peak]), self._centre + 1, pair[0], pair[1])
+            found = Slipped(peak, float(self.last[peak]), self._ago(peak, pair), pair[0], pair[1])
             self.clear()
             return found
         self.last[:] = 0.0
@@ -100,6 +99,14 @@ class SlipFinder:
         self.windows[-1, _VIGOUR, 1] = features[0, 4] if np.isfinite(features[0, 4]) else 0.0
         self.windows[-1, _VIGOUR, 2] = 0.0
 
+    def _ago(self, lane: int, pair: F8) -> float:
+        """How many windows ago the level changed: the likeliest change point between two levels."""
+        along = pair[1] - pair[0]
+        beyond = (self.windows[:, lane] - 0.5 * (pair[0] + pair[1])) @ along
+        # Below the middle before the step, above it after: the running sum is least at the step.
+        last_before = int(np.argmin(np.cumsum(beyond)))
+        return len(self.windows) - 1.5 - last_before
+
     def _is_slip(self, lane: int, sizes: F8) -> bool:
         p = self._params
         before, after = self._step[_VIGOUR, :2], self._step[_VIGOUR, 3:5]
@@ -107,6 +114,6 @@ class SlipFinder:
         others = max(sizes[k] for k in range(3) if k != lane)
         is_alone = others < _OTHERS * sizes[lane]
         is_abrupt = self._step[lane, 7] > _ABRUPT * sizes[lane]
-        error = _MEDIAN_ERROR * float(self._step[lane, 8]) / np.sqrt(p.slip_side)
+        error = _MEAN_ERROR * float(self._step[lane, 8]) / np.sqrt(p.slip_side)
         is_large = sizes[lane] > max(p.slip_rad, _SIGMAS * error)
         return bool(is_large and is_steady and is_alone and is_abrupt)

@@ -12,8 +12,8 @@ STEP_COLUMNS = 9
 
 
 @njit(cache=True)
-def _median(values, first, stop, j, k, scratch):
-    """Median of ``values[first:stop, j, k]``; NaN if one of them is."""
+def _midmean(values, first, stop, j, k, scratch):
+    """Mean of the middle half of ``values[first:stop, j, k]``; NaN if one of them is."""
     n = stop - first
     for i in range(n):
         x = values[first + i, j, k]
@@ -24,7 +24,11 @@ def _median(values, first, stop, j, k, scratch):
             scratch[at] = scratch[at - 1]
             at -= 1
         scratch[at] = x
-    return 0.5 * (scratch[(n - 1) // 2] + scratch[n // 2])
+    cut = n // 4
+    total = 0.0
+    for i in range(cut, n - cut):
+        total += scratch[i]
+    return total / (n - 2 * cut)
 
 
 @njit(cache=True)
@@ -42,7 +46,7 @@ def _squares(values, first, stop, j, k):
 
 @njit(cache=True)
 def step_statistic(windows, side, near, scratch, out):
-    """Medians of the windows before and after the middle ones.
+    """Means of the windows before and after the middle ones, each of the middle half of its values.
 
     Parameters
     ----------
@@ -55,7 +59,7 @@ def step_statistic(windows, side, near, scratch, out):
     scratch : float64 array, shape (side,)
         Room for sorting.
     out : float64 array, shape (lanes, 9)
-        Median before (3), median after (3), length of their difference, length of the nearest windows'
+        Mean before (3), mean after (3), length of their difference, length of the nearest windows'
         difference, scatter of the windows of one side about their mean (root mean square of the length);
         NaN where a window is missing.
     """
@@ -65,13 +69,13 @@ def step_statistic(windows, side, near, scratch, out):
         close = 0.0
         scatter = 0.0
         for k in range(3):
-            before = _median(windows, 0, side, lane, k, scratch)
-            after = _median(windows, n - side, n, lane, k, scratch)
+            before = _midmean(windows, 0, side, lane, k, scratch)
+            after = _midmean(windows, n - side, n, lane, k, scratch)
             out[lane, k] = before
             out[lane, 3 + k] = after
             far += (after - before) ** 2
-            before = _median(windows, side - near, side, lane, k, scratch)
-            after = _median(windows, n - side, n - side + near, lane, k, scratch)
+            before = _midmean(windows, side - near, side, lane, k, scratch)
+            after = _midmean(windows, n - side, n - side + near, lane, k, scratch)
             close += (after - before) ** 2
             scatter += _squares(windows, 0, side, lane, k) + _squares(windows, n - side, n, lane, k)
         out[lane, 6] = math.sqrt(far)
