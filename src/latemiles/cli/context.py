@@ -43,7 +43,8 @@ def console() -> Console:
     """Where results are printed; plain text when it is not a terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    # Settings are named [influx] and the like: brackets are text, not markup.
+    return Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager

@@ -36,11 +36,11 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: typer.Context) -> None:
-    """Check Python, folders, compiled kernels and Bluetooth; advice for whatever is not ready."""
+    """Check Python, folders, compiled kernels, Bluetooth and servers; advice for what is not ready."""
     home = state_of(context).find_home()
     checks: tuple[Callable[[Home], Finding], ...] = (_python, _home, _kernels, _bluetooth)
     out = console()
-    findings = [check(home) for check in checks]
+    findings = [*(check(home) for check in checks), *_servers(home)]
     for f in findings:
         out.print(f"{'ok  ' if f.good else 'look'}  {f.what:<18} {f.words}")
     if not all(f.good for f in findings if f.needed):
@@ -72,6 +72,13 @@ def _kernels(_home: Home) -> Finding:
     good = bool(abs(quat[-1, 0]) > 0.999)
     where = os.environ.get("NUMBA_CACHE_DIR", "beside the package")
     return Finding("compiled kernels", good, f"work; kept in {where}.")
+
+
+def _servers(home: Home) -> list[Finding]:
+    """Broker, database and dashboards, where the settings name them; a run needs none of them."""
+    from latemiles.session.server_check import ask_servers
+
+    return [Finding(a.name, a.good, a.words, needed=False) for a in ask_servers(home)]
 
 
 def _bluetooth(_home: Home) -> Finding:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from latemiles.sinks.jsonl import JsonlSettings
     from latemiles.sinks.mqtt import MqttSettings
 
-__all__ = ["SinkSettings", "load_sinks"]
+__all__ = ["SinkSettings", "grafana_url", "load_sinks"]
 
 T = TypeVar("T")
 
@@ -73,6 +73,20 @@ def load_sinks(path: Path) -> SinkSettings:
         folder = _table("jsonl", tables["jsonl"]).get("folder", "jsonl")
         jsonl = JsonlSettings(path.parent / Path(str(folder)).expanduser())
     return SinkSettings(influx, mqtt, jsonl)
+
+
+def grafana_url(path: Path) -> str:
+    """Address of Grafana in ``[grafana]``, which only ``doctor`` uses; empty where it is not told.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or it is no address.
+    """
+    url = _table("grafana", _tables(path).get("grafana", {})).get("url", "")
+    if url and not str(url).startswith(("http://", "https://")):
+        raise ConfigError("grafana.url", f"expected an address like http://127.0.0.1:3000, got {url!r:.60}.")
+    return str(url)
 
 
 def _tables(path: Path) -> dict[str, Any]:

@@ -338,6 +338,11 @@ class Store:
             self._known(db, run)
             return outbox.rows_after(db, self._by_kind, after, limit, run)
 
+    def run_length(self, run: str) -> int:
+        """Number of rows of one run."""
+        with self._read() as db:
+            return int(db.execute("SELECT count(*) FROM outbox WHERE run = ?", (run,)).fetchone()[0])
+
     def advance(self, sink: str, row_id: int) -> None:
         """Note that a sink has delivered everything up to this row; never moves back."""
         with self._write() as db:
