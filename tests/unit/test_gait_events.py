@@ -220,7 +220,7 @@ def real_signals(name: str, running: slice, sign: float) -> Steps:
 
 
 def test_jogging_on_the_spot_gives_both_sides_in_antiphase():
-    events = run(real_signals("jogging_on_the_spot.npz", slice(5600, 9500), -1.0))
+    events = run(real_signals("jogging_on_the_spot.npz", slice(5600, 9500), 1.0))
     contacts = [e for e in of_kind(events, "initial_contact") if e.t_s > 56.0 and e.confidence > 0.3]
     times = {side: np.array([e.t_s for e in contacts if e.side is side]) for side in SIDES}
     for side in SIDES:
@@ -259,7 +259,7 @@ def test_blocks_out_of_order_or_shape_are_refused():
 
 @pytest.mark.parametrize("spoilt", ["left sensor loose", "hips upside down"])
 def test_a_loose_sensor_or_a_wrong_sign_does_not_swap_the_feet_of_a_real_jog(spoilt):
-    signals = real_signals("jogging_on_the_spot.npz", slice(5600, 9500), -1.0)
+    signals = real_signals("jogging_on_the_spot.npz", slice(5600, 9500), 1.0)
     want = [e for e in of_kind(run(signals), "initial_contact") if 58.0 < e.t_s < 72.0]
     if spoilt == "hips upside down":
         signals.flexion *= -1.0

@@ -61,6 +61,7 @@ MEMORY: Final = 0.8
 IMPACT_WEIGHT: Final = 2.0
 """Against 1 for coming back and 0.5 for being ahead: it needs no calibration that could be wrong."""
 LOOSE_SHARE: Final = 0.1
+TRUST_SHARE: Final = 0.2
 SLOPE_S: Final = 0.08
 IMPACT_S: Final = 0.045
 STILL_M_S2: Final = 0.3
@@ -126,7 +127,7 @@ def _evidence(s, at):
         back = max(0, at - int(SLOPE_S * s.rate))
         s.now[1, lane] = s.flexion[lane, at] - s.flexion[lane, back]
         s.now[2, lane] = s.flexion[lane, at]
-    total = 0.0
+    impact, hips = 0.0, 0.0
     for f in range(3):
         left, right = s.now[f, 0], s.now[f, 1]
         if math.isnan(left):
@@ -137,15 +138,18 @@ def _evidence(s, at):
             continue
         if f == 0:
             ratio = (left - right) / (left + right + 1.0)
-            total += IMPACT_WEIGHT * max(-1.0, min(1.0, ratio - s.loose))
+            impact = max(-1.0, min(1.0, ratio - s.loose))
             # A sensor that hangs looser shakes more at every step; over the steps the sides are equal.
             s.loose += LOOSE_SHARE * (ratio - s.loose)
         elif f == 1:
-            total += max(-1.0, min(1.0, (right - left) / 0.12))
+            hips += max(-1.0, min(1.0, (right - left) / 0.12))
         else:
-            total += 0.5 * max(-1.0, min(1.0, (left - right) / 0.4))
+            hips += 0.5 * max(-1.0, min(1.0, (left - right) / 0.4))
+    if impact * hips != 0.0:
+        # Hips that contradict the impacts step after step are calibrated the wrong way round.
+        s.trust += TRUST_SHARE * ((1.0 if impact * hips > 0.0 else -1.0) - s.trust)
     s.before[:] = s.now
-    return total
+    return IMPACT_WEIGHT * impact + max(0.0, s.trust) * hips
 
 
 @njit(cache=True)

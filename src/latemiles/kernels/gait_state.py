@@ -62,6 +62,7 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("strange", "i8"),
             ("belief", "f8"),
             ("loose", "f8"),
+            ("trust", "f8"),
             ("before", "f8", (3, 2)),
             ("now", "f8", (3, 2)),
             # a first step, held until a second one shows that it was one
@@ -100,6 +101,7 @@ def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
     for name in ("turn", "walk_turn", "usual", "before", "now"):
         state[name] = math.nan
     state["to_side"] = -1
+    state["trust"] = 1.0
     state["activity"] = UNKNOWN
     state["activity_t"] = -math.inf
     return state
