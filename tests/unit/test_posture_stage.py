@@ -223,3 +223,35 @@ def test_wrong_input_is_refused_with_advice():
         stage.push(grid, orient._replace(quat=orient.quat[:, :50]))
     with pytest.raises(InputError, match="same version"):
         stage.load(b"not a state at all")
+
+
+def holes(rng, acc, count):
+    holed = acc.copy()
+    for _ in range(count):
+        at = rng.integers(0, acc.shape[1])
+        holed[rng.integers(3), at : at + rng.integers(1, 60)] = np.nan
+    return holed
+
+
+@pytest.mark.parametrize("basis", ["causal", "smoothed"])
+def test_broken_streams_raise_nothing_and_leave_no_silent_number(basis):
+    rng = np.random.default_rng(1)
+    acc, gyr = stream().grid.acc, stream().grid.gyr
+    lost = np.full_like(acc, np.nan)
+    table = np.tile(np.array([0.0, 0.0, 9.81]), (3, 3000, 1))
+    for broken, rates in (
+        (lost, gyr),
+        (0.0 * acc, 0.0 * gyr),
+        (table, 0.0 * table),
+        (acc[:, :7], gyr[:, :7]),
+    ):
+        result = drive(PostureStage(RATE_HZ, basis=basis), stream_of(broken, rates))
+        assert np.isnan(result.pelvis).all()
+        assert (result.quality & int(SampleQuality.UNCALIBRATED)).all()
+    result = drive(PostureStage(RATE_HZ, basis=basis), stream_of(holes(rng, acc, 40), gyr))
+    assert len(result.of(CalibrationFound)) >= 1
+    only_pelvis = acc.copy()
+    only_pelvis[1:] = np.nan
+    result = drive(PostureStage(RATE_HZ, basis=basis), stream_of(only_pelvis, gyr))
+    assert np.isfinite(result.pelvis[-1000:]).all()
+    assert np.isnan(result.hip).all()

@@ -32,6 +32,8 @@ Vectors = tuple[tuple[float, ...], ...]
 _UP = np.array([0.0, 0.0, 1.0])
 _ONE_WAY = 0.85
 """Net over total turning of a thigh in a calibration movement; hinges and squats have 0.95, walking 0.4."""
+_HEARD = 0.7
+"""Part of a movement that must be heard of a sensor."""
 _PAUSE_S = 5.0
 """Longest pause between two repeats, s."""
 _RETURNED = 0.4
@@ -220,27 +222,41 @@ def told_movement(rows: F8, start: int, stance: Stance, params: PostureParams) -
 
 
 def _lean(rows: F8, stance: Stance) -> F8:
-    """Angle (n, lanes) between each lane's up direction and standing; a missing lane copies the others."""
+    """Angle (n, lanes) between each lane's up direction and standing; a missing lane copies the others.
+
+    Short holes are bridged; a lane that is mostly missing counts as missing.
+    """
     cosine = (up_in_sensor(rows) * np.array(stance.up)).sum(axis=2)
     lean: F8 = np.arccos(np.clip(cosine, -1.0, 1.0))
-    missing = ~np.isfinite(lean).all(axis=0)
-    if missing.any() and not missing.all():
-        lean[:, missing] = lean[:, ~missing].min(axis=1, keepdims=True)
+    heard = np.isfinite(lean)
+    known = heard.mean(axis=0) > _HEARD
+    at = np.arange(len(lean))
+    for lane in np.flatnonzero(known):
+        lean[:, lane] = np.interp(at, at[heard[:, lane]], lean[heard[:, lane], lane])
+    if known.any():
+        lean[:, ~known] = lean[:, known].min(axis=1, keepdims=True)
     return lean
 
 
 def _is_calm(rows: F8, params: PostureParams) -> bool:
     """Whether the feet stay on the ground or are set down softly: no running in it."""
-    force = np.nanmax([np.std(np.linalg.norm(rows[:, lane, 7:10], axis=1)) for lane in (0, 1, 2)])
-    return bool(force < params.running_force_m_s2)
+    for lane in range(rows.shape[1]):
+        force = np.linalg.norm(rows[:, lane, 7:10], axis=1)
+        force = force[np.isfinite(force)]
+        if len(force) and float(force.std()) > params.running_force_m_s2:
+            return False
+    return True
 
 
 def _is_one_way(rows: F8, stance: Stance) -> bool:
     """Whether every thigh bends to one side of upright only, as in squats and marches but not in walking."""
-    turned = np.cross(up_in_sensor(rows), np.array(stance.up))[:, 1:]
-    size = np.linalg.norm(turned, axis=2).sum(axis=0)
-    net = np.linalg.norm(turned.sum(axis=0), axis=1)
-    return bool(np.nanmin(net / size) > _ONE_WAY)
+    for lane in range(1, rows.shape[1]):
+        turned = np.cross(up_in_sensor(rows[:, lane]), np.array(stance.up[lane]))
+        turned = turned[np.isfinite(turned[:, 0])]
+        size = float(np.linalg.norm(turned, axis=1).sum())
+        if size > 0.0 and float(np.linalg.norm(turned.sum(axis=0))) < _ONE_WAY * size:
+            return False
+    return True
 
 
 def _together(repeats: list[tuple[int, int]], params: PostureParams) -> list[tuple[int, int]]:
