@@ -12,6 +12,7 @@ from latemiles.errors import EnvironmentMissing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from latemiles.session.live import LiveSession
     from latemiles.signals.records import Record, RunHeader
 
 __all__ = ["register"]
@@ -45,13 +46,13 @@ def demo(
     home = state_of(context).find_home()
     out = console()
     pace = None if headless else speed
-    header, records = _run(duration, seed, pace, radio=radio, say=out.print)
+    header, records, beside = _run(duration, seed, pace, radio=radio, say=out.print)
     out.print(
         f"A simulated runner, {duration:g} minutes at "
         f"{'full speed' if headless else f'{speed:g} times real time'}. Nothing here is a real person."
     )
     options = PlayOptions(home=home, speed=pace, port=None if headless else port, units=units)
-    outcome = play(records, header, options, recording=None, say=out.print)
+    outcome = play(records, header, options, recording=None, say=out.print, beside=beside)
     out.print(outcome.headline)
     out.print(f"  report:    {outcome.report}")
     out.print(f"  recording: {outcome.recording}")
@@ -60,7 +61,7 @@ def demo(
 
 def _run(
     duration: float, seed: int, pace: float | None, *, radio: bool, say: Callable[[str], None]
-) -> tuple[RunHeader, Iterator[Record] | AsyncIterator[Record]]:
+) -> tuple[RunHeader, Iterator[Record] | AsyncIterator[Record], Callable[[LiveSession], None] | None]:
     """The run, over the radio if that is possible and wanted."""
     from latemiles.session.demo import demo_over_radio, demo_records
 
@@ -71,5 +72,5 @@ def _run(
             say(f"{missing} Until then the simulated packets go straight to the session.")
         else:
             say("Three virtual sensors are linked over a virtual radio, through the real Bluetooth code.")
-            return header, source.records(header)
-    return demo_records(duration_min=duration, seed=seed)
+            return header, source.records(header), source.attach
+    return *demo_records(duration_min=duration, seed=seed), None

@@ -45,7 +45,14 @@ def replay(
             from latemiles.session.demo import replay_over_radio
 
             header, source = replay_over_radio(recording, speed=options.speed)
-            outcome = play(source.records(header), header, options, recording=None, say=console().print)
+            outcome = play(
+                source.records(header),
+                header,
+                options,
+                recording=None,
+                say=console().print,
+                beside=source.attach,
+            )
         else:
             outcome = play(
                 recording.records(), recording.header, options, recording=file, say=console().print

@@ -16,7 +16,6 @@ from latemiles.sensors.link import SensorLink
 from latemiles.sensors.outlet import LinkTimes, Outlet, Wanted
 from latemiles.sensors.pods import Pod, PodLink
 from latemiles.sensors.protocol import Start
-from latemiles.session.inbox import Inbox
 from latemiles.session.live import supervise
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Record, SensorInfo
@@ -76,10 +75,6 @@ class Reception:
             await asyncio.wait(waiting, timeout=seconds)
         found = [link.info.result() for link in self.links.values() if link.info.done()]
         return tuple(sorted(found, key=lambda info: info.segment.lane))
-
-    async def deliver(self, inbox: Inbox) -> None:
-        """Let records flow into the inbox of a session until cancelled; then say farewell."""
-        await self.speak(inbox.offer)
 
     async def speak(self, offer: Callable[[Record], bool], *, begun_s: float = 0.0) -> None:
         """Hand records to ``offer`` until cancelled; then fetch what is missing and stop the sensors.

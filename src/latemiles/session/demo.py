@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from latemiles.recording.reader import Recording
-    from latemiles.session.over_radio import RadioRun
+    from latemiles.session.receiver import Receiver
 
 __all__ = ["demo_over_radio", "demo_plan", "demo_records", "replay_over_radio"]
 
@@ -70,7 +70,7 @@ def demo_records(*, duration_min: float, seed: int) -> tuple[RunHeader, Iterator
     return head, records(run, head)
 
 
-def demo_over_radio(*, duration_min: float, seed: int, speed: float | None) -> tuple[RunHeader, RadioRun]:
+def demo_over_radio(*, duration_min: float, seed: int, speed: float | None) -> tuple[RunHeader, Receiver]:
     """Header and source of a fresh demo run through the virtual radio and the real bleak client.
 
     Parameters
@@ -89,8 +89,8 @@ def demo_over_radio(*, duration_min: float, seed: int, speed: float | None) -> t
     """
     over_radio = _over_radio()
     run = simulate(demo_plan(duration_min), seed)
-    radio = over_radio.RadioRun(over_radio.world_of_run(run), speed)
-    sensors = radio.start()
+    radio = over_radio.radio_run(over_radio.world_of_run(run), speed)
+    sensors = radio.gather()
     now = datetime.now(tz=UTC)
     head = RunHeader(
         run=f"demo-{now:%Y%m%d-%H%M%S}",
@@ -103,7 +103,7 @@ def demo_over_radio(*, duration_min: float, seed: int, speed: float | None) -> t
     return head, radio
 
 
-def replay_over_radio(recording: Recording, *, speed: float | None) -> tuple[RunHeader, RadioRun]:
+def replay_over_radio(recording: Recording, *, speed: float | None) -> tuple[RunHeader, Receiver]:
     """Header and source of a recording that virtual sensors measure again.
 
     Parameters
@@ -119,8 +119,8 @@ def replay_over_radio(recording: Recording, *, speed: float | None) -> tuple[Run
         If the package that makes the radio is not installed.
     """
     over_radio = _over_radio()
-    radio = over_radio.RadioRun(over_radio.world_of_recording(recording), speed)
-    sensors = radio.start()
+    radio = over_radio.radio_run(over_radio.world_of_recording(recording), speed)
+    sensors = radio.gather()
     old = recording.header
     now = datetime.now(tz=UTC)
     head = replace(

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 FLUSH_S = 1.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
+_FAREWELL_S = 20.0
+"""How long a source may take to end by itself once it is asked to."""
 
 
 class EventSink(Protocol):
@@ -73,9 +75,8 @@ class LiveSession:
 
     Parameters
     ----------
-    source : async iterator of Record, or callable
-        The header first, then what is heard, in order of arrival; or what puts it into the inbox by itself,
-        as the sensors do, until it is cancelled.
+    source : async iterator of Record
+        The header first, then what is heard, in order of arrival.
     pipeline : Pipeline
         Interprets the records.
     recorder : RecordingWriter or None
@@ -86,11 +87,13 @@ class LiveSession:
         Named parts that run beside the session until it ends, such as the web server.
     """
 
-    source: AsyncIterator[Record] | Callable[[Inbox], Awaitable[None]]
+    source: AsyncIterator[Record]
     pipeline: Pipeline
     recorder: RecordingWriter | None
     sinks: Sequence[EventSink]
     optional: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    end_source: Callable[[], None] | None = None
+    """Asks a source that can to end by itself: sensors still send what is missing, and are told goodbye."""
     inbox: Inbox = field(default_factory=Inbox)
     heard_ns: int = 0
     """Arrival of the newest record, ns since the run started."""
@@ -124,6 +127,9 @@ class LiveSession:
             consuming = group.create_task(self._consume(), name="consumer")
             parts.append(group.create_task(self._keep_flushing(), name="flush"))
             await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self.end_source is not None and not listening.done():
+                self.end_source()
+                await asyncio.wait({listening}, timeout=_FAREWELL_S)
             listening.cancel()
             stopping.cancel()
             await asyncio.wait({listening, stopping})
@@ -136,11 +142,8 @@ class LiveSession:
 
     async def _listen(self) -> None:
         try:
-            if callable(self.source):
-                await self.source(self.inbox)
-            else:
-                async for record in self.source:
-                    await self.inbox.put(record)
+            async for record in self.source:
+                await self.inbox.put(record)
         except LatemilesError as error:
             # Raised once everything that came before it is written down and interpreted.
             self._failure = error

@@ -100,6 +100,7 @@ def play(
     *,
     recording: Path | None,
     say: Say,
+    beside: Callable[[LiveSession], None] | None = None,
 ) -> PlayOutcome:
     """Take a run through the live path to its end, then make its report from the recording.
 
@@ -115,6 +116,8 @@ def play(
         Where the records come from; None: they are new and are written down.
     say : callable
         Tells a person one line.
+    beside : callable or None
+        Given the session before it begins: adds sinks and parts of its own.
 
     Returns
     -------
@@ -141,6 +144,8 @@ def play(
         sinks = make_sinks(load_sinks(home.settings), header)
         deliveries = Deliveries(store, sinks, tell, lambda: pipeline.posture)
         session.sinks = [*session.sinks, deliveries]
+        if beside is not None:
+            beside(session)
         asyncio.run(_until_over(session, deliveries))
     say("The run is over. Making the report from the recording.")
     outcome = analyze_file(target, None, AnalyzeOptions(home=home.root, units=options.units))
