@@ -38,9 +38,9 @@ def register(app: typer.Typer) -> None:
 def doctor(context: typer.Context) -> None:
     """Check Python, folders, compiled kernels, Bluetooth and servers; advice for what is not ready."""
     home = state_of(context).find_home()
-    checks: tuple[Callable[[Home], Finding], ...] = (_python, _home, _kernels, _bluetooth)
+    checks: tuple[Callable[[Home], Finding], ...] = (_python, _home, _kernels)
     out = console()
-    findings = [*(check(home) for check in checks), *_servers(home)]
+    findings = [*(check(home) for check in checks), *_bluetooth(), *_servers(home)]
     for f in findings:
         out.print(f"{'ok  ' if f.good else 'look'}  {f.what:<18} {f.words}")
     if not all(f.good for f in findings if f.needed):
@@ -81,25 +81,11 @@ def _servers(home: Home) -> list[Finding]:
     return [Finding(a.name, a.good, a.words, needed=False) for a in ask_servers(home)]
 
 
-def _bluetooth(_home: Home) -> Finding:
+def _bluetooth() -> list[Finding]:
     import asyncio
 
-    from bleak import BleakScanner
-    from bleak.exc import BleakError
+    from latemiles.cli.doctor_bluetooth import bluetooth_lines
+    from latemiles.sensors.ble import BleStack
 
-    async def look() -> int:
-        async with asyncio.timeout(5.0):
-            return len(await BleakScanner.discover(timeout=1.0))
-
-    try:
-        heard = asyncio.run(look())
-    # Without a system bus bleak passes on the bare OSError of the socket.
-    except (BleakError, OSError, TimeoutError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return Finding(
-            "Bluetooth",
-            False,
-            f"no adapter answers ({reason}). Needed for live runs only; switch it on or plug one in.",
-            needed=False,
-        )
-    return Finding("Bluetooth", True, f"adapter answers; {heard} devices heard in a second.")
+    lines = asyncio.run(bluetooth_lines(BleStack()))
+    return [Finding(line.what, line.good, line.words, needed=False) for line in lines]

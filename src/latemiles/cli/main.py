@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from latemiles.cli import analyze, demo, doctor, files, replay, report, sync
+from latemiles.cli import analyze, demo, doctor, files, live, replay, report, sensors, sync
 from latemiles.cli.context import State
 from latemiles.errors import LatemilesError
 
@@ -41,7 +41,7 @@ def _global(
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
 
 
-for module in (demo, replay, analyze, report, files, sync, doctor):
+for module in (demo, sensors, live, replay, analyze, report, files, sync, doctor):
     module.register(app)
 
 

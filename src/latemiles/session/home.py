@@ -51,6 +51,11 @@ class Home:
         return self._made("") / "store.sqlite"
 
     @property
+    def sensors(self) -> Path:
+        """Which sensor sits where; need not exist."""
+        return self.root / "sensors.toml"
+
+    @property
     def settings(self) -> Path:
         """Settings file; need not exist."""
         return self.root / "settings.toml"

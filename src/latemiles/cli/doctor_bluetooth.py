@@ -1,0 +1,78 @@
+"""The Bluetooth lines of ``doctor``: adapter, sensors, links at once, firmware, battery, clock."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from latemiles.errors import LinkFailed
+
+if TYPE_CHECKING:
+    from latemiles.sensors.ble import BleStack
+    from latemiles.sensors.desk import Visit
+
+__all__ = ["Line", "bluetooth_lines"]
+
+_FAST_PPM = 200.0
+"""No watch crystal is off by more."""
+_LOW_PERCENT = 15
+
+
+class Line(NamedTuple):
+    """One line of the answer."""
+
+    what: str
+    good: bool
+    words: str
+
+
+async def bluetooth_lines(stack: BleStack, seconds: float = 2.0) -> list[Line]:
+    """Look for an adapter, link every sensor of ours that is heard, and question it.
+
+    Parameters
+    ----------
+    stack : BleStack
+        Which Bluetooth.
+    seconds : float
+        How long to listen.
+    """
+    from latemiles.sensors import protocol
+    from latemiles.sensors.desk import visits, who_is_there
+
+    try:
+        there = await who_is_there(stack, seconds)
+    except LinkFailed as trouble:
+        return [Line("Bluetooth", False, f"{trouble} Needed for live runs only.")]
+    ours = [one.heard for one in there if protocol.SERVICE in one.heard.services]
+    lines = [Line("Bluetooth", True, f"adapter answers; {len(there)} devices of use, {len(ours)} sensors.")]
+    if not ours:
+        return lines
+    async with visits(stack, ours) as linked:
+        every = len(linked) == len(ours)
+        advice = (
+            "" if every else " Some adapters carry three links or fewer: try another one, or bring them near."
+        )
+        lines.append(Line("links at once", every, f"{len(linked)} of {len(ours)} sensors.{advice}"))
+        for one in linked:
+            lines.append(await _sensor(one))
+    return lines
+
+
+async def _sensor(one: Visit) -> Line:
+    from latemiles.sensors import protocol
+    from latemiles.sensors.desk import check_clock
+
+    status = one.status
+    words = [
+        f"firmware {one.info.firmware_text}",
+        f"battery {status.battery_percent} % ({status.battery_mv / 1000.0:.2f} V)",
+    ]
+    good = status.battery_percent >= _LOW_PERCENT
+    try:
+        words.append(f"packets of {await one.connection.payload(protocol.DATA)} bytes")
+        clock = await check_clock(one)
+    except LinkFailed as trouble:
+        return Line(one.connection.heard.name, False, f"{', '.join(words)}. {trouble}")
+    good = good and math.isfinite(clock.rate_ppm) and abs(clock.rate_ppm) < 10.0 * _FAST_PPM
+    words.append(f"clock {clock.rate_ppm:+.0f} ppm over 4 s, answers in {clock.round_trip_ms:.0f} ms")
+    return Line(one.connection.heard.name, good, ", ".join(words) + ".")
