@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError, SSLError
 
 from latemiles.errors import ConfigError
+from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.signals.events import Stride
 from latemiles.sinks.outbox import Rejected, Row, SinkError, SinkRefused, SinkUnavailable
 from latemiles.sinks.points import Point, points
 from latemiles.sinks.secrets import Secret
@@ -33,6 +36,8 @@ _BAD_LINE: Final = (400, 413, 422)
 """Answers that are about the lines themselves; sending them again unchanged is of no use."""
 _LATER: Final = (408, 425, 429)
 """Answers below 500 that ask to come back."""
+_RUNS_KNOWN: Final = 256
+"""Runs whose distance is remembered; more athletes than one server has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class InfluxSink:
         self.name = f"influx {settings.url} {settings.bucket}"
         self.label = f"InfluxDB at {settings.url}"
         self._client: InfluxDBClient | None = None
+        self._distances: dict[str, float] = {}
 
     async def open(self) -> None:
         """Make the client; the first batch is the first thing that is said over the line."""
@@ -110,8 +116,18 @@ class InfluxSink:
         SinkError
             If the server does not answer, or refuses more than single lines.
         """
-        lines = [(row.id, [line(p) for p in points(row)]) for row in rows]
+        lines = [(row.id, [line(p) for p in points(row, self._distance_at(row))]) for row in rows]
         return await asyncio.to_thread(self._post, [pair for pair in lines if pair[1]])
+
+    def _distance_at(self, row: Row) -> float:
+        """Distance at the newest stride of the row's run; NaN before the first."""
+        if isinstance(row.event, Stride):
+            # Moved to the end, so that the run that goes on is never the one forgotten.
+            self._distances.pop(row.run, None)
+            self._distances[row.run] = row.event.values[COLUMN_INDEX["distance_m"]]
+            if len(self._distances) > _RUNS_KNOWN:
+                del self._distances[next(iter(self._distances))]
+        return self._distances.get(row.run, math.nan)
 
     async def idle(self) -> None:
         """Nothing to notice: every request stands alone."""

@@ -60,13 +60,15 @@ class Point:
     """ns since 1970 UTC."""
 
 
-def points(row: Row) -> list[Point]:
+def points(row: Row, distance_m: float = math.nan) -> list[Point]:
     """The points of one row; none for a kind that a database has no use for.
 
     Parameters
     ----------
     row : Row
         From the outbox.
+    distance_m : float
+        Distance at the last stride before it, for form drift, which does not know it; NaN where unknown.
     """
     tags = {"athlete": row.athlete, "run": row.run}
     event = row.event
@@ -76,7 +78,7 @@ def points(row: Row) -> list[Point]:
         case Split():
             made = [_split(event, tags)]
         case DriftUpdate():
-            made = [_form_drift(event, tags)]
+            made = [_form_drift(event, tags, distance_m)]
         case Marked():
             made = [("mark", tags, {"label": event.label, "t_s": event.t_s}, event.t_s)]
         case LinkChanged() | Gap() | Slip():
@@ -122,7 +124,7 @@ def _split(split: Split, tags: dict[str, str]) -> _Raw:
     return "split", tags, fields, split.t_s
 
 
-def _form_drift(update: DriftUpdate, tags: dict[str, str]) -> _Raw:
+def _form_drift(update: DriftUpdate, tags: dict[str, str], distance_m: float) -> _Raw:
     # All metrics of a moment meet in one point: fields of the same series and time are merged.
     key = update.metric
     known = update.verdict in VERDICTS
@@ -134,6 +136,7 @@ def _form_drift(update: DriftUpdate, tags: dict[str, str]) -> _Raw:
         f"{key}_alarm": float(update.alarm),
         f"{key}_verdict": float(VERDICTS.index(update.verdict)) if known else math.nan,
         "t_s": update.t_s,
+        "distance_m": distance_m,
     }
     return "form_drift", tags, fields, update.t_s
 

@@ -1,0 +1,114 @@
+"""The generated boards are up to date and sound, and what starts them holds no secret."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from latemiles.metrics.catalogue import NUMERIC_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2] / "dashboards"
+BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "boards").glob("*.json"))}
+
+
+def linter() -> ModuleType:
+    """The module dashboards/lint.py."""
+    spec = importlib.util.spec_from_file_location("dashboard_lint", ROOT / "lint.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def panel(board: dict[str, Any], number: int) -> dict[str, Any]:
+    return board["panels"][number]
+
+
+SPOIL = {
+    "overlap": lambda b: panel(b, 1)["gridPos"].update(panel(b, 0)["gridPos"]),
+    "width": lambda b: panel(b, 0)["gridPos"].update(x=20),
+    "ids": lambda b: panel(b, 0).update(id=panel(b, 1)["id"]),
+    "unit": lambda b: panel(b, 0)["fieldConfig"]["defaults"].update(unit="degrees"),
+    "variable": lambda b: panel(b, 0)["targets"][0].update(query='SELECT "used" FROM "stride" WHERE $runner'),
+    "field": lambda b: panel(b, 0)["targets"][0].update(query='SELECT "tilt" FROM "stride"'),
+    "source": lambda b: panel(b, 0)["targets"][0]["datasource"].update(uid="abc"),
+    "language": lambda b: panel(b, 0)["targets"][0].update(query='from(bucket: "latemiles")'),
+    "time": lambda b: b["time"].update({"from": "2026-01-01"}),
+}
+
+
+def test_generating_again_changes_nothing():
+    command = [sys.executable, str(ROOT / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(BOARDS))
+def test_the_committed_boards_pass_the_lint(name: str):
+    assert linter().problems(BOARDS[name]) == []
+
+
+@pytest.mark.parametrize("fault", sorted(SPOIL))
+def test_the_lint_finds_each_fault(fault: str):
+    board = copy.deepcopy(BOARDS["live"])
+    SPOIL[fault](board)
+    assert linter().problems(board)
+
+
+def test_there_are_three_boards_that_know_each_other_and_only_live_refreshes():
+    assert {board["uid"] for board in BOARDS.values()} == {
+        "latemiles-live",
+        "latemiles-run",
+        "latemiles-season",
+    }
+    for board in BOARDS.values():
+        assert len(board["links"]) == 2
+    assert {name: board.get("refresh") or "" for name, board in BOARDS.items()} == {
+        "live": "5s",
+        "run": "",
+        "season": "",
+    }
+
+
+def test_every_metric_of_the_catalogue_can_be_chosen():
+    offered = next(v for v in BOARDS["run"]["templating"]["list"] if v["name"] == "metric")["query"].split(
+        ","
+    )
+    assert set(NUMERIC_COLUMNS) - set(offered) == {"index", "t_ic_s", "t_to_s", "distance_m", "speed_m_s"}
+
+
+def test_alert_rules_take_no_data_for_no_alarm_and_ask_the_provisioned_source():
+    (group,) = json.loads((ROOT / "provisioning/alerting/rules.json").read_text())["groups"]
+    source = yaml.safe_load((ROOT / "provisioning/datasources/influxdb.yaml").read_text())["datasources"][0]
+    assert len(group["rules"]) == 3
+    for rule in group["rules"]:
+        assert rule["noDataState"] == "OK"
+        assert rule["data"][0]["datasourceUid"] == source["uid"]
+        assert [step["refId"] for step in rule["data"]] == ["A", "B", "C"]
+        assert rule["condition"] == "C"
+
+
+def test_the_compose_file_pins_versions_and_holds_no_password():
+    text = (ROOT / "compose.yaml").read_text()
+    services = yaml.safe_load(text)["services"]
+    assert set(services) == {"influxdb", "grafana", "mosquitto"}
+    for service in services.values():
+        assert re.search(r":\d+\.\d+\.\d+$", service["image"])
+        assert all(port.startswith("${LISTEN:-127.0.0.1}:") for port in service["ports"])
+        for name, value in service["environment"].items():
+            if re.search("PASSWORD|TOKEN", name):
+                assert re.fullmatch(r"\$\{\w+:\?fill in \.env\}", value)
+    asked = set(re.findall(r"\$\{(\w+)", text))
+    offered = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert asked == offered
