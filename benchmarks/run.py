@@ -1,6 +1,6 @@
 """Every benchmark in turn; the tables go to the screen and into benchmarks/results.md.
 
-    python benchmarks/run.py [--quick]     --quick: fewer seeds and a shorter long run
+python benchmarks/run.py [--quick]     --quick: fewer seeds and a shorter long run
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def machine() -> str:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line
+        ]
         cpu = f"{len(names)} x {names[0]}" if names else cpu
     parts = (cpu, platform.system(), f"Python {platform.python_version()}")
     libraries = (f"{name} {version(name)}" for name in ("numpy", "numba", "vqf"))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
 from math import radians
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,9 +73,12 @@ def main(seeds: int) -> None:
     )
     called = covered = false_calls = 0
     with ProcessPoolExecutor(2) as pool:
-        changed = pool.map(partial(hour, change_deg=2.0), range(seeds))
-        steady = pool.map(partial(hour, change_deg=0.0), range(1000, 1000 + seeds))
-        for seed, (one, none) in enumerate(zip(changed, steady, strict=True)):
+        waiting = [
+            (pool.submit(hour, seed, change_deg=2.0), pool.submit(hour, 1000 + seed, change_deg=0.0))
+            for seed in range(seeds)
+        ]
+        for seed, pair in enumerate(waiting):
+            one, none = (future.result() for future in pair)
             true, found, low, high, verdict, slips = one
             called += verdict in CALLED
             covered += low <= true <= high

@@ -32,7 +32,9 @@ def problems(path: Path) -> list[str]:
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ClassDef):
-            init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+            init = next(
+                (f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None
+            )
             doc, function = ast.get_docstring(node), init
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             doc, function = ast.get_docstring(node), node
@@ -43,7 +45,9 @@ def problems(path: Path) -> list[str]:
         said = documented(doc)
         have = parameters(function)
         if said and said != have:
-            found.append(f"{path.relative_to(SRC.parent.parent)}:{node.lineno} {node.name}: documents {said}, takes {have}")
+            found.append(
+                f"{path.relative_to(SRC.parent.parent)}:{node.lineno} {node.name}: documents {said}, takes {have}"
+            )
     return found
 
 
