@@ -69,7 +69,8 @@ def main(seeds: int) -> None:
     """Print a row a seed and the counts."""
     print("One simulated hour each, 3 x 104 Hz, whole pipeline, smoothed; degrees of pelvic tilt")
     print(
-        f"{'seed':>5} {'true':>6} {'found':>6} {'interval':>16} {'verdict':<22}{'steady: found':>14} {'verdict':<20}slips"
+        f"{'seed':>5} {'true':>6} {'found':>6} {'interval':>16} {'verdict':<22}"
+        f"{'steady: found':>14} {'verdict':<20}slips"
     )
     called = covered = false_calls = 0
     with ProcessPoolExecutor(2) as pool:

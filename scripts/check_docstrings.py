@@ -45,9 +45,8 @@ def problems(path: Path) -> list[str]:
         said = documented(doc)
         have = parameters(function)
         if said and said != have:
-            found.append(
-                f"{path.relative_to(SRC.parent.parent)}:{node.lineno} {node.name}: documents {said}, takes {have}"
-            )
+            where = f"{path.relative_to(SRC.parent.parent)}:{node.lineno} {node.name}"
+            found.append(f"{where}: documents {said}, takes {have}")
     return found
 
 
