@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from firmware.host_core import Library, build, find_compiler
 
 

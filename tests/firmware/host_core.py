@@ -1,8 +1,8 @@
 """The firmware's portable core, compiled for this machine and wrapped: the sensor without its hardware.
 
-`build` compiles `firmware/core` and the register-level chip of `firmware/tests` to a shared library in a folder of
-the caller; `HostCore` is one sensor, with a clock that stands still until it is told to advance, a radio with as
-many places as it is given, and flash and settings that outlive it.
+`build` compiles `firmware/core` and the register-level chip of `firmware/tests` to a shared library in a
+folder of the caller; `HostCore` is one sensor, with a clock that stands still until it is told to advance, a
+radio with as many places as it is given, and flash and settings that outlive it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,17 @@ LOG_LIST, LOG_READ, LOG_ERASE, CONNECTION, BOOTLOADER, SLEEP, SET_CALIBRATION = 
 OK, UNKNOWN, LENGTH, VALUE, WRONG_STATE, BUSY, HARDWARE, MTU_TOO_SMALL, NOT_THERE = range(9)
 SECTOR = 4096
 
-WARNINGS = (
-    "-std=c11 -Wall -Wextra -Werror -Wconversion -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes"
-).split()
+WARNINGS = [
+    "-std=c11",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wundef",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+]
 
 _STATUS = struct.Struct("<BBBBHhIIII")
 
@@ -162,7 +170,7 @@ class HostCore:
         self,
         library: Library,
         *,
-        ring_bytes: int = 120_000,
+        ring_bytes: int = 126_720,
         flash: Flash | None = None,
         settings: bytearray | None = None,
         imu: bool = False,
@@ -331,7 +339,9 @@ class HostCore:
 
     # The radio
 
-    def connect(self, mtu: int = 247, channels: tuple[int, ...] = (CONTROL, DATA, STATUS, CLOCK, LOG)) -> None:
+    def connect(
+        self, mtu: int = 247, channels: tuple[int, ...] = (CONTROL, DATA, STATUS, CLOCK, LOG)
+    ) -> None:
         """A host connects, agrees on the MTU and subscribes."""
         self.lib.lm_core_connected(self.core)
         self.lib.lm_core_mtu(self.core, mtu)

@@ -6,6 +6,17 @@ import struct
 import zlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
 from firmware.host_core import (
     BOOTLOADER,
     BUSY,
@@ -44,9 +55,6 @@ from firmware.host_core import (
     Library,
 )
 from firmware.test_firmware_stream import ramp
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 LENGTHS = {START: 6, STOP: 0, SET_ROLE: 1, SET_UTC: 8, MARK: 0, IDENTIFY: 1, LOG_LIST: 0, LOG_READ: 6}
 LENGTHS |= {LOG_ERASE: 0, CONNECTION: 8, BOOTLOADER: 4, SLEEP: 0, SET_CALIBRATION: 28}
@@ -199,7 +207,12 @@ def machine_of(library: Library) -> type[RuleBasedStateMachine]:
             assert self.core.restarts
             role, session = self.role, self.session
             self.core = HostCore(
-                library, flash=self.flash, settings=self.store, tick=self.core.tick, seed=session, ring_bytes=6000
+                library,
+                flash=self.flash,
+                settings=self.store,
+                tick=self.core.tick,
+                seed=session,
+                ring_bytes=6000,
             )
             self.state, self.role, self.mtu, self.config = IDLE, role, 23, None
             self.session, self.next, self.since_s = 0, 0, 0.0
@@ -213,7 +226,9 @@ def machine_of(library: Library) -> type[RuleBasedStateMachine]:
             assert (status.session, status.next_index) == (self.session, self.next)
             assert (status.next_index - status.oldest_index) % 2**32 <= 6000 + self.next
             assert self.core.most_queued <= 5
-            assert self.core.advert() == struct.pack("<BBBBH", 1, self.role, status.battery_percent, self.state, 0x0100)
+            assert self.core.advert() == struct.pack(
+                "<BBBBH", 1, self.role, status.battery_percent, self.state, 0x0100
+            )
 
     return Model
 
@@ -295,7 +310,13 @@ def test_connection_wishes_are_checked_before_the_radio_gets_them(core_library: 
     assert core.connections == [(12, 12, 0, 500)]
     assert core.ask(CONNECTION, struct.pack("<HHHH", 24, 40, 0, 600))[0] == OK
     assert core.connections[-1] == (24, 40, 0, 600)
-    for bad in [(5, 40, 0, 600), (40, 24, 0, 600), (24, 3201, 0, 3200), (24, 40, 500, 600), (24, 400, 4, 300)]:
+    for bad in [
+        (5, 40, 0, 600),
+        (40, 24, 0, 600),
+        (24, 3201, 0, 3200),
+        (24, 40, 500, 600),
+        (24, 400, 4, 300),
+    ]:
         assert core.ask(CONNECTION, struct.pack("<HHHH", *bad))[0] == VALUE
     assert len(core.connections) == 2
 
@@ -324,7 +345,9 @@ def test_an_empty_battery_ends_the_run_and_a_charging_one_does_not(core_library:
     assert core.restarts[0] == 2
 
 
-@pytest.mark.parametrize(("millivolt", "percent"), [(3000, 0), (3300, 0), (3650, 14), (3800, 48), (4200, 100)])
+@pytest.mark.parametrize(
+    ("millivolt", "percent"), [(3000, 0), (3300, 0), (3650, 14), (3800, 48), (4200, 100)]
+)
 def test_battery_percent_follows_the_curve(core_library: Library, millivolt: int, percent: int) -> None:
     assert core_library.lib.lm_power_percent(millivolt) == percent
 

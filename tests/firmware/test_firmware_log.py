@@ -7,6 +7,10 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
 from firmware.host_core import (
     LOG,
     LOG_ERASE,
@@ -22,9 +26,6 @@ from firmware.host_core import (
     PowerCut,
 )
 from firmware.test_firmware_stream import counts_of, ramp
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 HEADER = struct.Struct("<HHIII")
 
@@ -71,7 +72,14 @@ class Sensor:
             assert first <= number < first + pages
             n = page[17]
             frame = page[16 : 28 + 12 * n]
-            found.append((session, *struct.unpack_from("<I", frame, 4), counts_of(frame), *struct.unpack_from("<I", frame, 8)))
+            found.append(
+                (
+                    session,
+                    *struct.unpack_from("<I", frame, 4),
+                    counts_of(frame),
+                    *struct.unpack_from("<I", frame, 8),
+                )
+            )
         return found
 
 
@@ -154,8 +162,10 @@ def test_an_end_without_a_host_flushes_the_last_samples(core_library: Library) -
     assert max(check(again.offload())) == (session, 19 * 43 - 1)
 
 
-def _torn(library: Library, prepared: bytes, cut: int) -> tuple[set[tuple[int, int]], set[tuple[int, int]], int]:
-    """An outage cut after so many bytes of flash work: what was logged before, what a reboot finds, and its session."""
+def _torn(
+    library: Library, prepared: bytes, cut: int
+) -> tuple[set[tuple[int, int]], set[tuple[int, int]], int]:
+    """An outage cut after so many bytes of flash work: what was logged before and after, and its session."""
     flash = Flash(2 * SECTOR, bytearray(prepared))
     sensor = Sensor(library, flash, seed=cut + 10)
     sensor.core.connect()
@@ -186,7 +196,9 @@ def _torn(library: Library, prepared: bytes, cut: int) -> tuple[set[tuple[int, i
 
 
 @pytest.mark.parametrize("pages_before", [0, 13, 29])
-def test_a_power_cut_at_any_byte_of_a_page_costs_that_page_only(core_library: Library, pages_before: int) -> None:
+def test_a_power_cut_at_any_byte_of_a_page_costs_that_page_only(
+    core_library: Library, pages_before: int
+) -> None:
     flash = Flash(2 * SECTOR)
     if pages_before:
         sensor = Sensor(core_library, flash)
@@ -206,7 +218,9 @@ def test_a_power_cut_at_any_byte_of_a_page_costs_that_page_only(core_library: Li
 
 @given(cut=st.integers(0, 3 * SECTOR), pages_before=st.integers(1, 40))
 @settings(deadline=None, max_examples=40)
-def test_a_power_cut_anywhere_leaves_whole_pages_only(core_library: Library, cut: int, pages_before: int) -> None:
+def test_a_power_cut_anywhere_leaves_whole_pages_only(
+    core_library: Library, cut: int, pages_before: int
+) -> None:
     flash = Flash(2 * SECTOR)
     sensor = Sensor(core_library, flash)
     sensor.start()

@@ -8,10 +8,10 @@ import tomllib
 from typing import Any
 
 import pytest
+
 from firmware import host_core
 from firmware.host_core import CORE, ROOT, STREAMING, HostCore, Library
 from firmware.test_firmware_stream import ramp
-
 from latemiles.sensors.drivers import latemiles_v1
 
 TABLE: dict[str, Any] = tomllib.loads((ROOT / "docs" / "sensor-protocol.toml").read_text())
@@ -29,7 +29,9 @@ def size_of(fields: list[list[str]]) -> int:
 
 def header_of_firmware() -> dict[str, int]:
     text = (CORE / "lm_protocol.h").read_text()
-    return {name: int(value, 0) for name, value in re.findall(r"^#define LM_(\w+) (\w+)$", text, re.MULTILINE)}
+    return {
+        name: int(value, 0) for name, value in re.findall(r"^#define LM_(\w+) (\w+)$", text, re.MULTILINE)
+    }
 
 
 def header_of_table() -> dict[str, int]:

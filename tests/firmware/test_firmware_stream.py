@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import numpy as np
 import pytest
-from firmware.host_core import DATA, LOG, OK, READY, STREAMING, TICK_HZ, HostCore, Library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from firmware.host_core import DATA, LOG, OK, READY, STREAMING, TICK_HZ, HostCore, Library
 from latemiles.sensors.drivers.latemiles_v1 import ACC_RANGE_M_S2, GYR_RANGE_RAD_S, LatemilesV1
 
 DRIVER = LatemilesV1()
@@ -19,7 +20,9 @@ DRIVER = LatemilesV1()
 def ramp(first: int, n: int) -> NDArray[np.int16]:
     """Samples that say which ones they are."""
     k = np.arange(first, first + n)
-    return np.stack([k & 0x7FFF, k >> 15, k * 7 % 2001 - 1000, -k % 4001, k % 77, 0 * k], axis=1).astype(np.int16)
+    return np.stack([k & 0x7FFF, k >> 15, k * 7 % 2001 - 1000, -k % 4001, k % 77, 0 * k], axis=1).astype(
+        np.int16
+    )
 
 
 def started(library: Library, samples: int = 19, **options: object) -> HostCore:
@@ -46,7 +49,9 @@ def pump(core: HostCore) -> list[tuple[int, bytes]]:
 def counts_of(payload: bytes) -> NDArray[np.int16]:
     """What the project's own driver makes of a frame, back in counts."""
     packet = DRIVER.decode(payload)
-    values = np.concatenate([packet.gyr * (32768 / GYR_RANGE_RAD_S), packet.acc * (32768 / ACC_RANGE_M_S2)], axis=1)
+    values = np.concatenate(
+        [packet.gyr * (32768 / GYR_RANGE_RAD_S), packet.acc * (32768 / ACC_RANGE_M_S2)], axis=1
+    )
     return np.rint(values).astype(np.int16)
 
 
@@ -186,7 +191,9 @@ def test_resend_gives_what_the_ring_holds_of_a_range_and_says_what_it_does_not(
         core.poll()
         heard += core.deliver()
     got = [counts_of(p) for p in frames(heard)]
-    indexes = [k for p, c in zip(frames(heard), got, strict=True) for k in struct.unpack_from("<I", p, 4) + (len(c),)]
+    indexes = [
+        k for p, c in zip(frames(heard), got, strict=True) for k in (*struct.unpack_from("<I", p, 4), len(c))
+    ]
     have = {i for a, n in zip(indexes[::2], indexes[1::2], strict=True) for i in range(a, a + n)}
     assert {i for i in range(first, first + count) if oldest <= i < total} <= have
     for p, c in zip(frames(heard), got, strict=True):
@@ -266,4 +273,4 @@ def test_each_start_begins_a_new_epoch_and_session_at_index_zero(core_library: L
             assert struct.unpack_from("<BBBBI", frames(core.deliver())[0])[3:] == (seen[-1][1], 0)
             core.ask(2)
     assert len({s for s, _, _ in seen}) == 2 * epochs
-    assert all((b - a) % 256 == 1 for (_, a, _), (_, b, _) in zip(seen, seen[1:], strict=False))
+    assert all((b - a) % 256 == 1 for (_, a, _), (_, b, _) in itertools.pairwise(seen))
