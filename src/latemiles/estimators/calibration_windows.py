@@ -134,6 +134,10 @@ class StillFinder:
 
         Parameters
         ----------
+        rows : float64 array, shape (n, lanes, 10)
+            The cell.
+        start : int
+            Its first bin.
         memory, memory_start
             All the bins that are still kept, this cell included, from which the stance's mean is taken.
         """
@@ -177,6 +181,8 @@ def find_movement(
         Bin of ``rows[0]``.
     stance : Stance
         What upright is.
+    params : PostureParams
+        What counts as a repeat.
     is_over : bool
         Whether walking or running has begun since, so that no further repeat can come.
 

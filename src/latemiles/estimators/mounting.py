@@ -137,6 +137,8 @@ def movement_axis(
         Gives the vertical and the gyro bias, which is taken off first: left in, it turns the axis by
         several degrees.
     movement : Movement
+    params : PostureParams
+        What counts as certain.
 
     Returns
     -------
@@ -207,6 +209,8 @@ def calibration_of(
     running_up : float64 array, shape (3,), optional
         Mean up direction of the pelvis in running, which gives the change of tilt that a wrong axis turns
         into obliquity.
+    params : PostureParams
+        Uncertainties that are assumed.
     """
     quats, yaw_sd, residual = [], [], []
     for axis, up in zip(axes, ups, strict=True):

@@ -48,6 +48,8 @@ class Held:
         How many it holds.
     size : int
         Samples in a second.
+    lanes : int
+        Rows of the grid.
     """
 
     def __init__(self, seconds: int, size: int, lanes: int = 3) -> None:

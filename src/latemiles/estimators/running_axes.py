@@ -105,6 +105,8 @@ def gait_harmonics(
         Gyro bias, rad/s.
     thighs : pair of Axis or None
         Flexion axes of the left and the right thigh.
+    params : PostureParams
+        Rates and limits.
     """
     length = round(_BLOCK_S * params.bin_hz)
     known = [lane for lane in (1, 2) if thighs[lane - 1] is not None]
@@ -181,6 +183,8 @@ def pelvis_running_axis(gait: Gait, is_running: bool, params: PostureParams) -> 
     is_running : bool
         Running (a flight phase) or walking: the forward force comes after mid-stance in the one and around
         the change of feet in the other, which decides the sign.
+    params : PostureParams
+        Uncertainties that are assumed.
 
     Returns
     -------
