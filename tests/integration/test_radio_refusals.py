@@ -9,7 +9,7 @@ import pytest
 
 from latemiles.errors import LinkFailed
 from latemiles.sensors import protocol
-from latemiles.sensors.ble import BleStack, Ear, LinkReason
+from latemiles.sensors.ble import BleStack, Connection, Ear, LinkReason
 from latemiles.sensors.link import SensorLink
 from latemiles.sensors.outlet import Backoff, Outlet, Wanted
 from latemiles.signals.frames import SEGMENTS, Segment
@@ -17,7 +17,7 @@ from latemiles.signals.records import Speed
 from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.feed import index_pattern
 from latemiles.sim.virtual_imu import VirtualImu
-from latemiles.sim.world import SensorPlan, World
+from latemiles.sim.world import SensorPlan, World, serial_of
 from reference.radio_runs import RATE_HZ, scene
 
 
@@ -142,4 +142,29 @@ def test_three_sensors_a_strap_and_a_foot_pod_are_heard_together():
 
 
 def test_the_real_stack_is_the_default():
-    assert BleStack() == BleStack(scanner_backend=None, client_backend=None, adapter=None)
+    assert BleStack() == BleStack(
+        scanner_backend=None, client_backend=None, adapter_backend=None, adapter=None
+    )
+
+
+def test_a_link_left_behind_by_a_program_that_died_is_adopted():
+    async def main() -> SensorLink:
+        async with World([SensorPlan(index_pattern(RATE_HZ, 60.0), Segment.PELVIS)]) as world:
+            (heard,) = await Ear(world.stack).all_within(2.0)
+            left = Connection(world.stack, heard)
+            await left.open(asyncio.Lock())
+            # Nobody advertises now, and nobody closes it.
+            assert await Ear(world.stack).all_within(2.0) == []
+            ear, outlet = Ear(world.stack, protocol.SERVICE), Outlet()
+            outlet.open(lambda _: True, zero_s=0.0)
+            link = SensorLink(Wanted(Segment.PELVIS, serial_of(0)), world.stack, ear, outlet)
+            tasks = [asyncio.create_task(ear.run()), asyncio.create_task(link.run())]
+            await asyncio.sleep(10.0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        return link
+
+    link = run_in_virtual_time(main)
+    assert link.book.next_index > 8.0 * RATE_HZ
+    assert link.book.missing == []

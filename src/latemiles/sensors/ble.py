@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from bleak import BleakClient, BleakScanner
+from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.backends.adapter import BaseBleakAdapter
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
@@ -140,6 +141,7 @@ class BleStack:
 
     scanner_backend: type[BaseBleakScanner] | None = None
     client_backend: type[BaseBleakClient] | None = None
+    adapter_backend: type[BaseBleakAdapter] | None = None
     adapter: str | None = None
     """Name of the adapter on Linux, such as ``hci1``; None: the system's choice."""
 
@@ -158,6 +160,20 @@ class BleStack:
             backend=self.client_backend,
             **options,
         )
+
+    async def linked(self, service: str) -> list[Heard]:
+        """Devices with a service that the system holds a link to; a linked device does not advertise.
+
+        A program that died leaves its links behind on Linux. Empty where the system cannot tell.
+        """
+        options: dict[str, Any] = {"bluez": {"adapter": self.adapter}} if self.adapter else {}
+        try:
+            async with asyncio.timeout(ASK_S):
+                adapter = await BleakAdapter.get(backend=self.adapter_backend, **options)
+                devices = await adapter.get_connected_devices([service])
+        except (BleakError, NotImplementedError, TimeoutError, OSError, EOFError):
+            return []
+        return [Heard(device, device.name or "", 0, (service,), {}) for device in devices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +211,14 @@ class Ear:
     ----------
     stack : BleStack
         Which Bluetooth.
+    service : str
+        Devices with this service may have been left linked by a program that died; they are adopted.
     on_trouble : callable
         Called with a ``LinkFailed`` whenever scanning fails; it is tried again.
     """
 
     stack: BleStack
+    service: str = ""
     on_trouble: Callable[[LinkFailed], None] = lambda _: None
     radio: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while scanning or connecting: many adapters cannot do both, nor connect twice at once."""
@@ -240,19 +259,29 @@ class Ear:
         satisfied = asyncio.Event()
 
         def on_advertisement(device: BLEDevice, news: AdvertisementData) -> None:
-            heard = _heard(device, news)
-            for waiter in list(self._waiters):
-                if waiter.wanted(heard):
-                    self._waiters.remove(waiter)
-                    if not waiter.found.done():
-                        waiter.found.set_result(heard)
-                        satisfied.set()
+            if self._tell(_heard(device, news)):
+                satisfied.set()
 
+        for heard in await self.stack.linked(self.service) if self.service else ():
+            self._tell(heard)
+        if not self._waiters:
+            return
         with translated("scan", LinkReason.BUSY):
             async with self.stack.scanner(on_advertisement):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(SCAN_S):
                         await satisfied.wait()
+
+    def _tell(self, heard: Heard) -> bool:
+        """Give a device to those who wait for it; whether anybody did."""
+        told = False
+        for waiter in list(self._waiters):
+            if waiter.wanted(heard):
+                self._waiters.remove(waiter)
+                if not waiter.found.done():
+                    waiter.found.set_result(heard)
+                    told = True
+        return told
 
     async def all_within(self, seconds: float) -> list[Heard]:
         """Every device heard in so many seconds, the newest word of each, strongest first.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from latemiles.errors import LinkFailed
+from latemiles.sensors import protocol
 from latemiles.sensors.ble import BleStack, Ear
 from latemiles.sensors.gaps import GapBook
 from latemiles.sensors.link import SensorLink
@@ -50,7 +51,7 @@ class Reception:
         self.outlet = Outlet()
         self.trouble: LinkFailed | None = None
         """Why nothing can be heard at all, while it is so."""
-        self.ear = Ear(plan.stack, on_trouble=self._on_trouble)
+        self.ear = Ear(plan.stack, protocol.SERVICE, on_trouble=self._on_trouble)
         chance = random.Random(plan.seed)
         self.links: dict[Segment, SensorLink] = {
             wanted.segment: SensorLink(

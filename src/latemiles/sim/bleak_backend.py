@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from bleak.assigned_numbers import gatt_char_props_to_strs
+from bleak.backends.adapter import BaseBleakAdapter
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.descriptor import BleakGATTDescriptor
+from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import (
@@ -61,6 +63,8 @@ class VirtualAdapter:
     def __init__(self, link: RadioLink) -> None:
         self.link = link
         self.is_there = True
+        self.names: dict[str, str | None] = {}
+        """Devices heard so far, as a system remembers them."""
         self.connecting = asyncio.Lock()
         self.controller = RadioController("adapter", link=link)
         self.central = Device(
@@ -77,7 +81,8 @@ class VirtualAdapter:
         """What the program hands to every bleak call."""
         scanner = type("VirtualScanner", (_Scanner,), {"adapter": self})
         client = type("VirtualClient", (_Client,), {"adapter": self})
-        return BleStack(scanner_backend=scanner, client_backend=client)
+        adapter = type("VirtualAdapters", (_Adapter,), {"adapter": self})
+        return BleStack(scanner_backend=scanner, client_backend=client, adapter_backend=adapter)
 
     def vanish(self) -> None:
         """Unplug the adapter: its links are gone at once, whatever is asked of it fails."""
@@ -100,6 +105,24 @@ class VirtualAdapter:
 
 def _normal(uuid: UUID) -> str:
     return normalize_uuid_str(uuid.to_hex_str("-"))
+
+
+class _Adapter(BaseBleakAdapter):
+    adapter: VirtualAdapter
+
+    @classmethod
+    async def get(cls, **_options: Any) -> Self:
+        cls.adapter.require()
+        return cls()
+
+    async def get_connected_devices(self, service_uuids: frozenset[str]) -> list[BLEDevice]:
+        """Links that this host has; what they offer was never asked by the virtual adapter."""
+        names = self.adapter.names
+        return [
+            BLEDevice(address, names.get(address), connection.peer_address)
+            for connection in self.adapter.central.connections.values()
+            if (address := str(connection.peer_address)) in names
+        ]
 
 
 class _Scanner(BaseBleakScanner):
@@ -138,6 +161,7 @@ class _Scanner(BaseBleakScanner):
             elif (size := _SERVICE_DATA.get(kind)) is not None:
                 data = {_normal(UUID.from_bytes(value[:size])): value[size:]}
         self._heard[address] = (name, uuids, data)
+        self.adapter.names[address] = name
         if not self.is_allowed_uuid(uuids):
             return
         found = AdvertisementData(name, {}, data, uuids, None, heard.rssi, ())
