@@ -21,7 +21,7 @@ from influxdb_client.client.write.point import Point as LinePoint
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError
 
 from latemiles.errors import ConfigError
 from latemiles.metrics.catalogue import COLUMN_INDEX
@@ -188,11 +188,6 @@ class InfluxSink:
                 )
             else:
                 self._send_v1(client, body)
-        except SSLError as error:
-            raise SinkRefused(
-                f"{self.label} cannot be trusted or does not speak TLS ({_short(error)}). "
-                "Set ca_file of [influx] to the file of its certificate authority, and check the address."
-            ) from error
         except HTTPError as error:
             raise SinkUnavailable(
                 f"{self.label} does not answer ({_short(error)}). Check that it runs and can be reached."
@@ -215,6 +210,12 @@ class InfluxSink:
     def _in_our_words(self, error: ApiException) -> SinkError:
         s, status = self._settings, int(error.status or 0)
         what = "bucket" if s.api == "v2" else "database"
+        if status == 0:
+            # The client's way to say that TLS failed.
+            return SinkRefused(
+                f"{self.label} cannot be trusted or does not speak TLS ({_said(error)}). "
+                "Set ca_file of [influx] to the file of its certificate authority, and check the address."
+            )
         if status in (401, 403):
             secret = "token" if s.api == "v2" else "user name or password"
             return SinkRefused(

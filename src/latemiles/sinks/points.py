@@ -45,6 +45,8 @@ VERDICTS: Final = (
 )
 """A verdict is written as its place in this list; append only."""
 
+DECIMALS: Final = 6
+
 _OF_A_STRIDE: Final = frozenset({"index", "t_ic_s", "t_to_s"})
 """Columns whose median over a split means nothing."""
 
@@ -98,7 +100,12 @@ _Raw = tuple[str, dict[str, str], dict[str, float | str], float]
 
 
 def _present(fields: dict[str, float | str]) -> dict[str, float | str]:
-    return {k: v for k, v in fields.items() if isinstance(v, str) or math.isfinite(v)}
+    """What is there, to a millionth of its unit: no sensor is finer, and some databases keep 13 digits."""
+    return {
+        k: v if isinstance(v, str) else round(float(v), DECIMALS)
+        for k, v in fields.items()
+        if isinstance(v, str) or math.isfinite(v)
+    }
 
 
 def _stride(stride: Stride, tags: dict[str, str]) -> _Raw:
