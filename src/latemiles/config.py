@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -42,15 +42,18 @@ class Config:
         return _filled(cls(), tables, "")
 
     def changed(self) -> dict[str, str]:
-        """Settings that are not the default, as ``stage.name`` to text, for provenance."""
-        out: dict[str, str] = {}
-        for stage in fields(self):
-            mine, usual = getattr(self, stage.name), getattr(Config(), stage.name)
-            for entry in fields(mine):
-                value = getattr(mine, entry.name)
-                if value != getattr(usual, entry.name):
-                    out[f"{stage.name}.{entry.name}"] = repr(value)
-        return out
+        """Settings that are not the default, as ``stage.name`` to text: what a result's provenance says."""
+        return dict(_differences(self, Config(), ""))
+
+
+def _differences(mine: object, usual: object, path: str) -> Iterator[tuple[str, str]]:
+    """Settings of ``mine`` that are not those of ``usual``, table by table."""
+    for entry in fields(mine):  # type: ignore[arg-type]
+        value, default = getattr(mine, entry.name), getattr(usual, entry.name)
+        if is_dataclass(value):
+            yield from _differences(value, default, f"{path}{entry.name}.")
+        elif value != default:
+            yield f"{path}{entry.name}", repr(value)
 
 
 def _filled(default: T, table: Mapping[str, Any], path: str) -> T:
@@ -65,8 +68,10 @@ def _filled(default: T, table: Mapping[str, Any], path: str) -> T:
             if not isinstance(value, Mapping):
                 raise ConfigError(where, f"expected a table of settings, got {value!r}. Write [{where}].")
             changes[name] = _filled(current, value, f"{where}.")
-        elif isinstance(value, bool) != isinstance(current, bool) or not isinstance(value, int | float | str):
-            raise ConfigError(where, f"expected a value like {current!r}, got {value!r}. Change it.")
+        elif type(value) is type(current):
+            changes[name] = value
+        elif isinstance(current, float) and type(value) is int:
+            changes[name] = float(value)
         else:
-            changes[name] = type(current)(value)
+            raise ConfigError(where, f"expected a value like {current!r}, got {value!r}. Change it.")
     return replace(default, **changes)  # type: ignore[type-var]

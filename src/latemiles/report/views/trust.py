@@ -88,7 +88,7 @@ def particulars(page: Page) -> list[tuple[str, str]]:
         ("zero and basis", f"relative to {page.reference_words}; {basis_words(page)}"),
         ("clipped samples", _per_sensor(page, _clipped)),
         ("rate", _per_sensor(page, lambda s: f"{magnitude(s.rate_hz, 2)} Hz")),
-        ("clocks", _clocks(page)),
+        ("packets late by", _clocks(page)),
         ("speed and grade", _sources(page)),
         ("activity", _activity(page)),
     ]
@@ -180,7 +180,10 @@ def _clocks(page: Page) -> str:
     known = [s for s in page.analysis.quality.sensors if math.isfinite(s.clock_residual_ms)]
     if not known:
         return "time came with the samples"
-    return ", ".join(f"{_short(s.segment)} within {magnitude(s.clock_residual_ms)} ms" for s in known)
+    return (
+        ", ".join(f"{_short(s.segment)} {magnitude(s.clock_residual_ms)}" for s in known)
+        + " ms or less, 95%; the clock fit takes it off"
+    )
 
 
 def _sources(page: Page) -> str:
