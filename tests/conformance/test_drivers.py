@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latemiles.errors import ConfigError, PacketError
-from latemiles.sensors.drivers import latemiles_v1, samples
+from latemiles.sensors.drivers import dot, latemiles_v1, metamotion, movesense, polar, samples, witmotion
+from latemiles.sensors.drivers.bundle import bundled
 from latemiles.sensors.registry import DRIVERS, driver_for, driver_named
 from latemiles.signals.frames import Segment
 from latemiles.signals.packets import DecodedPacket
@@ -23,6 +24,16 @@ GOLDEN = {
         "10020307 04030201 f0ffffff e80318fc0100 000800f80000 ff7f00000000 000000000080".replace(" ", "")
     ),
     samples.NAME: b"LMS1" + struct.pack("<I14d", 2, *range(1, 15)),
+    movesense.NAME: struct.pack("<BBI6f", 2, 99, 1234, *range(6)),
+    polar.NAME: bundled(
+        [
+            bytes.fromhex("0200943577000000000 1f7ffffffe703f8fffeffe503".replace(" ", "")),
+            bytes.fromhex("05009435770000000080eaff08000d000301df00"),
+        ]
+    ),
+    dot.NAME: bytes.fromhex("d8052244af9640406b2aa7405add14c0") + struct.pack("<3f", 1.0, 2.0, 3.0),
+    witmotion.NAME: bytes.fromhex("556135ff59ff0a08000000000000b9fc00000000"),
+    metamotion.NAME: bundled([bytes.fromhex("030416c494a22ad0"), bytes.fromhex("13053e43ff7f0080")]),
 }
 
 
