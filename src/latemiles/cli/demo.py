@@ -28,7 +28,7 @@ def demo(
     speed: Annotated[float, typer.Option(min=0.1, help="Times real time.")] = 30.0,
     duration: Annotated[
         float, typer.Option(min=1.0, metavar="MIN", help="Length of the run, minutes.")
-    ] = 40.0,
+    ] = 25.0,
     headless: Annotated[bool, typer.Option("--headless", help="No live page; as fast as it goes.")] = False,
     port: Annotated[int, typer.Option(help="Port of the live page, on this machine only.")] = 8765,
     seed: Annotated[int, typer.Option(help="Another runner for each number.")] = 1,
