@@ -27,8 +27,6 @@ from latemiles.sinks.secrets import Secret
 
 __all__ = ["Incoming", "MqttConnection", "MqttSettings", "MqttSink", "Will", "connected"]
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
 _REFUSING: Final = {
@@ -41,6 +39,8 @@ _REFUSING: Final = {
 _INCOMING: Final = 4096
 """Messages that may wait in memory; the gateway's own protocol sends again what is dropped beyond."""
 _GOODBYE_S: Final = 2.0
+_QUIET: Final = logging.Logger("aiomqtt", level=logging.CRITICAL + 1)
+"""The client's own log says in several lines what our errors say in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +233,7 @@ def _client(settings: MqttSettings, client_id: str, will: Will | None, keep_s: i
         properties=properties,
         timeout=settings.timeout_s,
         keepalive=15,
+        logger=_QUIET,
         max_queued_incoming_messages=_INCOMING,
         tls_context=_tls(settings),
     )
@@ -261,13 +262,12 @@ def _in_our_words(error: aiomqtt.MqttError, label: str, settings: MqttSettings) 
     number = int(getattr(code, "value", 0) or 0)
     if number in _REFUSING:
         return SinkRefused(f"{label} {_REFUSING[number]}")
-    if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
-        problem = f"cannot be reached ({cause.strerror or cause})"
-        return SinkUnavailable(f"{label} {problem}. Check that it runs, and host and port of [mqtt].")
     if settings.tls:
-        advice = "Check that it runs and that the port is its TLS port."
+        advice = "Check that it runs, and that host and port of [mqtt] are those of its TLS listener."
     else:
         advice = "Check that it runs; if this is a TLS port, set tls = true in [mqtt]."
+    if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
+        return SinkUnavailable(f"{label} cannot be reached ({cause.strerror or cause}). {advice}")
     return SinkUnavailable(f"{label} does not answer as MQTT within {settings.timeout_s:g} s. {advice}")
 
 
