@@ -1,8 +1,8 @@
 """An ``org.bluez`` on a private D-Bus before the virtual radio: bleak's own BlueZ backend runs against it.
 
 Run as a program it makes a world with three sensors on a simulated runner; ``test.Radio1`` on ``/`` carries
-them away and breaks things. Like bluetoothd it keeps a device connected when the program that connected it dies,
-and drops that program's scan and notifications.
+them away and breaks things. Like bluetoothd it keeps a device connected when the program that connected it
+dies, and drops that program's scan and notifications.
 """
 
 from __future__ import annotations

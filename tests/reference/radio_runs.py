@@ -79,6 +79,7 @@ async def scene(
     loss: float = 0.0,
     params: RadioParams | None = None,
     skews: tuple[float, ...] = (),
+    offsets: tuple[float, ...] = (),
     words: Sequence[Speed] = (),
 ) -> AsyncIterator[Scene]:
     """A run that has begun, with ``count`` sensors."""
@@ -88,7 +89,7 @@ async def scene(
             index_pattern(RATE_HZ, duration_s + 30.0),
             segment,
             skew=skews[k] if k < len(skews) else 0.0,
-            tick_offset_s=100.0 * k,
+            tick_offset_s=offsets[k] if k < len(offsets) else 100.0 * k,
         )
         for k, segment in enumerate(segments)
     ]

@@ -215,6 +215,12 @@ class ImuFirmware:
         if self.is_sampling and len(ticks):
             self.ring.put(first_index, counts, ticks)
 
+    @property
+    def samples_to_frame(self) -> int:
+        """Samples until the next live frame is full."""
+        size = self.start.samples
+        return size - (self.ring.next_index - self._live_from) % size if self.is_sampling else size
+
     def live_frames(self, *, has_room: bool) -> list[bytes]:
         """Frames of what was taken since the last call; those without room are left in the ring.
 

@@ -188,7 +188,7 @@ class VirtualImu(Peripheral):
             ticks = self.crystal.ticks(block.t_s)
             zero = self.crystal.zero_s
             while at < n:
-                stop = min(n, at + firmware.start.samples)
+                stop = min(n, at + firmware.samples_to_frame)
                 last_s = float(block.t_s[stop - 1])
                 # The world may be told only now when it begins.
                 await self.until(lambda last_s=last_s: self._zero() + last_s)  # type: ignore[misc]
