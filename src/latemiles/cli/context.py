@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from latemiles.session.home import Home
 
-__all__ = ["State", "console", "progress_bar", "state_of"]
+__all__ = ["State", "console", "progress_bar", "shown_step", "state_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,21 @@ def progress_bar(label: str, total: float | None) -> Iterator[tuple[Progress, Ta
     )
     with bar:
         yield bar, bar.add_task(label, total=total)
+
+
+@contextmanager
+def shown_step(label: str) -> Iterator[Callable[[float], None]]:
+    """Progress bar of one step of the work.
+
+    Parameters
+    ----------
+    label : str
+        What is going on.
+
+    Yields
+    ------
+    callable
+        Told the share that is done, 0 to 1.
+    """
+    with progress_bar(label, 1.0) as (bar, task):
+        yield lambda share: bar.update(task, completed=share)

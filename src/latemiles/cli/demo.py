@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latemiles.cli.context import console, state_of
+from latemiles.cli.context import console, shown_step, state_of
 from latemiles.errors import EnvironmentMissing
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def demo(
         f"{'full speed' if headless else f'{speed:g} times real time'}. Nothing here is a real person."
     )
     options = PlayOptions(home=home, speed=pace, port=None if headless else port, units=units)
-    outcome = play(records, header, options, recording=None, say=out.print, beside=beside)
+    outcome = play(records, header, options, recording=None, say=out.print, beside=beside, step=shown_step)
     out.print(outcome.headline)
     out.print(f"  report:    {outcome.report}")
     out.print(f"  recording: {outcome.recording}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latemiles.cli.context import console, state_of
+from latemiles.cli.context import console, shown_step, state_of
 
 __all__ = ["register"]
 
@@ -52,10 +52,16 @@ def replay(
                 recording=None,
                 say=console().print,
                 beside=source.attach,
+                step=shown_step,
             )
         else:
             outcome = play(
-                recording.records(), recording.header, options, recording=file, say=console().print
+                recording.records(),
+                recording.header,
+                options,
+                recording=file,
+                say=console().print,
+                step=shown_step,
             )
     console().print(outcome.headline)
     console().print(f"  report: {outcome.report}")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from latemiles.cli.context import console, progress_bar, state_of
+from latemiles.cli.context import console, shown_step, state_of
 from latemiles.errors import InputError
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 __all__ = ["register"]
 
@@ -28,27 +25,16 @@ def report(
     units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
 ) -> None:
     """Make the post-run report of one run again from its recording."""
-    from functools import partial
-
     from latemiles.session.reprocess import AnalyzeOptions, analyze_file
 
     if units not in {"metric", "mile"}:
         raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
     home = state_of(context).find_home()
     recording = _find(run, home.recordings)
-    with progress_bar(recording.name, 1.0) as (bar, task):
-        outcome = analyze_file(
-            recording,
-            out,
-            AnalyzeOptions(home=home.root, units=units),
-            progress=partial(_advance, bar, task),
-        )
+    with shown_step(recording.name) as progress:
+        outcome = analyze_file(recording, out, AnalyzeOptions(home=home.root, units=units), progress)
     console().print(outcome.headline)
     console().print(f"  {outcome.report}")
-
-
-def _advance(bar: Progress, task: TaskID, share: float) -> None:
-    bar.update(task, completed=share)
 
 
 def _find(run: str, recordings: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["PlayOptions", "PlayOutcome", "play"]
 
 Say = Callable[[str], None]
+Step = Callable[[str], AbstractContextManager[Callable[[float], None]]]
+"""Shows a step of the work under a label; what it gives is told the share that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class _PageSink:
         self.page.finish()
 
 
+@contextmanager
+def _unseen(_label: str) -> Iterator[Callable[[float], None]]:
+    """A step that nobody watches."""
+    yield lambda _share: None
+
+
 def play(
     records: Iterable[Record] | AsyncIterator[Record],
     header: RunHeader,
@@ -101,6 +109,7 @@ def play(
     recording: Path | None,
     say: Say,
     beside: Callable[[LiveSession], None] | None = None,
+    step: Step = _unseen,
 ) -> PlayOutcome:
     """Take a run through the live path to its end, then make its report from the recording.
 
@@ -118,6 +127,8 @@ def play(
         Tells a person one line.
     beside : callable or None
         Given the session before it begins: adds sinks and parts of its own.
+    step : callable
+        Shows the steps that take a while, such as making the report.
 
     Returns
     -------
@@ -148,7 +159,8 @@ def play(
             beside(session)
         asyncio.run(_until_over(session, deliveries))
     say("The run is over. Making the report from the recording.")
-    outcome = analyze_file(target, None, AnalyzeOptions(home=home.root, units=options.units))
+    with step("report") as progress:
+        outcome = analyze_file(target, None, AnalyzeOptions(home=home.root, units=options.units), progress)
     return _outcome(outcome, target)
 
 
