@@ -175,7 +175,9 @@ class VirtualImu(Peripheral):
 
     def _on_clock(self, payload: bytes) -> None:
         if len(payload) == 4:
-            now = self.crystal.tick(asyncio.get_running_loop().time() - self._zero())
+            now_s, zero_s = asyncio.get_running_loop().time(), self._zero()
+            # The crystal runs before the world begins, too.
+            now = self.crystal.tick(now_s - zero_s if zero_s <= now_s else now_s)
             token = int.from_bytes(payload, "little")
             self.notify(self.clock, protocol.ClockAnswer(token, now, now + 1).encode())
 
