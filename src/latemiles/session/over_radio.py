@@ -6,11 +6,12 @@ the session and the live page stay in real time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers import latemiles_v1
@@ -78,7 +79,12 @@ def world_of_recording(recording: Recording) -> WorldPlan:
     return WorldPlan(plans, duration, words)
 
 
-def radio_run(plan: WorldPlan, speed: float | None) -> Receiver:
+def radio_run(
+    plan: WorldPlan,
+    speed: float | None,
+    *,
+    happens: Callable[[World], Coroutine[Any, Any, None]] | None = None,
+) -> Receiver:
     """A virtual world, and the receiver that hears it.
 
     Parameters
@@ -88,6 +94,8 @@ def radio_run(plan: WorldPlan, speed: float | None) -> Receiver:
     speed : float or None
         World seconds a second at most; None: as fast as it goes. A session that is slower makes the world
         wait.
+    happens : callable or None
+        What happens in the world, from the moment the sensors are linked; its time is the world's.
     """
 
     @asynccontextmanager
@@ -104,7 +112,12 @@ def radio_run(plan: WorldPlan, speed: float | None) -> Receiver:
                 if sensor.segment is not None
             ]
             async with reception(ReceptionPlan(wanted, world.stack, pods=pods, seed=1)) as links:
-                yield links
+                fate = asyncio.ensure_future(_fate(world, links, happens)) if happens is not None else None
+                try:
+                    yield links
+                finally:
+                    if fate is not None:
+                        fate.cancel()
 
     return Receiver(
         listening,
@@ -112,3 +125,10 @@ def radio_run(plan: WorldPlan, speed: float | None) -> Receiver:
         partial(run_in_virtual_time, speed=speed),
         lasts_s=plan.duration_s + _TAIL_S,
     )
+
+
+async def _fate(
+    world: World, links: Reception, happens: Callable[[World], Coroutine[Any, Any, None]]
+) -> None:
+    await links.outlet.opened.wait()
+    await happens(world)
