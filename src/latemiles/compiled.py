@@ -23,15 +23,22 @@ def source_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def use_fresh_cache(folder: Path) -> None:
+def use_fresh_cache(folder: Path) -> bool:
     """Point numba at a cache below ``folder`` that belongs to these sources and these flags.
 
     Parameters
     ----------
     folder : Path
         Where caches may be kept. A folder that the user chose in ``NUMBA_CACHE_DIR`` is respected.
+
+    Returns
+    -------
+    bool
+        Whether the cache is empty, so that the first use will compile.
     """
     if "NUMBA_CACHE_DIR" in os.environ:
-        return
+        return not Path(os.environ["NUMBA_CACHE_DIR"]).exists()
     flags = "bounds" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "plain"
-    os.environ["NUMBA_CACHE_DIR"] = str(folder / f"{source_hash()}-{flags}")
+    cache = folder / f"{source_hash()}-{flags}"
+    os.environ["NUMBA_CACHE_DIR"] = str(cache)
+    return not cache.exists()

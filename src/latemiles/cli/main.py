@@ -20,6 +20,9 @@ from latemiles.errors import LatemilesError
 
 __all__ = ["app", "main", "run"]
 
+COMPUTING = frozenset({"analyze", "demo", "live", "replay", "report"})
+"""Commands that need compiled kernels."""
+
 app = typer.Typer(
     name="latemiles",
     help="What happens to the pelvis in the later miles. Measures movement for training, no medical device.",
@@ -97,5 +100,8 @@ def run() -> None:
     from latemiles.compiled import use_fresh_cache
     from latemiles.session.home import Home
 
-    use_fresh_cache(Home.find().numba_cache)
+    is_new = use_fresh_cache(Home.find().numba_cache)
+    # Said to a person only: a program that reads standard error wants errors there and nothing else.
+    if is_new and sys.stderr.isatty() and not COMPUTING.isdisjoint(sys.argv):
+        _say("First use of this version: compiling the kernels takes half a minute, once.")
     sys.exit(main(sys.argv[1:]))
