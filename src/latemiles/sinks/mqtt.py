@@ -39,7 +39,8 @@ _REFUSING: Final = {
 _INCOMING: Final = 4096
 """Messages that may wait in memory; the gateway's own protocol sends again what is dropped beyond."""
 _GOODBYE_S: Final = 2.0
-_QUIET: Final = logging.Logger("aiomqtt", level=logging.CRITICAL + 1)
+# Made by hand, so that no handler of the program can wake it.
+_QUIET: Final = logging.Logger("aiomqtt", level=logging.CRITICAL + 1)  # noqa: LOG001
 """The client's own log says in several lines what our errors say in one."""
 
 
@@ -98,7 +99,8 @@ class MqttConnection:
 
     def __init__(self, client: aiomqtt.Client, label: str) -> None:
         self._client = client
-        self._label = label
+        self.label = label
+        """The broker in words."""
         self._queue: asyncio.Queue[Incoming] = asyncio.Queue(_INCOMING)
         self._listening: asyncio.Task[None] | None = None
         self.overflowed = 0
@@ -125,7 +127,7 @@ class MqttConnection:
         codes = await self._do(self._client.subscribe(pattern, qos=qos))
         if any(getattr(code, "value", code) >= 128 for code in codes):
             raise SinkRefused(
-                f"{self._label} does not let this user read '{pattern}'. Change its access list."
+                f"{self.label} does not let this user read '{pattern}'. Change its access list."
             )
 
     async def receive(self) -> Incoming:
@@ -166,7 +168,7 @@ class MqttConnection:
         if self._listening is not None and self._listening.done() and not self._listening.cancelled():
             # Taken out, so that asyncio does not report it as never retrieved.
             self._listening.exception()
-        return SinkUnavailable(f"{self._label} has closed the connection. Check that it runs.")
+        return SinkUnavailable(f"{self.label} has closed the connection. Check that it runs.")
 
 
 @contextlib.asynccontextmanager

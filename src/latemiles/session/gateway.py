@@ -1,0 +1,202 @@
+"""Near the sensors: hear, keep, send; and send again what the server does not have.
+
+A QoS 1 acknowledgement is the broker's. So the server itself answers how many records it has written down,
+at most a window of frames is under way, and after a silence or a gap everything from the first missing
+record is sent again. The server drops what it has already: each record arrives exactly once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from latemiles.errors import PacketError
+from latemiles.session.gateway_frames import Answer, ack_topic, raw_topic
+from latemiles.session.spool import Spool
+from latemiles.signals.records import Packet, Record, RunHeader
+from latemiles.sinks.follower import Backoff
+from latemiles.sinks.messages import RunStatus, encoded, topic
+from latemiles.sinks.mqtt import MqttConnection, MqttSettings, Will, connected
+from latemiles.sinks.outbox import SinkError, SinkRefused
+
+__all__ = ["SpoolSender", "fill"]
+
+Say = Callable[[str], None]
+
+FRAME_S: Final = 0.1
+"""A frame is closed after so long: what the death of the gateway may cost, s."""
+FRAME_RECORDS: Final = 200
+WINDOW: Final = 32
+"""Frames under way: three seconds of a run, and for fifty gateways less than a broker keeps for one."""
+SILENCE_S: Final = 3.0
+"""Nothing confirmed for so long: what is under way is sent again, s."""
+
+
+async def fill(spool: Spool, source: AsyncIterator[Record], wake: Callable[[], None]) -> None:
+    """Take a run from its source into a spool, to its end.
+
+    Parameters
+    ----------
+    spool : Spool
+        New, with the run's header; it gets everything after it.
+    source : async iterator of Record
+        The header first.
+    wake : callable
+        Called when there is a new frame.
+    """
+    loop = asyncio.get_running_loop()
+    waiting: list[Record] = []
+    due_s = 0.0
+    try:
+        async for record in source:
+            if isinstance(record, RunHeader):
+                continue
+            if not waiting:
+                due_s = loop.time() + FRAME_S
+            waiting.append(record)
+            # Marks and links are rare and matter at once; packets come fifty a second.
+            if loop.time() >= due_s or len(waiting) >= FRAME_RECORDS or not isinstance(record, Packet):
+                spool.add(waiting)
+                waiting = []
+                wake()
+    finally:
+        if waiting:
+            spool.add(waiting)
+        spool.add([], is_last=True)
+        wake()
+
+
+@dataclass(slots=True)
+class SpoolSender:
+    """Sends one spool until the server has the whole run.
+
+    Parameters
+    ----------
+    spool : Spool
+        What is to be sent; it may still grow.
+    settings : MqttSettings
+        Which broker, and as whom.
+    say : callable
+        Tells a person one line.
+    backoff : Backoff
+        Waits between attempts to connect.
+    silence_s : float
+        How long to wait for an answer before sending again, s.
+    """
+
+    spool: Spool
+    settings: MqttSettings
+    say: Say
+    backoff: Backoff = field(default_factory=Backoff)
+    silence_s: float = SILENCE_S
+    is_over: bool = False
+    """The server has the whole run."""
+    resent: int = 0
+    """How often a stretch was sent again."""
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _from: int = 0
+    """First record that is sent."""
+    _sent: int = 0
+    """Running number of the newest frame under way."""
+    _ends: dict[int, int] = field(default_factory=dict)
+    """Frames under way: running number to the end of their records."""
+    _heard_s: float = 0.0
+    _trouble: bool = False
+
+    def wake(self) -> None:
+        """There is a new frame."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send until the server has everything; outages are waited out."""
+        while not self.is_over:
+            try:
+                await self._connected()
+            except SinkError as error:
+                if not self._trouble or isinstance(error, SinkRefused):
+                    self.say(f"{error} The run is kept here and sent later.")
+                self._trouble = True
+                await asyncio.sleep(self.backoff.next_s())
+
+    async def _connected(self) -> None:
+        base = topic(self.spool.athlete, self.spool.run, "").rstrip("/")
+        status = RunStatus(self.spool.header())
+        will = Will(status.topic(), encoded(status.message("lost")))
+        async with connected(self.settings, will=will) as link:
+            await link.subscribe(ack_topic(base))
+            await link.publish(status.topic(), encoded(status.message("running")), retain=True)
+            if self._trouble:
+                self.say(f"{link.label} is back; what was heard meanwhile is being sent.")
+            self._trouble = False
+            self.backoff.reset()
+            self._rewind()
+            listening = asyncio.create_task(self._listen(link), name="gateway answers")
+            try:
+                await self._send(link, raw_topic(base))
+            finally:
+                listening.cancel()
+                await asyncio.wait({listening})
+                if not listening.cancelled():
+                    # Lost lines are noticed by the sender; here it is only marked as seen.
+                    listening.exception()
+            if self.is_over:
+                await link.publish(status.topic(), encoded(status.message("ended")), retain=True)
+
+    async def _send(self, link: MqttConnection, where: str) -> None:
+        """Keep a window of frames under way until the run is over."""
+        while not self.is_over:
+            self._news.clear()
+            free = WINDOW - len(self._ends)
+            frames = self.spool.frames(self._from, free, self._sent) if free > 0 else []
+            for number, frame in frames:
+                await link.publish(where, frame.payload)
+                self._sent = max(self._sent, number)
+                # The empty last frame is under way until the server says that the run is over.
+                self._ends[number] = frame.end + (frame.first == frame.end)
+            if not frames:
+                await self._wait(link)
+
+    async def _wait(self, link: MqttConnection) -> None:
+        """Wait for a new frame, an answer, or too long a silence."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.silence_s / 4.0):
+                await self._news.wait()
+        except TimeoutError:
+            link.check()
+            if self._ends and loop.time() - self._heard_s > self.silence_s:
+                self._rewind()
+                self.resent += 1
+
+    async def _listen(self, link: MqttConnection) -> None:
+        while not self.is_over:
+            message = await link.receive()
+            try:
+                answer = Answer.from_bytes(message.payload)
+            except PacketError as error:
+                self.say(str(error))
+                continue
+            self._take(answer)
+
+    def _take(self, answer: Answer) -> None:
+        if answer.next > self.spool.confirmed or answer.is_over:
+            self._heard_s = asyncio.get_running_loop().time()
+        if answer.next != self.spool.confirmed:
+            # Less than before, where a server has lost its disk: it gets everything again.
+            self.spool.confirm(answer.next)
+        self._ends = {number: end for number, end in self._ends.items() if end > answer.next}
+        if answer.is_over:
+            self.is_over = True
+        elif answer.resend:
+            self._rewind()
+            self.resent += 1
+        self._news.set()
+
+    def _rewind(self) -> None:
+        """Begin again with the first frame that is not confirmed."""
+        self._sent, self._from = 0, self.spool.confirmed
+        self._ends = {}
+        self._heard_s = asyncio.get_running_loop().time()
+        self._news.set()

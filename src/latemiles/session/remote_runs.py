@@ -1,0 +1,346 @@
+"""Runs whose sensors are elsewhere: frames of gateways into recordings and the store, exactly once.
+
+A run is resumed after any crash by its recording alone: what it holds goes through the pipeline again, and
+its gateway is asked for the rest. Confirmed is only what has been handed to the operating system.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from latemiles.errors import LatemilesError, PacketError, TornRecording
+from latemiles.pipeline import Pipeline
+from latemiles.recording.reader import Recording
+from latemiles.recording.recover import recover
+from latemiles.recording.writer import RecordingWriter
+from latemiles.sensors.registry import driver_for
+from latemiles.session.gateway_frames import Answer, Frame, ack_topic, raw_topic, unpack
+from latemiles.session.home import Home
+from latemiles.session.settings import load_config
+from latemiles.signals.events import Event
+from latemiles.signals.records import Record, RunHeader
+from latemiles.sinks.follower import Backoff
+from latemiles.sinks.messages import safe_name
+from latemiles.sinks.mqtt import MqttConnection, MqttSettings, connected
+from latemiles.sinks.outbox import SinkError
+from latemiles.store import Store
+
+__all__ = ["RemoteRun", "RemoteRuns"]
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+CONFIRM_S: Final = 0.5
+"""How often what was taken is flushed and confirmed, s."""
+WAITING_FRAMES: Final = 64
+"""Frames of one run that may wait; more are dropped and asked for again."""
+SESSION_S: Final = 3600
+"""How long the broker keeps frames for a server that is away, s."""
+
+
+class RemoteRun:
+    """One run: its recording, its pipeline, and how far both are.
+
+    Parameters
+    ----------
+    home : Home
+        Where the recording goes.
+    store : Store
+        Where events go.
+    header : RunHeader
+        Record number 0.
+    units : str
+        ``metric`` or ``mile``: how long a split is.
+    """
+
+    def __init__(self, home: Home, store: Store, header: RunHeader, units: str = "metric") -> None:
+        self.header = header
+        self.path = _path(home, header)
+        self._store = store
+        self._pipeline = Pipeline(header, driver_for, config=load_config(home.settings, units))
+        self._run = store.begin_run(_unique(header, store), self.path, replace=True)
+        self._recorder = RecordingWriter(self.path, header)
+        self.is_over = False
+
+    @property
+    def next(self) -> int:
+        """Number of the next record it wants."""
+        return self._recorder.records_written
+
+    def take(self, record: Record) -> None:
+        """Take the next record: written down, interpreted, stored."""
+        self._recorder.append(record)
+        self._keep(self._pipeline.push(record))
+
+    def take_frame(self, frame: Frame) -> bool:
+        """Take what is new of a frame; False if something before it is missing.
+
+        A last frame ends the run.
+        """
+        if frame.first > self.next:
+            return False
+        for record in frame.records[self.next - frame.first :]:
+            self.take(record)
+        if frame.is_last and not self.is_over:
+            self.is_over = True
+            self._keep(self._pipeline.finish())
+            self._recorder.close()
+            self._store.end_run(self._run)
+        return True
+
+    def flush(self) -> None:
+        """Make what was taken survive the death of this process."""
+        if not self.is_over:
+            self._recorder.flush()
+
+    def leave(self) -> None:
+        """Stop in the middle of the run; it can be gone on with."""
+        if not self.is_over:
+            self._recorder.close()
+
+    def _keep(self, events: list[Event]) -> None:
+        if events:
+            self._store.commit(self._run, events)
+
+
+def resumed(home: Home, store: Store, header: RunHeader, units: str = "metric") -> RemoteRun:
+    """A run as far as its recording goes, ready for more; a new run where there is no recording."""
+    path = _path(home, header)
+    part = path.with_suffix(".part")
+    if path.exists() and not part.exists():
+        path.rename(part)
+    # With both there, the process died while it copied: the copy is the shorter one.
+    path.unlink(missing_ok=True)
+    if not part.exists():
+        return RemoteRun(home, store, header, units)
+    with _saved(part) as recording:
+        run = RemoteRun(home, store, recording.header, units)
+        for record in recording.records():
+            if not isinstance(record, RunHeader):
+                run.take(record)
+    run.flush()
+    part.unlink()
+    return run
+
+
+@contextmanager
+def _saved(part: Path) -> Iterator[Recording]:
+    """What a recording holds, torn or whole."""
+    whole = part.with_suffix(".saved")
+    whole.unlink(missing_ok=True)
+    try:
+        recording = Recording.open(part)
+    except TornRecording:
+        recover(part, whole)
+        recording = Recording.open(whole)
+    try:
+        with recording:
+            yield recording
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def _unique(header: RunHeader, store: Store) -> RunHeader:
+    """The header with a name that no other athlete's run has in the store."""
+    taken = any(row.id == header.run and row.athlete != header.athlete for row in store.runs())
+    return replace(header, run=f"{header.athlete}.{header.run}") if taken else header
+
+
+def _path(home: Home, header: RunHeader) -> Path:
+    # Two athletes may have a run of one name.
+    return home.recordings / f"{safe_name(header.athlete)}.{safe_name(header.run)}.mcap"
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One run's queue and its worker."""
+
+    frames: asyncio.Queue[Frame]
+    run: RemoteRun | None = None
+    confirmed: int = -1
+    asked_s: float = -1e9
+    """When a missing stretch was last asked for, s."""
+
+
+class RemoteRuns:
+    """All runs that come over one broker.
+
+    Parameters
+    ----------
+    home : Home
+        Where recordings go.
+    store : Store
+        Where events go.
+    settings : MqttSettings
+        Which broker, and as whom.
+    say : callable
+        Tells a person one line.
+    units : str
+        ``metric`` or ``mile``: how long a split is.
+    confirm_s : float
+        How often what was taken is confirmed, s.
+    backoff : Backoff or None
+        Waits between attempts to connect.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        store: Store,
+        settings: MqttSettings,
+        say: Say,
+        *,
+        units: str = "metric",
+        confirm_s: float = CONFIRM_S,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._units = units
+        self._home, self._store, self._settings, self._say = home, store, settings, say
+        self._confirm_s = confirm_s
+        self._backoff = backoff or Backoff()
+        self._lanes: dict[str, _Lane] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._link: MqttConnection | None = None
+        self.dropped = 0
+        """Frames that came faster than they were taken; they are asked for again."""
+
+    @property
+    def runs(self) -> list[RemoteRun]:
+        """Runs that have begun."""
+        return [lane.run for lane in self._lanes.values() if lane.run is not None]
+
+    async def serve(self) -> None:
+        """Take frames until cancelled; outages of the broker are waited out."""
+        told = False
+        try:
+            while True:
+                try:
+                    async with connected(
+                        self._settings,
+                        client_id=self._settings.client_id or "latemiles-server",
+                        keep_session_s=SESSION_S,
+                    ) as link:
+                        self._link = link
+                        await link.subscribe("latemiles/v1/+/+/raw")
+                        if told:
+                            self._say(f"{link.label} is back.")
+                        told = False
+                        self._backoff.reset()
+                        await self._receive(link)
+                except SinkError as error:
+                    self._link = None
+                    if not told:
+                        self._say(f"{error} Gateways keep what they hear and send it later.")
+                    told = True
+                    await asyncio.sleep(self._backoff.next_s())
+        finally:
+            self._link = None
+            for worker in self._workers.values():
+                worker.cancel()
+            if self._workers:
+                await asyncio.wait(self._workers.values())
+            for run in self.runs:
+                run.leave()
+
+    async def _receive(self, link: MqttConnection) -> None:
+        for base in self._lanes:
+            # Whoever waits for this server learns at once that it is back.
+            await self._answer(base, resend=True)
+        while True:
+            message = await link.receive()
+            base = message.topic.removesuffix(raw_topic(""))
+            try:
+                frame = unpack(message.payload)
+            except PacketError as error:
+                log.warning("%s: %s", base, error)
+                continue
+            lane = self._lanes.get(base)
+            if lane is None:
+                lane = self._lanes[base] = _Lane(asyncio.Queue(WAITING_FRAMES))
+                self._workers[base] = asyncio.create_task(self._work(base, lane), name=f"run {base}")
+            try:
+                lane.frames.put_nowait(frame)
+            except asyncio.QueueFull:
+                self.dropped += 1
+
+    async def _work(self, base: str, lane: _Lane) -> None:
+        """Take the frames of one run in order, and confirm."""
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self._confirm_s):
+                        frame = await lane.frames.get()
+                except TimeoutError:
+                    await self._confirm(base, lane)
+                    continue
+                await self._take(base, lane, frame)
+                if lane.run is not None and lane.run.next - lane.confirmed > 100:
+                    await self._confirm(base, lane)
+        except LatemilesError as error:
+            self._say(f"{base}: {error} This run is not taken any further.")
+
+    async def _take(self, base: str, lane: _Lane, frame: Frame) -> None:
+        if lane.run is None:
+            lane.run = await self._open(base, frame)
+        run = lane.run
+        if run is None or not run.take_frame(frame):
+            loop = asyncio.get_running_loop()
+            if loop.time() - lane.asked_s > self._confirm_s:
+                lane.asked_s = loop.time()
+                await self._answer(base, resend=True)
+        elif frame.is_last or frame.end <= lane.confirmed:
+            # The end, or something sent twice: its gateway has missed an answer.
+            await self._confirm(base, lane, again=True)
+
+    async def _open(self, base: str, frame: Frame) -> RemoteRun | None:
+        """Begin or go on with a run; None while its first frame has not come and nothing is known of it."""
+        first = frame.records[0] if frame.records else None
+        if isinstance(first, RunHeader):
+            header = first
+        else:
+            known = self._known(base)
+            if known is None:
+                return None
+            header = known
+        run = await asyncio.to_thread(resumed, self._home, self._store, header, self._units)
+        words = "goes on" if run.next > 1 else "begins"
+        self._say(f"Run {header.run} of {header.athlete} {words}.")
+        return run
+
+    def _known(self, base: str) -> RunHeader | None:
+        """Header of a run of which there is a recording already; its own header is read from there."""
+        athlete, run = base.split("/")[2:4]
+        path = self._home.recordings / f"{athlete}.{run}.mcap"
+        if path.exists() or path.with_suffix(".part").exists():
+            return RunHeader(run, athlete)
+        return None
+
+    async def _confirm(self, base: str, lane: _Lane, *, again: bool = False) -> None:
+        run = lane.run
+        if run is None or (run.next == lane.confirmed and not again):
+            return
+        run.flush()
+        lane.confirmed = run.next
+        await self._answer(base)
+
+    async def _answer(self, base: str, *, resend: bool = False) -> None:
+        lane, link = self._lanes[base], self._link
+        run = lane.run
+        answer = Answer(run.next, resend, run.is_over) if run is not None else Answer(0, resend=True)
+        if run is not None and resend:
+            # What is asked for from here on must be written down up to here.
+            run.flush()
+        if link is None:
+            return
+        try:
+            await link.publish(ack_topic(base), answer.to_bytes())
+        except SinkError:
+            # The gateway sends again after a silence, and is answered then.
+            log.debug("%s: an answer was lost", base)

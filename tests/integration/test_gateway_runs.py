@@ -1,0 +1,246 @@
+"""Gateways: raw records over a real broker into another machine's recording, exactly once, whatever dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from latemiles.errors import PacketError
+from latemiles.recording.reader import Recording
+from latemiles.session.gateway import SpoolSender, fill
+from latemiles.session.gateway_frames import Answer, pack, unpack
+from latemiles.session.home import Home
+from latemiles.session.remote_runs import RemoteRuns
+from latemiles.session.spool import Spool, waiting_spools
+from latemiles.signals.events import Stride
+from latemiles.signals.records import Record, RunHeader
+from latemiles.sinks.follower import Backoff
+from latemiles.sinks.mqtt import MqttSettings
+from latemiles.store import Store
+from reference.servers import Server, mosquitto, running
+from reference.sink_rows import until
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDING = ROOT / "recordings" / "no_standing.mcap"
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    with Recording.open(RECORDING) as recording:
+        return list(recording.records())
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Server]:
+    with running(mosquitto(tmp_path / "mqtt")) as made:
+        yield made
+
+
+def settings(broker: Server, name: str = "") -> MqttSettings:
+    return MqttSettings("127.0.0.1", broker.port, client_id=name, timeout_s=2.0)
+
+
+def of(records: Sequence[Record], athlete: str, run: str = "run-1") -> list[Record]:
+    """The same run of somebody else."""
+    head = records[0]
+    assert isinstance(head, RunHeader)
+    return [replace(head, athlete=athlete, run=run), *records[1:]]
+
+
+async def source(records: Sequence[Record], every: int = 40, pause_s: float = 0.0) -> AsyncIterator[Record]:
+    """The records, faster than they were heard."""
+    for number, record in enumerate(records):
+        if number % every == 0:
+            await asyncio.sleep(pause_s)
+        yield record
+
+
+def sender(spool: Spool, broker: Server, said: list[str] | None = None) -> SpoolSender:
+    words = [] if said is None else said
+    return SpoolSender(spool, settings(broker), words.append, Backoff(0.05, 0.2), silence_s=0.4)
+
+
+@contextlib.asynccontextmanager
+async def serving(home: Path, broker: Server, said: list[str] | None = None) -> AsyncIterator[RemoteRuns]:
+    """A server for the time of a block."""
+    words = [] if said is None else said
+    with Store(Home(home).store) as store:
+        runs = RemoteRuns(
+            Home(home), store, settings(broker), words.append, confirm_s=0.1, backoff=Backoff(0.05, 0.2)
+        )
+        task = asyncio.create_task(runs.serve())
+        try:
+            yield runs
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+def recorded(home: Path, athlete: str, run: str = "run-1") -> list[Record]:
+    """What the server has written down of a run."""
+    with Recording.open(Home(home).recordings / f"{athlete}.{run}.mcap") as recording:
+        return list(recording.records())
+
+
+def test_frames_come_back_as_they_were_and_damage_is_noticed(records: list[Record]):
+    payload = pack(7, records[5:60])
+    frame = unpack(payload)
+    assert frame.first == 7
+    assert list(frame.records) == records[5:60]
+    assert not frame.is_last
+    assert unpack(pack(9, [], is_last=True)).is_last
+    for place in range(0, len(payload), 97):
+        broken = payload[:place] + bytes([payload[place] ^ 1]) + payload[place + 1 :]
+        if place in (4, 5, 6, 7, 8):
+            continue  # number and flag: the order of the frames notices those
+        with pytest.raises(PacketError):
+            unpack(broken)
+    with pytest.raises(PacketError):
+        unpack(payload[:100])
+    answer = Answer(12, resend=True)
+    assert Answer.from_bytes(answer.to_bytes()) == answer
+    with pytest.raises(PacketError):
+        Answer.from_bytes(b"[]")
+
+
+async def test_a_run_arrives_exactly_once_and_the_spool_is_done(broker: Server, records, tmp_path: Path):
+    mine = of(records, "anna")
+    spool = Spool(tmp_path / "a.spool", mine[0])
+    one = sender(spool, broker)
+    async with asyncio.timeout(30), serving(tmp_path / "home", broker), asyncio.TaskGroup() as group:
+        group.create_task(one.run())
+        await fill(spool, source(mine), one.wake)
+    assert one.is_over
+    spool.remove()
+    assert not list(tmp_path.glob("a.spool*"))
+    assert recorded(tmp_path / "home", "anna") == mine
+    with Store(tmp_path / "home" / "store.sqlite") as store:
+        (run,) = store.runs()
+        assert (run.status, run.athlete) == ("ended", "anna")
+        assert len(store.events(run.id, Stride)) > 100
+
+
+async def test_a_broker_that_dies_three_times_leaves_no_gap(broker: Server, records, tmp_path: Path):
+    mine, said = of(records, "anna"), []
+    spool = Spool(tmp_path / "a.spool", mine[0])
+    one = sender(spool, broker, said)
+    async with asyncio.timeout(60), serving(tmp_path / "home", broker) as server:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(one.run())
+            group.create_task(fill(spool, source(mine, 40, 0.05), one.wake))
+            for _ in range(3):
+                before = server.runs[0].next if server.runs else 0
+                await until(lambda before=before: server.runs and server.runs[0].next > before + 100, 20.0)
+                broker.kill()
+                await asyncio.sleep(0.3)
+                await asyncio.to_thread(broker.start)
+        print(f"{len(mine)} records, broker killed three times, {one.resent} stretches sent again")
+    assert recorded(tmp_path / "home", "anna") == mine
+    assert len(said) == 6, said
+    spool.close()
+
+
+async def test_killed_servers_and_gateways_go_on_where_they_were(broker: Server, records, tmp_path: Path):
+    mine = of(records, "anna")
+    home = tmp_path / "home"
+    code = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from latemiles.compiled import use_fresh_cache; use_fresh_cache(Path(sys.argv[3]))\n"
+        "from latemiles.session.home import Home; from latemiles.session.remote_runs import RemoteRuns\n"
+        "from latemiles.sinks.follower import Backoff\n"
+        "from latemiles.sinks.mqtt import MqttSettings; from latemiles.store import Store\n"
+        "home = Home(Path(sys.argv[1]))\n"
+        "runs = RemoteRuns(home, Store(home.store), MqttSettings('127.0.0.1', int(sys.argv[2])), print,\n"
+        "                  confirm_s=0.1, backoff=Backoff(0.05, 0.2))\n"
+        "asyncio.run(runs.serve())\n"
+    )
+    command = [sys.executable, "-c", code, str(home), str(broker.port), str(ROOT / ".venv" / "numba")]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        spool = Spool(tmp_path / "a.spool", mine[0])
+        one = sender(spool, broker)
+        # The gateway hears half of the run and dies without an end.
+        half = len(mine) // 2
+        for start in range(1, half, 30):
+            spool.add(mine[start : min(half, start + 30)])
+        task = asyncio.create_task(one.run())
+        await until(lambda: spool.confirmed > 100, 60.0)
+        task.cancel()
+        await asyncio.wait({task})
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        spool.close()
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        # The next gateway finds the spool, ends it, and sends it.
+        (found,) = waiting_spools(tmp_path)
+        assert found.is_ended
+        two = sender(found, broker)
+        async with asyncio.timeout(60):
+            await two.run()
+        found.remove()
+    finally:
+        server.kill()
+        server.wait()
+    assert recorded(home, "anna") == mine[:half]
+
+
+async def test_two_athletes_may_name_their_runs_alike(broker: Server, records, tmp_path: Path):
+    runs = {name: of(records[:400], name) for name in ("anna", "ben")}
+    async with asyncio.timeout(30), serving(tmp_path / "home", broker), asyncio.TaskGroup() as group:
+        for name, mine in runs.items():
+            spool = Spool(tmp_path / f"{name}.spool", mine[0])
+            one = sender(spool, broker)
+            group.create_task(one.run())
+            group.create_task(fill(spool, source(mine), one.wake))
+    for name, mine in runs.items():
+        assert recorded(tmp_path / "home", name) == mine
+    with Store(tmp_path / "home" / "store.sqlite") as store:
+        assert sorted(run.athlete for run in store.runs()) == ["anna", "ben"]
+
+
+async def test_fifty_athletes_at_once_are_complete_at_the_server(broker: Server, records, tmp_path: Path):
+    athletes, cut = 50, 600
+    runs = {f"athlete-{k:02d}": of(records[:cut], f"athlete-{k:02d}") for k in range(athletes)}
+    seconds = (getattr(records[cut], "arrival_ns", 0)) * 1e-9
+    cpu_before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    senders = []
+    async with (
+        asyncio.timeout(100),
+        serving(tmp_path / "home", broker) as server,
+        asyncio.TaskGroup() as group,
+    ):
+        for name, mine in runs.items():
+            spool = Spool(tmp_path / "spools" / f"{name}.spool", mine[0])
+            one = sender(spool, broker)
+            senders.append(one)
+            group.create_task(one.run())
+            group.create_task(fill(spool, source(mine, 40, 0.01), one.wake))
+        dropped = server.dropped
+    took_s, cpu = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s = cpu.ru_utime + cpu.ru_stime - cpu_before.ru_utime - cpu_before.ru_stime
+    for name, mine in runs.items():
+        assert recorded(tmp_path / "home", name) == mine
+    with Store(tmp_path / "home" / "store.sqlite") as store:
+        kept = {run.athlete: run.strides for run in store.runs()}
+    assert set(kept) == set(runs)
+    # The same sensors on everybody: whoever has lost a record has other strides.
+    assert len(set(kept.values())) == 1
+    assert min(kept.values()) > 0
+    again = sum(one.resent for one in senders)
+    print(
+        f"{athletes} athletes, {seconds:.0f} s each, {athletes * cut} records in {took_s:.1f} s on "
+        f"{os.cpu_count()} cores ({cpu_s:.1f} s of processor time, gateways and server in one process): "
+        f"{athletes * seconds / took_s:.0f} x one runner's pace; {sum(kept.values())} strides, "
+        f"{again} stretches sent again, {dropped} frames dropped"
+    )
