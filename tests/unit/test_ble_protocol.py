@@ -99,6 +99,8 @@ def test_layouts_have_the_sizes_of_the_table(encoded, fields):
 def test_a_status_is_read_field_by_field():
     payload = struct.pack("<BBBBHhIIII", 2, 1, 87, 2, 3900, 3125, 0xDEADBEEF, 1000, 100, 3)
     s = Status.decode(payload)
+    assert s.battery == 87.0
+    assert Status(battery_percent=255).battery != Status(battery_percent=255).battery
     assert (s.state, s.role, s.battery_percent, s.battery_mv) == (State.STREAMING, 1, 87, 3900)
     assert (s.temperature_c, s.session) == (31.25, 0xDEADBEEF)
     assert (s.next_index, s.oldest_index, s.dropped) == (1000, 100, 3)

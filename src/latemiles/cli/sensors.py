@@ -78,7 +78,7 @@ def assign(
     kept = Assignments.load(home.sensors)
     for place in places or []:
         name, _, serial = place.partition("=")
-        kept = kept.with_sensor(segment_named(name), serial.strip().upper())
+        kept = kept.with_sensor(segment_named(name), _serial(serial))
     pods = {p.kind: p for p in kept.pods}
     for text in pod or []:
         kind, _, name = text.partition("=")
@@ -93,6 +93,16 @@ def assign(
         console().print(f"{segment.label}: {serial}")
     for one in kept.pods:
         console().print(f"{KINDS[one.kind].label}: {one.name or 'the first that is heard'}")
+
+
+def _serial(text: str) -> str:
+    """A serial number as it is kept; another maker's has its family before a colon."""
+    from latemiles.sensors.recipes import RECIPES
+
+    family, _, serial = text.strip().partition(":")
+    if family.lower() in RECIPES:
+        return f"{family.lower()}:{serial.upper()}"
+    return text.strip().upper()
 
 
 async def scan_lines(stack: BleStack, kept: Assignments, seconds: float) -> list[str]:

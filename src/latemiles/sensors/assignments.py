@@ -12,6 +12,7 @@ from pathlib import Path
 from latemiles.errors import ConfigError
 from latemiles.sensors.outlet import Wanted
 from latemiles.sensors.pods import KINDS, Pod
+from latemiles.sensors.recipes import RECIPES
 from latemiles.signals.frames import SEGMENTS, Segment
 
 __all__ = ["Assignments"]
@@ -26,7 +27,7 @@ class Assignments:
     Attributes
     ----------
     serials : mapping of Segment to str
-        Serial number of the sensor on each segment.
+        Serial number of the sensor on each segment; of another maker's, ``driver:serial``.
     pods : tuple of Pod
         Heart rate strap, foot pod, treadmill.
     """
@@ -82,7 +83,7 @@ class Assignments:
     @property
     def wanted(self) -> tuple[Wanted, ...]:
         """The sensors of a run, in lane order."""
-        return tuple(Wanted(s, self.serials[s]) for s in SEGMENTS if s in self.serials)
+        return tuple(_wanted(s, self.serials[s]) for s in SEGMENTS if s in self.serials)
 
 
 def segment_named(name: str) -> Segment:
@@ -103,6 +104,14 @@ def segment_named(name: str) -> Segment:
         raise ConfigError(
             "segment", f"'{name}' is none of {', '.join(s.value for s in Segment)}. Use one of them."
         ) from error
+
+
+def _wanted(segment: Segment, text: str) -> Wanted:
+    """A sensor of a serial number; one of another maker has its driver before a colon."""
+    driver, colon, serial = text.partition(":")
+    if colon and driver in RECIPES:
+        return Wanted(segment, serial, driver)
+    return Wanted(segment, text)
 
 
 def _pod(kind: str, name: object) -> Pod:

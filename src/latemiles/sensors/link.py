@@ -151,7 +151,9 @@ class SensorLink:
         """Make use of a link until it ends."""
         await connection.listen(protocol.CONTROL, self._on_result)
         await self._identify(connection)
-        if not await self._begin(connection):
+        if not self._outlet.opened.is_set():
+            self.view.state = "ready"
+        if not await self._outlet.begun_before(connection.lost):
             return
         await connection.listen(protocol.STATUS, self._on_status)
         await connection.listen(protocol.DATA, self._on_data)
@@ -188,7 +190,7 @@ class SensorLink:
                 f"{protocol.MIN_MTU - 3} are needed. Use a system and adapter with Bluetooth 4.2 or newer.",
             )
         self._status = status
-        self.view.battery_percent = float(status.battery_percent)
+        self.view.battery_percent = status.battery
         if not self.info.done():
             self.info.set_result(self._described(info))
 
@@ -202,22 +204,6 @@ class SensorLink:
             gyr_range_rad_s=self.start.gyr_range_dps * _RADIANS,
             firmware=info.firmware_text,
         )
-
-    async def _begin(self, connection: Connection) -> bool:
-        """Wait for the run to begin; False if the link ended first."""
-        if self._outlet.opened.is_set():
-            return True
-        self.view.state = "ready"
-        waits = [
-            asyncio.ensure_future(self._outlet.opened.wait()),
-            asyncio.ensure_future(connection.lost.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        return self._outlet.opened.is_set() and not connection.lost.is_set()
 
     async def _start(self, connection: Connection) -> None:
         if self._is_fresh and self._status.state in (State.STREAMING, State.UNLINKED):
@@ -273,7 +259,7 @@ class SensorLink:
             self._status = Status.decode(payload)
         except PacketError:
             return
-        self.view.battery_percent = float(self._status.battery_percent)
+        self.view.battery_percent = self._status.battery
 
     def _on_data(self, payload: bytes) -> None:
         now_ns = self._outlet.now_ns()

@@ -10,6 +10,7 @@ from math import nan
 
 from latemiles.sensors import protocol
 from latemiles.sensors.ble import Heard
+from latemiles.sensors.drivers import latemiles_v1
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Record
 
@@ -59,6 +60,8 @@ class Wanted:
     segment: Segment
     serial: str
     """Sixteen hex digits; the sensor's own, the same on every computer."""
+    driver: str = latemiles_v1.NAME
+    """Its family."""
 
     def may_be(self, heard: Heard) -> bool:
         """Whether an advertisement may come from it: it tells the end of the serial number only."""
@@ -92,6 +95,17 @@ class Outlet:
         """
         self._offer, self._zero_s = offer, zero_s
         self.opened.set()
+
+    async def begun_before(self, lost: asyncio.Event) -> bool:
+        """Wait for the run to begin; False if a link ended first."""
+        if not self.opened.is_set():
+            waits = [asyncio.ensure_future(self.opened.wait()), asyncio.ensure_future(lost.wait())]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        return self.opened.is_set() and not lost.is_set()
 
     def offer(self, record: Record) -> bool:
         """Hand a record over; False if it was refused."""

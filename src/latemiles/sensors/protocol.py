@@ -131,6 +131,8 @@ class StatusFlag(IntFlag):
     UTC_KNOWN = 64
 
 
+UNKNOWN_PERCENT: Final = 255
+"""What a sensor says that does not know its battery."""
 _MARKER: Final = 0x80
 _FRAME_HEAD: Final = struct.Struct("<BBBBII")
 _STATUS: Final = struct.Struct("<BBBBHhIIII")
@@ -216,8 +218,8 @@ class Start(NamedTuple):
     rate_hz: int = 208
     acc_range_g: int = 16
     gyr_range_dps: int = 2000
-    samples: int = 12
-    """Samples a frame. 12 at 208 Hz are 57.7 ms, far from multiples of the connection interval."""
+    samples: int = 10
+    """Samples a frame. 10 at 208 Hz are 48.1 ms, no multiple of the connection interval."""
 
     def encode(self) -> bytes:
         """The bytes."""
@@ -268,7 +270,7 @@ class Status:
 
     state: int = State.IDLE
     role: int = 0
-    battery_percent: int = 0
+    battery_percent: int = UNKNOWN_PERCENT
     flags: int = 0
     battery_mv: int = 0
     temperature_c: float = nan
@@ -279,7 +281,12 @@ class Status:
     oldest_index: int = 0
     """Lowest index that is still in the ring."""
     dropped: int = 0
-    """Live frames that the radio was too slow for; their samples are in the ring."""
+    """Samples that the sensor itself lost in this session."""
+
+    @property
+    def battery(self) -> float:
+        """Battery, percent; NaN where the sensor does not know."""
+        return nan if self.battery_percent == UNKNOWN_PERCENT else float(self.battery_percent)
 
     def encode(self) -> bytes:
         """The bytes."""

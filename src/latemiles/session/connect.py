@@ -12,8 +12,10 @@ from typing import Final
 from latemiles.errors import LinkFailed
 from latemiles.sensors import protocol
 from latemiles.sensors.ble import BleStack, Ear
+from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.gaps import GapBook
 from latemiles.sensors.link import SensorLink
+from latemiles.sensors.other_link import OtherLink
 from latemiles.sensors.outlet import LinkTimes, Outlet, Wanted
 from latemiles.sensors.pods import Pod, PodLink
 from latemiles.sensors.protocol import Start
@@ -53,21 +55,26 @@ class Reception:
         """Why nothing can be heard at all, while it is so."""
         self.ear = Ear(plan.stack, protocol.SERVICE, on_trouble=self._on_trouble)
         chance = random.Random(plan.seed)
-        self.links: dict[Segment, SensorLink] = {
-            wanted.segment: SensorLink(
-                wanted,
-                plan.stack,
-                self.ear,
-                self.outlet,
-                start=plan.start,
-                times=plan.times,
-                is_fresh=not plan.books,
-                book=plan.books.get(wanted.segment),
-                chance=chance,
-            )
-            for wanted in plan.sensors
+        self.links: dict[Segment, SensorLink | OtherLink] = {
+            wanted.segment: self._link(wanted, chance) for wanted in plan.sensors
         }
         self.pods = [PodLink(pod, plan.stack, self.ear, self.outlet, chance) for pod in plan.pods]
+
+    def _link(self, wanted: Wanted, chance: random.Random) -> SensorLink | OtherLink:
+        plan = self.plan
+        if wanted.driver != latemiles_v1.NAME:
+            return OtherLink(wanted, plan.stack, self.ear, self.outlet, times=plan.times, chance=chance)
+        return SensorLink(
+            wanted,
+            plan.stack,
+            self.ear,
+            self.outlet,
+            start=plan.start,
+            times=plan.times,
+            is_fresh=not plan.books,
+            book=plan.books.get(wanted.segment),
+            chance=chance,
+        )
 
     async def gather(self, seconds: float) -> tuple[SensorInfo, ...]:
         """Wait until every sensor answered, at most so long; those that did, in lane order."""
@@ -102,7 +109,7 @@ class Reception:
         self.trouble = trouble
 
 
-async def _farewell_of(link: SensorLink) -> None:
+async def _farewell_of(link: SensorLink | OtherLink) -> None:
     await link.settle(SETTLE_S)
     await link.give_back()
 

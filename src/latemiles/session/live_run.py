@@ -19,7 +19,9 @@ from latemiles.sensors.assignments import Assignments
 from latemiles.sensors.ble import BleStack
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.gaps import GapBook
+from latemiles.sensors.outlet import Wanted
 from latemiles.sensors.protocol import Start, frame_head
+from latemiles.sensors.recipes import recipe_of
 from latemiles.session.connect import Reception, ReceptionPlan, reception
 from latemiles.session.hand_over import HandOver
 from latemiles.session.home import Home
@@ -185,16 +187,7 @@ class LiveRun:
         there = {info.segment: info for info in infos}
         # One that does not answer yet may come later: its place is kept.
         sensors = tuple(
-            there.get(wanted.segment)
-            or SensorInfo(
-                wanted.segment,
-                latemiles_v1.NAME,
-                float(self.plan.start.rate_hz),
-                wanted.serial,
-                latemiles_v1.ACC_RANGE_M_S2,
-                latemiles_v1.GYR_RANGE_RAD_S,
-            )
-            for wanted in self.plan.assignments.wanted
+            there.get(wanted.segment) or self._expected(wanted) for wanted in self.plan.assignments.wanted
         )
         now = datetime.now(tz=UTC)
         self._zero_ns = time.monotonic_ns()
@@ -205,6 +198,22 @@ class LiveRun:
             sensors=sensors,
             source="live",
             extra={_ZERO: str(self._zero_ns), _BOOT: f"{_booted_s():.0f}"},
+        )
+
+    def _expected(self, wanted: Wanted) -> SensorInfo:
+        """What a sensor will say of itself that does not answer yet."""
+        if wanted.driver != latemiles_v1.NAME:
+            r = recipe_of(wanted.driver)
+            return SensorInfo(
+                wanted.segment, r.driver, r.rate_hz, wanted.serial, r.acc_range_m_s2, r.gyr_range_rad_s
+            )
+        return SensorInfo(
+            wanted.segment,
+            latemiles_v1.NAME,
+            float(self.plan.start.rate_hz),
+            wanted.serial,
+            latemiles_v1.ACC_RANGE_M_S2,
+            latemiles_v1.GYR_RANGE_RAD_S,
         )
 
     def _begun_s(self) -> float:

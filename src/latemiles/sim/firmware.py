@@ -95,6 +95,7 @@ class ImuFirmware:
     epoch: int = 0
     boots: int = 1
     dropped: int = 0
+    """Live frames that the radio was too slow for; their samples are in the ring."""
     identified_s: int = 0
     """Seconds of blinking last asked for."""
     mtu: int = 23
@@ -129,7 +130,7 @@ class ImuFirmware:
             session=self.session,
             next_index=self.ring.next_index,
             oldest_index=self.ring.oldest,
-            dropped=self.dropped,
+            dropped=0,
         )
 
     def reboot(self) -> None:
@@ -189,7 +190,9 @@ class ImuFirmware:
             return Result(Command.START, tag, Code.MTU_TOO_SMALL)
         if wanted.rate_hz != self.rate_hz or not 1 <= wanted.samples <= latemiles_v1.MAX_SAMPLES:
             return Result(Command.START, tag, Code.BAD_VALUE)
-        if not self.is_sampling or wanted != self.start:
+        if self.is_sampling and wanted != self.start:
+            return Result(Command.START, tag, Code.WRONG_STATE)
+        if not self.is_sampling:
             self.start = wanted
             self.session = self._random.randrange(1, 1 << 32)
             self.epoch = (self.epoch + 1) & 0xFF

@@ -222,6 +222,8 @@ class VirtualImu(Peripheral):
                 frame = self.firmware.resent_frame()
                 if frame is None:
                     self._resending.clear()
+                    # All that was asked for is sent: what is gone for good is told at once.
+                    self.notify(self.status, self.firmware.status().encode())
                     break
                 self.notify(self.data, frame)
             if self.connection is None:

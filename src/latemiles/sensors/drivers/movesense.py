@@ -25,6 +25,7 @@ __all__ = [
     "NAME",
     "SERVICE",
     "Movesense",
+    "is_second_part",
     "joined",
     "subscribe",
     "unsubscribe",
@@ -53,6 +54,11 @@ def subscribe(rate_hz: int, reference: int = 1) -> bytes:
 def unsubscribe(reference: int = 1) -> bytes:
     """Command that stops what was subscribed under a reference."""
     return bytes((_UNSUBSCRIBE, reference))
+
+
+def is_second_part(notification: bytes) -> bool:
+    """Whether a notification is the rest of the measurement before it."""
+    return notification[:1] == bytes((_IS_SECOND_PART,))
 
 
 def joined(first: bytes, second: bytes) -> bytes:
