@@ -16,7 +16,7 @@ from latemiles.sensors.outlet import Outlet, Wanted
 from latemiles.sensors.recipes import RECIPES, recipe_of
 from latemiles.sensors.registry import driver_for
 from latemiles.signals.frames import Segment
-from latemiles.signals.records import Link, Packet
+from latemiles.signals.records import Link, Packet, SensorInfo
 from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.peripheral import Peripheral, characteristic
 from latemiles.sim.world import World
@@ -112,7 +112,13 @@ def test_movesense_is_subscribed_and_its_two_parts_are_joined():
         "2.3.1",
         104.0,
     )
-    assert [r.state for r in records if isinstance(r, Link)][0] == "up"
+    assert next(r.state for r in records if isinstance(r, Link)) == "up"
+
+
+def test_movesense_measurements_of_one_notification_are_not_held_back():
+    says = [struct.pack("<BBI6f", 2, 1, 10 * k, *range(6)) for k in range(10)]
+    _, _, _, packets = heard_from("movesense", "Movesense 0123456789", says, 0.05)
+    assert [p.tick for p in packets] == [10 * k for k in range(1, 10)]
 
 
 def test_polar_frames_of_both_kinds_are_bundled():
@@ -145,10 +151,6 @@ def test_another_sensor_of_the_same_family_is_let_go():
 def test_every_recipe_is_of_a_registered_driver():
     for name, recipe in RECIPES.items():
         assert recipe.driver == name
-        capabilities = driver_for(
-            type(
-                "Info", (), {"driver": name, "rate_hz": 1.0, "acc_range_m_s2": 1.0, "gyr_range_rad_s": 1.0}
-            )()
-        ).capabilities
+        capabilities = driver_for(SensorInfo(Segment.PELVIS, name, recipe.rate_hz)).capabilities
         assert recipe.rate_hz in capabilities.rates_hz
         assert not capabilities.has_index
