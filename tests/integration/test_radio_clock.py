@@ -52,6 +52,8 @@ def test_skewed_wrapping_clocks_agree_to_a_few_milliseconds_also_for_samples_sen
     made = act(play)
     for segment in SEGMENTS:
         packets = [r for r in made.heard if isinstance(r, Packet) and r.segment is segment]
+        skew_ppm = {Segment.PELVIS: 50.0, Segment.LEFT_THIGH: -80.0, Segment.RIGHT_THIGH: 0.0}[segment]
+        assert made.reception.links[segment].view.tick_ppm == pytest.approx(skew_ppm, abs=120.0)
         index, when, stage = times(packets, RATE_HZ)
         assert len(index) == len(np.unique(index))
         assert (np.diff(index) == 1).all()

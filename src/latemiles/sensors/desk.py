@@ -15,12 +15,13 @@ import numpy as np
 from latemiles.errors import LatemilesError, LinkFailed, PacketError
 from latemiles.sensors import protocol
 from latemiles.sensors.ble import BleStack, Connection, Ear, Heard
+from latemiles.sensors.clock_watch import ClockWatch
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.families import family_of
 from latemiles.sensors.profiles import device
 from latemiles.sensors.protocol import Command, Info, Start, Status
 
-__all__ = ["Found", "Visit", "blink", "tapped", "visit", "visits", "who_is_there"]
+__all__ = ["Found", "Visit", "blink", "check_clock", "tapped", "visit", "visits", "who_is_there"]
 
 SCAN_S: Final = 5.0
 BLINK_S: Final = 5
@@ -175,16 +176,7 @@ async def tapped(there: Sequence[Visit], seconds: float) -> Visit | None:
     return there[ranked[0]]
 
 
-@dataclass(frozen=True, slots=True)
-class ClockCheck:
-    """What a sensor's clock does against the computer's."""
-
-    rate_ppm: float
-    """Gains (+) or loses (-), parts in a million."""
-    round_trip_ms: float
-
-
-async def check_clock(there: Visit) -> ClockCheck:
+async def check_clock(there: Visit) -> ClockWatch:
     """Compare a sensor's crystal with the computer's clock for some seconds.
 
     Raises
@@ -193,30 +185,23 @@ async def check_clock(there: Visit) -> ClockCheck:
         If the link ended or the sensor does not answer.
     """
     loop = asyncio.get_running_loop()
-    answers: asyncio.Queue[tuple[float, protocol.ClockAnswer]] = asyncio.Queue()
+    watch, answered = ClockWatch(), asyncio.Event()
 
     def hear(payload: bytes) -> None:
-        with contextlib.suppress(PacketError):
-            answers.put_nowait((loop.time(), protocol.clock_answer(payload)))
+        if watch.answer(payload, loop.time()):
+            answered.set()
 
     await there.connection.listen(protocol.CLOCK, hear)
-    seen: list[tuple[float, float, float]] = []
-    for token in range(CLOCK_QUESTIONS):
-        asked_s = loop.time()
-        await there.connection.write(protocol.CLOCK, protocol.clock_request(token), response=False)
+    for _ in range(CLOCK_QUESTIONS):
+        answered.clear()
+        await there.connection.write(protocol.CLOCK, watch.question(loop.time()), response=False)
         try:
             async with asyncio.timeout(2.0):
-                heard_s, answer = await answers.get()
+                await answered.wait()
         except TimeoutError as error:
             raise LinkFailed("no answer in time", "The sensor's clock does not answer. Update it.") from error
-        seen.append(
-            (0.5 * (asked_s + heard_s), answer.received_tick / latemiles_v1.TICK_HZ, heard_s - asked_s)
-        )
         await asyncio.sleep(CLOCK_SPAN_S / CLOCK_QUESTIONS)
-    host, device_s, trip = (np.array(column) for column in zip(*seen, strict=True))
-    # The quickest answers bound the offset best: weight by the round trip.
-    slope = float(np.polyfit(host - host[0], device_s - device_s[0], 1, w=1.0 / trip)[0])
-    return ClockCheck((slope - 1.0) * 1e6, float(np.median(trip)) * 1e3)
+    return watch
 
 
 async def device_text(connection: Connection, uuid: str) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from math import isfinite, nan
 from typing import Any, Final
 
 from latemiles.errors import LinkFailed, PacketError
 from latemiles.sensors import protocol
 from latemiles.sensors.ble import BleStack, Connection, Ear, Heard, LinkReason
+from latemiles.sensors.clock_watch import ClockWatch
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.gaps import GapBook
 from latemiles.sensors.outlet import Backoff, LinkTimes, LinkView, Outlet, Wanted
@@ -89,6 +91,9 @@ class SensorLink:
         self._asked = 0
         self._refused_s = float("-inf")
         self._down_s = nan
+        self._clock = ClockWatch()
+        self._epoch = -1
+        self._asked_clock_s = float("-inf")
 
     # Its life.
 
@@ -156,6 +161,7 @@ class SensorLink:
         if not await self._outlet.begun_before(connection.lost):
             return
         await connection.listen(protocol.STATUS, self._on_status)
+        await connection.listen(protocol.CLOCK, self._on_clock)
         await connection.listen(protocol.DATA, self._on_data)
         await self._start(connection)
         self.view.links += 1
@@ -209,6 +215,9 @@ class SensorLink:
         if self._is_fresh and self._status.state in (State.STREAMING, State.UNLINKED):
             await self._command(connection, Command.STOP)
         self._is_fresh = False
+        # For the sensor's own log; an old one may not know it.
+        utc_ms = time.time_ns() // 1_000_000
+        await self._command(connection, Command.SET_UTC, utc_ms.to_bytes(8, "little"))
         answer = await self._command(connection, Command.START, self.start.encode())
         if answer.code == Code.MTU_TOO_SMALL:
             reason = LinkReason.MTU_TOO_SMALL
@@ -222,6 +231,9 @@ class SensorLink:
             started = Started.decode(answer.payload)
         except PacketError as error:
             raise LinkFailed(LinkReason.UNKNOWN_VERSION, str(error)) from error
+        if started.epoch != self._epoch:
+            self._epoch = started.epoch
+            self._clock.restart()
         log.info("%s: session %08x, epoch %d", self.wanted.segment.label, started.session, started.epoch)
 
     async def _command(self, connection: Connection, number: Command, payload: bytes = b"") -> Result:
@@ -260,6 +272,10 @@ class SensorLink:
         except PacketError:
             return
         self.view.battery_percent = self._status.battery
+
+    def _on_clock(self, payload: bytes) -> None:
+        if self._clock.answer(payload, asyncio.get_running_loop().time()):
+            self.view.tick_ppm = self._clock.rate_ppm
 
     def _on_data(self, payload: bytes) -> None:
         now_ns = self._outlet.now_ns()
@@ -325,6 +341,9 @@ class SensorLink:
             )
         if self._is_up:
             await self._repair(connection, now_s)
+            if now_s - self._asked_clock_s >= self._times.clock_every_s:
+                self._asked_clock_s = now_s
+                await connection.write(protocol.CLOCK, self._clock.question(now_s), response=False)
 
     async def _repair(self, connection: Connection, now_s: float) -> None:
         """Ask for what is missing: all of it, newest first; the sensor forgets the request before."""

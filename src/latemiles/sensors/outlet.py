@@ -128,3 +128,4 @@ class LinkView:
     refused: int = 0
     links: int = 0
     tick_ppm: float = nan
+    """The sensor's crystal against the computer's clock."""
