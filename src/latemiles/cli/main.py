@@ -14,13 +14,25 @@ from typing import Annotated
 
 import typer
 
-from latemiles.cli import analyze, demo, doctor, files, live, replay, report, sensors, sync
+from latemiles.cli import (
+    analyze,
+    demo,
+    doctor,
+    files,
+    gateway,
+    live,
+    replay,
+    report,
+    sensors,
+    serve,
+    sync,
+)
 from latemiles.cli.context import State
 from latemiles.errors import LatemilesError
 
 __all__ = ["app", "main", "run"]
 
-COMPUTING = frozenset({"analyze", "demo", "live", "replay", "report"})
+COMPUTING = frozenset({"analyze", "demo", "live", "replay", "report", "serve"})
 """Commands that need compiled kernels."""
 
 app = typer.Typer(
@@ -44,7 +56,7 @@ def _global(
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
 
 
-for module in (demo, sensors, live, replay, analyze, report, files, sync, doctor):
+for module in (demo, sensors, live, replay, analyze, report, files, sync, gateway, serve, doctor):
     module.register(app)
 
 

@@ -1,0 +1,160 @@
+"""A gateway's run and a server of runs, from the first record to the last; what the two commands do."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from latemiles.session.followers import Deliveries, make_sinks
+from latemiles.session.gateway import SpoolSender, fill
+from latemiles.session.home import Home
+from latemiles.session.remote_runs import RemoteRuns
+from latemiles.session.sink_settings import SinkSettings
+from latemiles.session.spool import Spool, waiting_spools
+from latemiles.signals.records import Record, RunHeader
+from latemiles.sinks.messages import safe_name
+from latemiles.sinks.mqtt import MqttSettings
+from latemiles.store import Store
+
+__all__ = ["NewRun", "run_gateway", "run_server"]
+
+Say = Callable[[str], None]
+
+
+def spool_folder(home: Home) -> Path:
+    """Where a gateway keeps what its server does not have yet."""
+    return home.root / "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that a gateway hears."""
+
+    header: RunHeader
+    source: AsyncIterator[Record]
+    """The header first."""
+    stop: Callable[[], None] | None = None
+    """Lets the source end by itself; None: it is cut off."""
+
+
+def run_gateway(
+    home: Home, settings: MqttSettings, new: NewRun | None, say: Say, *, grace_s: float = 60.0
+) -> int:
+    """Send a run and whatever earlier runs left behind.
+
+    Parameters
+    ----------
+    home : Home
+        Where spools lie.
+    settings : MqttSettings
+        Which broker, and as whom.
+    new : NewRun or None
+        The run that begins; None: only what waits is sent.
+    say : callable
+        Tells a person one line.
+    grace_s : float
+        How long the end of the run waits for the server to have everything, s.
+
+    Returns
+    -------
+    int
+        Runs that the server does not have whole yet; they stay here.
+    """
+    return asyncio.run(_gateway(home, settings, new, say, grace_s))
+
+
+async def _gateway(home: Home, settings: MqttSettings, new: NewRun | None, say: Say, grace_s: float) -> int:
+    folder = spool_folder(home)
+    spools = waiting_spools(folder)
+    if spools:
+        say(f"{len(spools)} earlier runs wait here for the server; they are sent too.")
+    if new is not None:
+        name = f"{safe_name(new.header.athlete)}.{safe_name(new.header.run)}.spool"
+        spools.append(Spool(folder / name, new.header))
+    senders = [SpoolSender(spool, settings, say) for spool in spools]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(s.run(), name=f"send {s.spool.run}") for s in senders]
+        if new is not None:
+            await _heard(new, senders[-1])
+            say("The run is over here. Waiting for the server to have all of it.")
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+    left = [s for s in senders if not s.is_over]
+    for one in senders:
+        if one.is_over:
+            one.spool.remove()
+        else:
+            say(
+                f"Run {one.spool.run}: {one.spool.bytes_waiting / 1e6:.1f} MB wait here. "
+                "'latemiles gateway --flush' sends them."
+            )
+            one.spool.close()
+    return len(left)
+
+
+async def _heard(new: NewRun, sender: SpoolSender) -> None:
+    """Take the run to its end, or to Ctrl-C, which ends it cleanly."""
+    hearing = asyncio.create_task(fill(sender.spool, new.source, sender.wake), name="sensors")
+    with _on_interrupt(new.stop or hearing.cancel):
+        await asyncio.wait({hearing})
+    if not hearing.cancelled():
+        hearing.result()
+
+
+def run_server(
+    home: Home, sinks: SinkSettings, settings: MqttSettings, say: Say, *, units: str = "metric"
+) -> None:
+    """Take the runs of gateways until Ctrl-C, and deliver them to the configured sinks.
+
+    Parameters
+    ----------
+    home : Home
+        Where recordings and the store are.
+    sinks : SinkSettings
+        Where events go.
+    settings : MqttSettings
+        Which broker the gateways speak to, and as whom.
+    say : callable
+        Tells a person one line.
+    units : str
+        ``metric`` or ``mile``.
+    """
+    asyncio.run(_server(home, sinks, settings, say, units))
+
+
+async def _server(home: Home, sinks: SinkSettings, settings: MqttSettings, say: Say, units: str) -> None:
+    with Store(home.store) as store:
+        runs = RemoteRuns(home, store, settings, say, units=units)
+        async with Deliveries(store, make_sinks(sinks), say).running():
+            serving = asyncio.create_task(runs.serve(), name="gateways")
+            with _on_interrupt(serving.cancel):
+                await asyncio.wait({serving})
+            if not serving.cancelled():
+                serving.result()
+    over = sum(run.is_over for run in runs.runs)
+    say(f"{len(runs.runs)} runs were heard, {over} of them to their end. The others go on when this does.")
+
+
+@contextmanager
+def _on_interrupt(stop: Callable[[], object]) -> Iterator[None]:
+    """Let Ctrl-C, or the system's wish to stop, end the work cleanly."""
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in wanted:
+            loop.add_signal_handler(number, stop)
+    except NotImplementedError:
+        # Windows: KeyboardInterrupt ends the program, and what was heard is in the spool.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
