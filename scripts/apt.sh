@@ -1,12 +1,34 @@
 #!/bin/sh
-# Installs what the tests want from Debian or Ubuntu: a browser. Says what is skipped where it cannot.
+# Installs what the tests want from Debian or Ubuntu: a browser, real servers, a cross compiler.
+# Says what is skipped where it cannot; with CI=true that is a failure.
 set -eu
-wanted="chromium"
+
+# program:package
+wanted="
+chromium:chromium
+influxd:influxdb
+victoria-metrics:victoria-metrics
+mosquitto:mosquitto
+mosquitto_pub:mosquitto-clients
+dbus-daemon:dbus
+gcc:gcc
+clang:clang
+cppcheck:cppcheck
+arm-none-eabi-gcc:gcc-arm-none-eabi
+qemu-system-arm:qemu-system-arm
+"
+PATH="$PATH:/usr/sbin:/usr/local/sbin"
 missing=""
-for p in $wanted; do command -v "$p" >/dev/null 2>&1 || missing="$missing $p"; done
+for pair in $wanted; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+done
 [ -z "$missing" ] && exit 0
+
+case "$missing" in *arm-none-eabi*) missing="$missing libnewlib-arm-none-eabi" ;; esac
+case "$missing" in *clang*) missing="$missing libclang-rt-14-dev" ;; esac
+
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "== Installing$missing with apt"
+    echo "== Installing with apt:$missing"
     apt-get update -qq >/dev/null
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
