@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,11 +17,15 @@ from latemiles.metrics.catalogue import NUMERIC_COLUMNS
 from latemiles.sensors.assignments import Assignments
 from latemiles.sensors.ble import Ear
 from latemiles.sensors.desk import tapped, visits
-from latemiles.session.calibrate import advice
+from latemiles.session.calibrate import advice, calibrate
+from latemiles.session.over_radio import radio_run, world_of_run
 from latemiles.signals.events import CalibrationFound, DriftUpdate, Slip, Stride
 from latemiles.signals.frames import SEGMENTS, Segment, Side
+from latemiles.signals.records import RunHeader
 from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.feed import Samples, index_pattern
+from latemiles.sim.plan import easy_run
+from latemiles.sim.runner import simulate
 from latemiles.sim.world import SensorPlan, World, serial_of
 from reference.radio_runs import RATE_HZ, Scene, act, scene
 
@@ -187,3 +192,15 @@ def test_the_terminal_shows_sensors_tilt_way_and_what_to_do():
     assert any("left thigh" in line and "poor" in line for line in lines)
     assert any("right thigh: not measured" in line for line in lines)
     assert "No calibration" in advice(None)[0]
+
+
+def test_the_calibration_is_led_and_judged(capsys):
+    receiver = radio_run(world_of_run(simulate(easy_run(0.3), 4)), None)
+    header = RunHeader("calibration", sensors=receiver.gather())
+    said: list[str] = []
+    lines = calibrate(
+        SimpleNamespace(receiver=receiver, header=header), Guide((1.0, 9.0), (10.0, 20.0)), said.append
+    )
+    assert "Zero from standing, axes from movement." in lines
+    assert sum("repeats within" in line for line in lines) == 3
+    assert capsys.readouterr().out == ""
