@@ -1,0 +1,82 @@
+"""The sinks of a session: they start with it, hear of new rows at once, and outlive it by some seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from latemiles.errors import RecordingError
+from latemiles.session.followers import Deliveries, make_sinks
+from latemiles.session.sink_settings import SinkSettings
+from latemiles.session.sync import sync
+from latemiles.signals.events import LiveState
+from latemiles.sinks.jsonl import JsonlSettings
+from latemiles.sinks.messages import LiveScreen
+from latemiles.sinks.outbox import SinkRefused
+from reference.sink_rows import Notebook, filled_store, header, outage, strides
+
+STILL = LiveState(1.0, (0.1, 0.2, 0.3), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+
+class Screen(Notebook):
+    """A sink that shows the run too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = LiveScreen(header())
+        self.ended = False
+
+
+async def test_the_last_rows_of_a_run_are_delivered_before_it_lets_go(tmp_path: Path):
+    with filled_store(tmp_path / "s", 10) as store:
+        sink, said = Screen(), []
+        deliveries = Deliveries(store, [sink], said.append, lambda: STILL, grace_s=5.0)
+        async with asyncio.timeout(5), deliveries.running():
+            events = strides(10, 14)
+            store.commit("run-1", events)
+            deliveries.take(events)
+            deliveries.finish()
+        assert len(sink.got) == 19
+        assert sink.ended
+        assert said == []
+        assert b'"pelvic_tilt_deg":5.72' in (sink.live.newest() or b"")
+
+
+async def test_what_cannot_be_delivered_in_time_is_told_and_kept(tmp_path: Path):
+    with filled_store(tmp_path / "s", 10) as store:
+        sink, said = Notebook(), []
+        sink.failures = [outage() for _ in range(1000)]
+        async with asyncio.timeout(5), Deliveries(store, [sink], said.append, grace_s=0.05).running():
+            pass
+        assert len(said) == 2
+        assert said[1].startswith("15 rows wait for The notebook. 'latemiles sync'")
+        assert store.waiting("notebook") == 15
+
+
+async def test_a_run_that_fails_still_delivers_what_it_has_and_fails_as_itself(tmp_path: Path):
+    with filled_store(tmp_path / "s", 10) as store:
+        sink = Notebook()
+        with pytest.raises(RecordingError, match="disk"):
+            async with Deliveries(store, [sink], print, grace_s=5.0).running():
+                raise RecordingError("run.mcap", "The disk is full. Make room.")
+        assert len(sink.got) == 15
+
+
+async def test_sync_goes_on_with_the_other_sinks_when_one_refuses(tmp_path: Path):
+    with filled_store(tmp_path / "s", 10) as store:
+        bad, good = Notebook(), Notebook()
+        bad.name, bad.failures = "bad", [SinkRefused("No. Mend it.")]
+        first, second = await sync(store, [bad, good], [], lambda *_: None)
+        assert (first.delivered, first.problem) == (0, "No. Mend it.")
+        assert (second.delivered, second.problem) == (15, "")
+        # A run that is asked for by name is sent whole, wherever the cursor is.
+        (again,) = await sync(store, [good], ["run-1"], lambda *_: None)
+        assert again.delivered == 15
+
+
+def test_only_what_is_configured_is_made(tmp_path: Path):
+    assert make_sinks(SinkSettings()) == []
+    (only,) = make_sinks(SinkSettings(jsonl=JsonlSettings(tmp_path)))
+    assert only.name.startswith("jsonl")
