@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import time
 
+import numpy as np
 import pytest
 
+from latemiles.estimators.clock import ClockStage
 from latemiles.sensors.ble import Ear
 from latemiles.sensors.link import SensorLink
 from latemiles.sensors.outlet import Outlet, Wanted
@@ -18,8 +21,9 @@ from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.records import Packet
 from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.feed import index_pattern
+from latemiles.sim.firmware import ImuFirmware
 from latemiles.sim.world import SensorPlan, World, serial_of
-from reference.radio_runs import RATE_HZ, Scene, act, scene
+from reference.radio_runs import DRIVER, RATE_HZ, Scene, act, scene
 
 PELVIS, LEFT, RIGHT = SEGMENTS
 
@@ -215,3 +219,53 @@ def test_twelve_sensors_at_once_have_no_gap(capsys):
         assert link.book.next_index > 29.0 * RATE_HZ
         assert link.view.links == 1
     assert share < 0.5
+
+
+class Shuffling(ImuFirmware):
+    """Firmware that sends again in any order, some of it twice."""
+
+    __slots__ = ()
+
+    def resent_frame(self):
+        """The next of all that was asked for, shuffled."""
+        bag = BAGS.setdefault(self.serial, [])
+        while (frame := super().resent_frame()) is not None:
+            bag += [frame] * (2 if len(bag) % 3 == 0 else 1)
+            if len(bag) > 40:
+                break
+        return bag.pop(CHANCE.randrange(len(bag))) if bag else None
+
+
+BAGS: dict[int, list[bytes]] = {}
+CHANCE = random.Random(5)
+
+
+def test_what_comes_twice_and_in_any_order_is_merged_by_index():
+    BAGS.clear()
+
+    async def play() -> Scene:
+        async with scene(60.0) as made:
+            made.world.imu(LEFT).firmware.__class__ = Shuffling
+            await made.until(10.0)
+            made.away(LEFT)
+            await made.until(40.0)
+            made.away(LEFT, is_away=False)
+            await made.until(55.0)
+        return made
+
+    made = act(play)
+    (heard,) = made.samples(LEFT).values()
+    assert len(made.missing(LEFT)) == 0
+    assert len(heard) > len(np.unique(heard)) + 200
+    assert (np.diff(heard) < 0).sum() > 20
+    # What the clock makes of it: every sample once, in order of index, in order of time.
+    stage = ClockStage(LEFT, RATE_HZ, DRIVER.capabilities)
+    blocks = [
+        stage.push(DRIVER.decode(r.payload), r.arrival_ns).block
+        for r in made.heard
+        if isinstance(r, Packet) and r.segment is LEFT
+    ]
+    when = np.sort(np.concatenate([b.t_s for b in blocks if b is not None]))
+    assert len(when) == heard.max() + 1
+    assert np.abs(np.diff(when) - 1.0 / RATE_HZ).max() < 0.003
+    assert stage.duplicates == len(heard) - len(np.unique(heard))
