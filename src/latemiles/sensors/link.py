@@ -51,10 +51,14 @@ class SensorLink:
         Shared by all links.
     start : Start, optional
         How the sensor is set up.
+    times : LinkTimes, optional
+        How patient it is.
     is_fresh : bool
         Whether what the sensor may still be doing is stopped first; False to go on with an earlier run.
     book : GapBook, optional
         What was heard in an earlier part of the run.
+    chance : Random, optional
+        Of the jitter in waiting times.
     """
 
     def __init__(

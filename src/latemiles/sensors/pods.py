@@ -94,7 +94,7 @@ class PodLink:
     ----------
     pod : Pod
         Which device.
-    stack, ear, outlet
+    stack, ear, outlet, chance
         As of ``SensorLink``.
     """
 

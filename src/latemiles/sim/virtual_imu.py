@@ -70,6 +70,8 @@ class VirtualImu(Peripheral):
         The crystal gains this share.
     tick_offset_s : float
         What the crystal reads at world time zero.
+    firmware : ImuFirmware, optional
+        Its firmware; None makes one.
     """
 
     def __init__(
