@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import merge
 from os import PathLike
@@ -112,8 +112,8 @@ def analyze(
     first: FirstPass | None = None
     if smoothed:
         scout = make(basis="causal")
-        _play(scout, run, _part(progress, 0.0, 0.4))
-        first = scout.first_pass
+        heard = _play(scout, run, _part(progress, 0.0, 0.4))
+        first = replace(scout.first_pass, speeds=tuple(heard.speeds))
     pipeline = make(basis=basis, known=first, watch=keeper)
     findings = _play(pipeline, run, _part(progress, 0.4 if smoothed else 0.0, 0.95))
     result = _result(run, pipeline, findings, keeper)

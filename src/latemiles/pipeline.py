@@ -20,11 +20,13 @@ from latemiles.errors import ConfigError, InputError
 from latemiles.estimators.align import AlignStage
 from latemiles.estimators.chunks import GridChunks
 from latemiles.estimators.clock import ClockFit, ClockStage
+from latemiles.estimators.course import ahead_of
 from latemiles.estimators.decode import DecodeStage
 from latemiles.estimators.gait_events import GaitStage
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.posture import PostureStage
+from latemiles.metrics.pace import Pace
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
@@ -73,6 +75,8 @@ class FirstPass:
 
     calibration: Calibration | None
     clocks: dict[Segment, ClockFit]
+    speeds: tuple[Speed, ...] = ()
+    """What was said of speed; the pipeline does not keep it, whoever pushes the records does."""
 
 
 def grid_rate_hz(sensors: Iterable[SensorInfo]) -> float:
@@ -161,6 +165,7 @@ class Pipeline:
     def _build_stages(self, known: FirstPass | None, poses: Sequence[Pose]) -> None:
         """Make the stages from orientation to trends."""
         c, rate = self.config, self.rate_hz
+        self._pace = Pace(known.speeds if known else ())
         self._orientation = OrientationStage(
             rate, lanes=len(SEGMENTS), basis=self.basis, params=c.orientation
         )
@@ -170,7 +175,11 @@ class Pipeline:
             known=known.calibration if known else None,
             told=poses,
             params=c.posture,
+            pace=self._pace.at,
         )
+        self._mounts = self._posture.mounts
+        if known and known.calibration:
+            self._orientation.aim(ahead_of(np.array(known.calibration.quat_segment_sensor)))
         self._gait = GaitStage(rate)
         self._strides = StrideStage(rate, c.strides)
         self._monitor = TrendMonitor(c.monitor)
@@ -197,6 +206,7 @@ class Pipeline:
                 self._posture.tell(record)
             case Speed():
                 self._strides.tell_speed(record)
+                self._pace.tell(record)
             case Link(arrival_ns=ns):
                 if record.state == "down":
                     self._align.note(record.segment, ns * 1e-9, "link lost")
@@ -217,7 +227,7 @@ class Pipeline:
         events: list[Event] = list(gaps)
         self._chunks.push(grid)
         for chunk in (*self._chunks.take(), *self._chunks.rest()):
-            events += self._through(*self._orientation.push(chunk))
+            events += self._levelled(chunk)
         events += self._through(*self._orientation.finish())
         events += self._after_posture(*self._posture.finish())
         last = self._gait.finish()
@@ -243,7 +253,16 @@ class Pipeline:
         events += gaps
         self._chunks.push(grid)
         for chunk in self._chunks.take():
-            events += self._through(*self._orientation.push(chunk))
+            events += self._levelled(chunk)
+        return events
+
+    def _levelled(self, chunk: GridBlock) -> list[Event]:
+        """Take a chunk of the grid through the pipeline; what it says of the mounting serves the next."""
+        course = self._pace.course(chunk.first, chunk.quality.shape[1], self.rate_hz)
+        events = self._through(*self._orientation.push(chunk, course))
+        if self._posture.mounts is not self._mounts:
+            self._mounts = self._posture.mounts
+            self._orientation.aim(ahead_of(self._mounts))
         return events
 
     def _through(self, grid: GridBlock, orient: OrientationBlock) -> list[Event]:
@@ -342,6 +361,7 @@ class Pipeline:
             *clocks,
             ("align", self._align),
             ("chunks", self._chunks),
+            ("pace", self._pace),
             ("orientation", self._orientation),
             ("posture", self._posture),
             ("gait", self._gait),

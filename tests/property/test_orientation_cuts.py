@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from latemiles.estimators.course import Course
 from latemiles.estimators.orientation import OrientationFilter, OrientationStage, orientation
 from latemiles.signals.blocks import GridBlock
 
@@ -43,10 +44,15 @@ def _stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 GYR, ACC, QUALITY = _stream()
+PACE = np.where(np.arange(N) % 1500 < 1400, 3.0 + np.sin(np.arange(N) / 70.0), np.nan)
+GAINED = np.nan_to_num(np.diff(PACE, prepend=3.0))
+AHEAD = np.array([[0.8, -0.6, 0.0], [0.0, 0.8, 0.6]])
 
 
-def _run(basis: str, cuts: list[int], *, restores: bool) -> bytes:
+def _run(basis: str, is_told: bool, cuts: list[int], *, restores: bool) -> bytes:
     stage = OrientationStage(RATE_HZ, lanes=2, basis=basis)
+    if is_told:
+        stage.aim(AHEAD)
     parts = []
     edges = [0, *sorted(cuts), N]
     for a, b in itertools.pairwise(edges):
@@ -54,7 +60,8 @@ def _run(basis: str, cuts: list[int], *, restores: bool) -> bytes:
             saved = stage.save()
             stage = OrientationStage(RATE_HZ, lanes=2, basis=basis)
             stage.load(saved)
-        grid, out = stage.push(GridBlock(FIRST + a, RATE_HZ, ACC[:, a:b], GYR[:, a:b], QUALITY[:, a:b]))
+        block = GridBlock(FIRST + a, RATE_HZ, ACC[:, a:b], GYR[:, a:b], QUALITY[:, a:b])
+        grid, out = stage.push(block, Course(PACE[a:b], GAINED[a:b]) if is_told else None)
         assert grid.first == out.first
         parts.append((grid, out))
     state = stage.save()
@@ -67,15 +74,29 @@ def _run(basis: str, cuts: list[int], *, restores: bool) -> bytes:
 
 
 @cache
-def _whole(basis: str) -> bytes:
-    return _run(basis, [], restores=False)
+def _whole(basis: str, is_told: bool) -> bytes:
+    return _run(basis, is_told, [], restores=False)
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["nothing told", "speed told"])
+@pytest.mark.parametrize("basis", ["causal", "smoothed"])
+@given(cuts=st.lists(st.integers(0, N), max_size=12), restores=st.booleans())
+@settings(max_examples=15, deadline=None, derandomize=True)
+def test_cutting_saving_and_restoring_change_no_byte(basis, is_told, cuts, restores):
+    assert _run(basis, is_told, cuts, restores=restores) == _whole(basis, is_told)
 
 
 @pytest.mark.parametrize("basis", ["causal", "smoothed"])
-@given(cuts=st.lists(st.integers(0, N), max_size=12), restores=st.booleans())
-@settings(max_examples=25, deadline=None, derandomize=True)
-def test_cutting_saving_and_restoring_change_no_byte(basis, cuts, restores):
-    assert _run(basis, cuts, restores=restores) == _whole(basis)
+def test_what_is_told_matters_and_telling_nothing_does_not(basis):
+    assert _whole(basis, True) != _whole(basis, False)
+    blank = Course(np.full(N, np.nan), np.ones(N))
+    quats = []
+    for course in (blank, None):
+        stage = OrientationStage(RATE_HZ, lanes=2, basis=basis)
+        stage.aim(AHEAD)
+        first = stage.push(GridBlock(FIRST, RATE_HZ, ACC, GYR, QUALITY), course)[1]
+        quats.append(first.quat.tobytes() + stage.finish()[1].quat.tobytes())
+    assert quats[0] == quats[1]
 
 
 @given(cuts=st.lists(st.integers(0, 600), max_size=20))

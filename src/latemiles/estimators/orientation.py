@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError, UnitError
+from latemiles.estimators.course import Course, no_course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
 from latemiles.estimators.orientation_smoothed import SmoothedBlock, SmoothedLanes
+from latemiles.kernels.course import aim
 from latemiles.kernels.orientation import STATE, new_state, run
 from latemiles.signals.blocks import GridBlock, OrientationBlock
 from latemiles.signals.frames import GRAVITY_M_S2
@@ -219,9 +221,10 @@ class CausalLanes:
         self._coefficients = coefficients(params, check_rate(rate_hz, params))
         self.states: NDArray[Any] = new_state(lanes, self._coefficients)
 
-    def push(self, gyr: F8, acc: F8, quality: I8) -> LaneOutput:
+    def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> LaneOutput:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits through the filter."""
         lanes, k = quality.shape
+        course = course or no_course(k)
         out = LaneOutput(
             np.empty((lanes, k, 4)),
             np.empty((lanes, k, 3)),
@@ -234,9 +237,15 @@ class CausalLanes:
             np.ascontiguousarray(gyr),
             np.ascontiguousarray(acc),
             np.ascontiguousarray(quality),
+            course.pace_m_s,
+            course.gained_m_s,
             *out,
         )
         return out
+
+    def aim(self, ahead: F8) -> None:
+        """Hear of the forward axes (lanes, 3)."""
+        aim(self.states, ahead)
 
     def save(self) -> bytes:
         """Return the state as bytes."""
@@ -297,8 +306,28 @@ class OrientationStage:
         self._next: int | None = None
         self._ready = 0
 
-    def push(self, grid: GridBlock) -> tuple[GridBlock, OrientationBlock]:
+    def aim(self, ahead: F8) -> None:
+        """Hear which way the segments face: holds from the next sample on.
+
+        Parameters
+        ----------
+        ahead : float64 array, shape (lanes, 3)
+            Forward axis of each segment in its sensor's axes; NaN while unknown.
+
+        Raises
+        ------
+        ShapeError
+            If there is not one axis a lane.
+        """
+        if ahead.shape != (self.lanes, 3):
+            raise ShapeError(f"axes ({self.lanes}, 3)", f"{ahead.shape}", "Hand in one row a sensor.")
+        self._filter.aim(np.ascontiguousarray(ahead, dtype=np.float64))
+
+    def push(self, grid: GridBlock, course: Course | None = None) -> tuple[GridBlock, OrientationBlock]:
         """Take the next samples of the grid; return those that are ready, the same in both blocks.
+
+        With ``course`` and after ``aim`` the runner's own acceleration, in bends and where speed changes,
+        is taken off the specific force; without either this is a filter that is told nothing.
 
         Quality bits gain GAP where a sample cannot be used, and SETTLING where gravity is not known well
         yet: for three seconds after the start or a long hole in the causal basis, and on islands shorter
@@ -326,11 +355,13 @@ class OrientationStage:
                 f"one that starts at {grid.first}",
                 "Fill what is missing with NaN; the grid has no holes.",
             )
+        if course is not None and course.pace_m_s.shape != (k,):
+            raise ShapeError(f"a course of {k} samples", f"{course.pace_m_s.shape}", "Cut it like the grid.")
         self._next = grid.first + k
         if isinstance(self._filter, SmoothedLanes):
-            return self._final(self._filter.push(grid.gyr, grid.acc, grid.quality))
+            return self._final(self._filter.push(grid.gyr, grid.acc, grid.quality, course))
         self._ready = self._next
-        out = self._filter.push(grid.gyr, grid.acc, grid.quality)
+        out = self._filter.push(grid.gyr, grid.acc, grid.quality, course)
         return grid, OrientationBlock(grid.first, self.rate_hz, *out)
 
     def finish(self) -> tuple[GridBlock, OrientationBlock]:

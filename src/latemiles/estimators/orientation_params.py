@@ -47,6 +47,8 @@ class OrientationParams:
     that of the horizontal ones."""
     bias_clip: float = math.radians(2.0)
     """rad/s; no bias is larger, and no single disagreement counts for more."""
+    course_tau: float = 0.1
+    """s; time constant of each of the two low-passes of the direction of progression."""
     hold: float = 0.1
     """s; a hole up to this long is carried over with the mean rate of its two ends: on a running thigh that
     errs by up to 3 degrees, and by 20 at twice the length. After a longer one gravity is averaged afresh."""
@@ -118,5 +120,6 @@ def coefficients(params: OrientationParams, rate_hz: float) -> NDArray[Any]:
     co["weight_vertical"] = weight(params.bias_sigma_motion) * params.bias_vertical_weight
     co["weight_rest"] = weight(params.bias_sigma_rest)
     co["bias_clip"] = params.bias_clip
+    co["course_gain"] = -math.expm1(-dt / params.course_tau)
     co["hold_samples"] = round(params.hold * rate_hz)
     return co

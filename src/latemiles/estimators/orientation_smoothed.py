@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import ShapeError
+from latemiles.estimators.course import Course, no_course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
+from latemiles.kernels.course import aim
 from latemiles.kernels.orientation_epochs import (
     SMOOTHER,
     SMOOTHER_COEFFICIENTS,
@@ -131,10 +133,15 @@ class SmoothedLanes:
         self._base = 0
         self._fill = 0
 
-    def push(self, gyr: F8, acc: F8, quality: I8) -> SmoothedBlock:
+    def aim(self, ahead: F8) -> None:
+        """Hear of the forward axes (lanes, 3)."""
+        aim(self._states, ahead)
+
+    def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> SmoothedBlock:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final."""
         ready = []
         k = quality.shape[1]
+        course = course or no_course(k)
         at = 0
         while at < k:
             take = min(k - at, self._gyr.shape[1] - self._fill)
@@ -148,6 +155,8 @@ class SmoothedLanes:
                 self._gyr,
                 self._acc,
                 self._quality,
+                course.pace_m_s[at : at + take],
+                course.gained_m_s[at : at + take],
                 self._base,
                 self._base + old,
                 self._base + new,

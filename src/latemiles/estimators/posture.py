@@ -7,10 +7,12 @@ sample is turned into angles with what is known. In the smoothed basis samples w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError
 from latemiles.estimators.mounting import Calibration
@@ -31,6 +33,10 @@ _SLOWEST_HZ: Final = 20.0
 """Slowest grid, Hz, at which a stride's second harmonic is still seen."""
 
 
+def _unknown(_t_s: float) -> float:
+    return math.nan
+
+
 class PostureStage:
     """Pipeline stage: grid samples with orientation in, angles out; each sample once and in order.
 
@@ -45,6 +51,9 @@ class PostureStage:
     told : sequence of Pose
         Calibration poses held on request; others come by ``tell``. Not needed with ``known``.
     params : PostureParams, optional
+    pace : callable, optional
+        Speed over ground (m/s, NaN while unknown) at a session time, if the orientations account for it:
+        gentle bends are then not marked.
 
     Raises
     ------
@@ -60,13 +69,16 @@ class PostureStage:
         known: Calibration | None = None,
         told: Sequence[Pose] = (),
         params: PostureParams | None = None,
+        pace: Callable[[float], float] = _unknown,
     ) -> None:
         if basis not in ("causal", "smoothed"):
             raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
         if not rate_hz >= _SLOWEST_HZ:
             raise InputError("a grid of 20 Hz or more", f"{rate_hz} Hz", "Use sensors of 50 Hz or more.")
         self.rate_hz = float(rate_hz)
-        self._seconds = Seconds(rate_hz, basis == "smoothed", known, tuple(told), params or PostureParams())
+        self._seconds = Seconds(
+            rate_hz, basis == "smoothed", known, tuple(told), params or PostureParams(), pace
+        )
         self._second = self._seconds.samples
         self._lag = self._seconds.lag
         self._held = Held(self._lag + 2, self._second) if self._lag else None
@@ -78,6 +90,11 @@ class PostureStage:
     def calibration(self) -> Calibration | None:
         """What is known of the mounting; what a second pass is told. None while nothing is."""
         return self._seconds.calibration
+
+    @property
+    def mounts(self) -> NDArray[np.float64]:
+        """How the sensors sit, (lanes, 4) as in ``Calibration``; NaN while unknown."""
+        return self._seconds.mounts
 
     def tell(self, pose: Pose) -> None:
         """Hear of a calibration pose that was held on request, also during the run."""

@@ -66,7 +66,12 @@ class PostureParams:
     turn_rad_s: float = 1.5 * _DEG
     """Turning rate above which the causal heading makes up for its lag."""
     bend_rad_s: float = 3.0 * _DEG
-    """Turning rate that is marked as a bend."""
+    """Turning rate that is marked as a bend while speed is unknown: 3.5 m/s make a lean of 1 degree."""
+    sharp_rad_s: float = 15.0 * _DEG
+    """Turning rate that is marked though speed is known: nobody runs on in steady form then. The tightest
+    bend of an indoor track makes 13 deg/s at 4 m/s."""
+    sharp_m_s2: float = 1.0
+    """Centripetal acceleration that is marked though speed is known: where speed errs by a tenth, 0.6 deg."""
 
     swing_offset_rad: float = 5.0 * _DEG
     """Swing plane against the pelvis's forward axis, mean of two groups of runners (RBDS, RIC): the right

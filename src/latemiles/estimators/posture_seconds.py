@@ -6,6 +6,7 @@ cut into pushes does not matter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -58,6 +59,8 @@ class Seconds:
     known : Calibration or None
     told : tuple of Pose
     params : PostureParams
+    pace : callable
+        Speed over ground (m/s, NaN while unknown) at a session time, as the orientation stage was told it.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Seconds:
         known: Calibration | None,
         told: tuple[Pose, ...],
         params: PostureParams,
+        pace: Callable[[float], float],
     ) -> None:
         lag_s = params.lag_s if is_smoothed else 0.0
         self.thinned = Thinned(rate_hz, params, lag_s)
@@ -74,10 +78,12 @@ class Seconds:
         self.samples = self.thinned.second * self.thinned.per_bin
         """Grid samples in a second."""
         self.lag = max(1, round(lag_s / self.thinned.step_s)) if is_smoothed else 0
+        self._rate_hz = rate_hz
         self.known = known
         self.calibrator = Calibrator(p, told)
         self._relative = RelativeHeading(p, self.lag + 8)
         self._slips = SlipFinder(p)
+        self._pace = pace
         self._mounts: F8 = np.full((_LANES, 4), np.nan)
         self._anchors: list[tuple[int, F8]] = []
         """Smoothed: grid sample from which mounts hold; the first holds before its sample too."""
@@ -134,7 +140,7 @@ class Seconds:
         slipped = self._slips.push(features, self._gait)
         if slipped is not None:
             self._reanchor(slipped, end)
-        self._turns = abs(thinned.turning(end)) > self.params.bend_rad_s
+        self._turns = self._bends(end, end / self.params.bin_hz)
         self._remember_offsets()
 
     def finish(self, stop: int) -> None:
@@ -179,8 +185,21 @@ class Seconds:
             for side in np.flatnonzero(self._relative.known):
                 delta[side] = np.interp(self._bins_at(first, count), made, smoothed[side, rows, 0])
         middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
-        flags = self._flags(mounts, abs(self.thinned.turning(middle)) > self.params.bend_rad_s)
+        flags = self._flags(mounts, self._bends(middle, (first + 0.5 * count) / self._rate_hz))
         return mounts, heading, delta, flags | (int(SampleQuality.SLIPPED) if slips else 0)
+
+    @property
+    def mounts(self) -> F8:
+        """Mounts (lanes, 4) as now known; NaN while unknown."""
+        return self._mounts
+
+    def _bends(self, end: int, t_s: float) -> bool:
+        """Whether the runner turns, by the bins before ``end``, more than speed at ``t_s`` accounts for."""
+        p, rate = self.params, abs(self.thinned.turning(end))
+        if rate <= p.bend_rad_s:
+            return False
+        across = rate * self._pace(t_s)
+        return not (across <= p.sharp_m_s2 and rate <= p.sharp_rad_s)
 
     def _made(self, step: int) -> float:
         """When step ``step`` of the relative heading is true: the middle of its window, in bins."""

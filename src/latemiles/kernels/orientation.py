@@ -26,6 +26,7 @@ import math
 import numpy as np
 from numba import njit
 
+from latemiles.kernels.course import COURSE_FIELDS, follow_course
 from latemiles.kernels.orientation_shared import (
     ACC_CLIPPED,
     GAP,
@@ -40,7 +41,7 @@ from latemiles.kernels.orientation_shared import (
     is_missing,
     lowpass,
 )
-from latemiles.kernels.quaternion import exp_rotation, multiply, rotate, rotation_matrix
+from latemiles.kernels.quaternion import exp_rotation, multiply, rotate, rotate_inverse, rotation_matrix
 
 __all__ = ["COEFFICIENTS", "STATE", "new_state", "run"]
 
@@ -58,6 +59,7 @@ STATE = np.dtype(
             ("turn_2", np.float64, (11,)),
             ("turn", np.float64, (11,)),  # what goes in and what comes out, in place
             *REST_FIELDS,
+            *COURSE_FIELDS,
             (
                 "last_gyr",
                 np.float64,
@@ -96,6 +98,7 @@ COEFFICIENTS = np.dtype(
             ("weight_vertical", np.float64),
             ("weight_rest", np.float64),
             ("bias_clip", np.float64),  # rad/s
+            ("course_gain", np.float64),  # of the low-passes of the direction of progression
             ("hold_samples", np.int64),
         ],
     )
@@ -117,6 +120,7 @@ def _restart(st):
     # After a long hole the orientation is unknown: gravity is averaged afresh. Bias and covariance stay,
     # since a sensor does not forget its bias; the heading is arbitrary from here on.
     clear_rest(st)
+    st.on_course = 0
     st.averaged = 0
     st.resumed = 1
     for j in range(3):
@@ -277,18 +281,36 @@ def _update_bias(st, co, use_motion, ex, ey):
 
 
 @njit(cache=True)
-def _step(st, co, gx, gy, gz, ax, ay, az, clipped):
+def _runner_acceleration(st, co, w, x, y, z, pace, gained):
+    # In the almost inertial frame, where the force is averaged.
+    c = st.acc_quat
+    w, x, y, z = multiply(c[0], c[1], c[2], c[3], w, x, y, z)
+    ux, uy = follow_course(st, co.course_gain, w, x, y, z, pace, gained)
+    rate = 1.0 / (co.dt * (1 + st.missing))
+    return rotate_inverse(c[0], c[1], c[2], c[3], ux * rate, uy * rate, 0.0)
+
+
+@njit(cache=True)
+def _step(st, co, gx, gy, gz, ax, ay, az, clipped, pace, gained):
     # One good sample; returns sensor to earth.
     if st.missing > co.hold_samples:
         _restart(st)
         st.missing = 0
     detect_rest(st, co, gx, gy, gz, ax, ay, az)
     w, x, y, z = _strapdown(st, co, gx, gy, gz)
+    fx, fy, fz = rotate(w, x, y, z, ax, ay, az)
+    # While gravity is averaged after a hole, the heading is not one yet.
+    if math.isfinite(pace) and st.averaged < 0:
+        rx, ry, rz = _runner_acceleration(st, co, w, x, y, z, pace, gained)
+        fx -= rx
+        fy -= ry
+        fz -= rz
+    else:
+        st.on_course = 0
     st.missing = 0
     st.last_gyr[0] = gx
     st.last_gyr[1] = gy
     st.last_gyr[2] = gz
-    fx, fy, fz = rotate(w, x, y, z, ax, ay, az)
     ex, ey = _correct_inclination(st, co, fx, fy, fz)
     c = st.acc_quat
     w, x, y, z = multiply(c[0], c[1], c[2], c[3], w, x, y, z)
@@ -303,7 +325,7 @@ def _step(st, co, gx, gy, gz, ax, ay, az, clipped):
 
 
 @njit(cache=True)
-def run(states, co, gyr, acc, quality, quat, bias, rest, quality_out):
+def run(states, co, gyr, acc, quality, pace, gained, quat, bias, rest, quality_out):
     """Take k samples of each sensor through the filter.
 
     Parameters
@@ -315,6 +337,8 @@ def run(states, co, gyr, acc, quality, quat, bias, rest, quality_out):
         rad/s and m/s^2, sensor frame; NaN, infinity, absurd numbers and all-zero ``acc`` are holes.
     quality : int64 array, shape (lanes, k)
         SampleQuality bits; a clipped sample is not used for the bias.
+    pace, gained : float64 arrays, shape (k,)
+        Speed over ground, m/s (NaN while unknown), and what of it was gained since the sample before.
     quat : float64 array, shape (lanes, k, 4)
         Out: sensor to earth; NaN in a hole.
     bias : float64 array, shape (lanes, k, 3)
@@ -338,7 +362,8 @@ def run(states, co, gyr, acc, quality, quat, bias, rest, quality_out):
                 flags |= GAP
                 rest[lane, i] = 0
             else:
-                w, x, y, z = _step(st, co, gx, gy, gz, ax, ay, az, flags & (ACC_CLIPPED | GYR_CLIPPED))
+                clipped = flags & (ACC_CLIPPED | GYR_CLIPPED)
+                w, x, y, z = _step(st, co, gx, gy, gz, ax, ay, az, clipped, pace[i], gained[i])
                 if st.averaged >= 0:
                     flags |= SETTLING
                 rest[lane, i] = st.rest

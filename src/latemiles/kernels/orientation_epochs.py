@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from latemiles.kernels.course import COURSE_FIELDS, follow_course
 from latemiles.kernels.orientation_kalman import N, fill_transition, forget, measure_epoch, propagate
 from latemiles.kernels.orientation_shared import (
     ACC_CLIPPED,
@@ -42,6 +43,7 @@ SMOOTHER = np.dtype(
             ("turn_sum", np.float64, (9,)),  # s: integral of R
             ("gyr_sum", np.float64, (3,)),  # rad
             *REST_FIELDS,
+            *COURSE_FIELDS,
             ("age", np.float64),  # s since the last long hole
             ("hole", np.float64),  # s without an open epoch
             ("start", np.int64),  # sample index: first of the open epoch
@@ -86,6 +88,7 @@ SMOOTHER_COEFFICIENTS = np.dtype(
             ("acc_clip_noise", np.float64),  # (m/s)^2 a clipped sample
             ("gyr_clip_noise", np.float64),  # rad^2 a clipped sample
             ("settling", np.float64),  # s
+            ("course_gain", np.float64),  # of the low-passes of the direction of progression
             ("hold_samples", np.int64),
             ("epoch_samples", np.int64),
         ],
@@ -131,6 +134,7 @@ def _open_after_hole(st, co, index):
     st.end += co.epoch_samples
     st.level = 1
     st.age = 0.0
+    st.on_course = 0
     clear_rest(st)
     for j in range(4):
         for i in range(N):
@@ -146,7 +150,7 @@ def _open_after_hole(st, co, index):
 
 
 @njit(cache=True)
-def _integrate(st, co, gx, gy, gz, ax, ay, az):
+def _integrate(st, co, gx, gy, gz, ax, ay, az, pace, gained):
     q = st.quat
     b = st.bias
     w, x, y, z = q[0], q[1], q[2], q[3]
@@ -173,6 +177,13 @@ def _integrate(st, co, gx, gy, gz, ax, ay, az):
     f[0] += (r0 * ax + r1 * ay + r2 * az) * span
     f[1] += (r3 * ax + r4 * ay + r5 * az) * span
     f[2] += (r6 * ax + r7 * ay + r8 * az) * span
+    if math.isfinite(pace) and st.level == 0:
+        # What is left of the velocity is the body part's against the runner's.
+        ux, uy = follow_course(st, co.course_gain, w, x, y, z, pace, gained)
+        f[0] -= ux
+        f[1] -= uy
+    else:
+        st.on_course = 0
     v[0] += f[0] * span
     v[1] += f[1] * span
     v[2] += f[2] * span
@@ -229,7 +240,7 @@ def _close(st, co, end, base, quat, ep):
 
 
 @njit(cache=True)
-def forward(states, co, gyr, acc, quality, base, first, stop, quat, rest, epochs, counts):
+def forward(states, co, gyr, acc, quality, pace, gained, base, first, stop, quat, rest, epochs, counts):
     """Take samples ``first`` to ``stop`` of each lane through the forward filter.
 
     Parameters
@@ -240,6 +251,8 @@ def forward(states, co, gyr, acc, quality, base, first, stop, quat, rest, epochs
     gyr, acc : float64 arrays, shape (lanes, n, 3)
         Buffers whose row 0 is sample ``base``; rad/s and m/s^2.
     quality : int64 array, shape (lanes, n)
+    pace, gained : float64 arrays, shape (stop - first,)
+        Speed over ground, m/s (NaN while unknown), and what of it was gained since the sample before.
     base, first, stop : int
         Sample numbers since the stream began.
     quat : float64 array, shape (lanes, n, 4)
@@ -274,7 +287,7 @@ def forward(states, co, gyr, acc, quality, base, first, stop, quat, rest, epochs
             elif st.is_open == 0:
                 _open(st, co, i - st.missing)
             detect_rest(st, co, gx, gy, gz, ax, ay, az)
-            _integrate(st, co, gx, gy, gz, ax, ay, az)
+            _integrate(st, co, gx, gy, gz, ax, ay, az, pace[i - first], gained[i - first])
             for j in range(4):
                 quat[lane, p, j] = st.quat[j]
             rest[lane, p] = st.rest

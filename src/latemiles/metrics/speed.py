@@ -31,19 +31,26 @@ class SpeedTrack:
     def __init__(self) -> None:
         self._words: deque[tuple[float, float, float]] = deque(maxlen=KEPT)
 
-    def tell(self, record: Speed) -> None:
-        """Take in one word of the source; one out of order, or without a number, is left out."""
+    def tell(self, record: Speed) -> tuple[float, float] | None:
+        """Take in one word of the source; one out of order, or without a number, is left out.
+
+        Returns
+        -------
+        tuple of float, or None
+            Its time (s) and speed (m/s; NaN where a distance has none yet) if it was taken.
+        """
         t = record.t_s
         if not math.isfinite(t) or (self._words and t <= self._words[-1][0]):
-            return
+            return None
         speed, distance = record.speed_m_s, record.distance_m
         if math.isnan(speed) and math.isnan(distance):
-            return
+            return None
         if math.isnan(speed):
             speed = self._slope(t, distance)
         if math.isnan(distance):
             distance = self._integrated(t, speed)
         self._words.append((t, speed, distance))
+        return t, speed
 
     def at(self, t: float) -> tuple[float, float]:
         """Speed (m/s) and distance (m) at session time ``t``; NaN where the source is silent."""

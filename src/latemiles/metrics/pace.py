@@ -1,0 +1,117 @@
+"""Speed as the filters are told it: smoothed, at every sample of the grid."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.estimators.course import Course, no_course
+from latemiles.metrics.packing import pack, unpack
+from latemiles.metrics.speed import BRIDGE_S, HOLD_S, KEPT, SpeedTrack
+from latemiles.signals.records import Speed
+
+__all__ = ["Pace"]
+
+F8 = NDArray[np.float64]
+Word = tuple[float, float]
+
+PACE_TAU_S: Final = 3.0
+"""Time constant of the low-pass of the words, s: a receiver of GPS errs by 0.1 m/s anew every few seconds,
+and nobody changes pace lastingly in less."""
+FASTEST_M_S: Final = 13.0
+"""Nobody runs faster; a receiver of GPS may say so."""
+NAN: Final = math.nan
+
+
+class Pace:
+    """Speed at any moment, from what was said so far or from all that was said.
+
+    Parameters
+    ----------
+    told : iterable of Speed
+        All words of an earlier pass: the low-pass is then symmetric, and ``tell`` changes nothing.
+    """
+
+    def __init__(self, told: Iterable[Speed] = ()) -> None:
+        self._track = SpeedTrack()
+        self._words: list[Word] = []
+        self._is_told = False
+        words = [word for record in told if (word := self._heard(record)) is not None]
+        if words:
+            # Through the low-pass one way and back: no lag.
+            back = _lowpassed([(-t, v) for t, v in reversed(_lowpassed(words))])
+            self._words = [(-t, v) for t, v in reversed(back)]
+            self._is_told = True
+
+    def tell(self, record: Speed) -> None:
+        """Hear one word of the source."""
+        if self._is_told:
+            return
+        word = self._heard(record)
+        if word is not None:
+            self._words = [*self._words[1 - KEPT :], _next(self._words, word)]
+
+    def at(self, t_s: float) -> float:
+        """Speed at a session time, m/s; NaN where the source is silent."""
+        return float(self._at(np.array([t_s]))[0])
+
+    def course(self, first: int, k: int, rate_hz: float) -> Course:
+        """Speed at k samples of the grid from ``first`` on."""
+        if not self._words:
+            return no_course(k)
+        return Course(self._at((first + np.arange(k)) / rate_hz), np.zeros(k))
+
+    def save(self) -> bytes:
+        """Return the state as bytes."""
+        return pack({"track": self._track.save()}, {"words": np.array(self._words).reshape(-1, 2)})
+
+    def load(self, state: bytes) -> None:
+        """Continue from bytes of ``save``.
+
+        Raises
+        ------
+        InputError
+            If the bytes are not such a state.
+        """
+        facts, arrays = unpack(state)
+        self._track.load(facts["track"])
+        self._words = [(float(t), float(v)) for t, v in arrays["words"]]
+
+    def _heard(self, record: Speed) -> Word | None:
+        """The record's time and speed; None if it says nothing new, or nothing that can be."""
+        word = self._track.tell(record)
+        return word if word is not None and 0.0 <= word[1] <= FASTEST_M_S else None
+
+    def _at(self, t: F8) -> F8:
+        """Speed at rising times (k,)."""
+        from_, to = (bisect_right(self._words, (float(end), math.inf)) for end in (t[0], t[-1]))
+        near = np.array(self._words[max(0, from_ - 1) : to + 1]).reshape(-1, 2)
+        if not len(near):
+            return np.full(len(t), NAN)
+        speed: F8 = np.interp(t, near[:, 0], near[:, 1])
+        k = np.searchsorted(near[:, 0], t, side="right")
+        is_last = k == len(near)
+        since = t - near[np.maximum(k - 1, 0), 0]
+        wide = near[np.minimum(k, len(near) - 1), 0] - near[np.maximum(k - 1, 0), 0] > BRIDGE_S
+        speed[(k == 0) | (is_last & (since > HOLD_S)) | (~is_last & wide)] = NAN
+        return speed
+
+
+def _next(before: list[Word], word: Word) -> Word:
+    """The low-pass's answer to one more word; after a long silence it starts anew."""
+    t, speed = word
+    if before and t - before[-1][0] <= BRIDGE_S:
+        speed = before[-1][1] - math.expm1(-(t - before[-1][0]) / PACE_TAU_S) * (speed - before[-1][1])
+    return t, speed
+
+
+def _lowpassed(words: list[Word]) -> list[Word]:
+    out: list[Word] = []
+    for word in words:
+        out.append(_next(out[-1:], word))
+    return out

@@ -1,0 +1,79 @@
+"""Speed as the filters are told it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latemiles.metrics.pace import Pace
+from latemiles.signals.records import Speed
+
+
+def words(t, speed, **more):
+    """Records of a source."""
+    return [
+        Speed(round(a * 1e9), float(a), speed_m_s=float(v), **more) for a, v in zip(t, speed, strict=True)
+    ]
+
+
+def heard(records):
+    """A pace that heard them one by one."""
+    pace = Pace()
+    for record in records:
+        pace.tell(record)
+    return pace
+
+
+def test_noise_of_a_receiver_is_smoothed_and_its_mean_kept():
+    rng = np.random.default_rng(5)
+    records = words(np.arange(300.0), 3.5 + 0.2 * rng.standard_normal(300))
+    live, whole = heard(records), Pace(records)
+    t = np.arange(50.0, 290.0, 0.5)
+    for pace, sd in ((live, 0.1), (whole, 0.07)):
+        said = np.array([pace.at(x) for x in t])
+        assert np.std(said) < sd
+        assert abs(np.mean(said) - 3.5) < 0.03
+
+
+def test_all_words_known_leave_no_lag():
+    t = np.arange(100.0)
+    records = words(t, np.where(t < 50.0, 3.0, 4.0))
+    assert Pace(records).at(49.5) == pytest.approx(3.5, abs=0.02)
+    assert heard(records[:53]).at(52.0) < 3.75
+
+
+def test_silence_is_not_filled():
+    pace = heard(words([10.0, 11.0, 12.0, 60.0, 61.0], [3.0, 3.0, 3.0, 4.0, 4.0]))
+    said = pace.course(0, 900, 10.0).pace_m_s
+    t = np.arange(900) / 10.0
+    assert np.isnan(said[t < 10.0]).all()
+    assert np.isfinite(said[(t >= 10.0) & (t < 12.0)]).all()
+    assert np.isnan(said[(t >= 12.0) & (t < 60.0)]).all()
+    assert said[t == 60.5] == pytest.approx(4.0)
+    assert np.isfinite(said[(t >= 60.0) & (t < 71.0)]).all()
+    assert np.isnan(said[t > 71.0]).all()
+
+
+def test_words_that_cannot_be_are_left_out():
+    nonsense = words([1.0, 2.0, 2.0, 3.0, 4.0], [3.0, np.nan, 3.0, -1.0, 99.0])
+    pace = heard(nonsense)
+    assert pace.at(1.5) == 3.0
+    assert pace.at(4.0) == 3.0
+    assert np.isnan(Pace([]).at(1.0))
+    assert np.isnan(Pace(words([1.0], [np.inf])).at(1.0))
+
+
+def test_distance_alone_gives_a_speed():
+    t = np.arange(60.0)
+    pace = heard([Speed(0, float(a), distance_m=float(round(3.2 * a))) for a in t])
+    assert pace.at(59.0) == pytest.approx(3.2, abs=0.2)
+
+
+def test_a_saved_pace_goes_on_as_if_nothing_had_happened():
+    records = words(np.arange(700.0), 3.0 + 0.001 * np.arange(700.0))
+    whole, second = heard(records), Pace()
+    second.load(heard(records[:650]).save())
+    for record in records[650:]:
+        second.tell(record)
+    assert second.save() == whole.save()
+    assert second.at(699.5) == whole.at(699.5)
