@@ -200,11 +200,14 @@ async def test_a_follower_that_is_cancelled_leaves_nothing_behind_and_another_go
 
 @pytest.mark.parametrize("kind", ["influx", "mqtt"])
 async def test_a_peer_that_takes_the_line_and_never_answers_is_given_up_in_time(kind: str):
+    closed = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while await reader.read(4096):
                 pass
         writer.close()
+        closed.set()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -216,5 +219,8 @@ async def test_a_peer_that_takes_the_line_and_never_answers_is_given_up_in_time(
         async with asyncio.timeout(5):
             with pytest.raises(SinkUnavailable, match=r"does not answer.*Check"):
                 await made[kind].check()
+        # Neither side may be left with an open line.
+        async with asyncio.timeout(5):
+            await closed.wait()
     finally:
         server.close()

@@ -36,7 +36,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 async def written(sink: InfluxSink) -> None:
     await sink.open()
-    rows = season(STARTED_NS, every=10)
+    rows = season(STARTED_NS, every=16)
     while batch := list(islice(rows, 2000)):
         assert await sink.deliver(batch) == []
     await sink.close()

@@ -207,7 +207,11 @@ async def connected(
     try:
         await client.__aenter__()
     except aiomqtt.MqttError as error:
+        _abandon(client)
         raise _in_our_words(error, label, settings) from error
+    except asyncio.CancelledError:
+        _abandon(client)
+        raise
     connection = MqttConnection(client, label)
     connection.begin()
     try:
@@ -218,6 +222,15 @@ async def connected(
         with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 await client.__aexit__(None, None, None)
+        _abandon(client)
+
+
+def _abandon(client: aiomqtt.Client) -> None:
+    """Close the socket, which aiomqtt leaves open and in the event loop when a connection comes to nothing.
+
+    There is no public way; without this every attempt at a silent broker costs a file descriptor.
+    """
+    client._client._sock_close()
 
 
 def _client(settings: MqttSettings, client_id: str, will: Will | None, keep_s: int) -> aiomqtt.Client:
