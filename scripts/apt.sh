@@ -25,7 +25,6 @@ done
 [ -z "$missing" ] && exit 0
 
 case "$missing" in *arm-none-eabi*) missing="$missing libnewlib-arm-none-eabi" ;; esac
-case "$missing" in *clang*) missing="$missing libclang-rt-14-dev" ;; esac
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "== Installing with apt:$missing"
