@@ -269,3 +269,23 @@ def test_what_comes_twice_and_in_any_order_is_merged_by_index():
     assert len(when) == heard.max() + 1
     assert np.abs(np.diff(when) - 1.0 / RATE_HZ).max() < 0.003
     assert stage.duplicates == len(heard) - len(np.unique(heard))
+
+
+def test_with_a_flash_log_ten_minutes_out_of_range_cost_nothing():
+    async def play() -> Scene:
+        async with scene(800.0) as made:
+            made.world.imu(RIGHT).firmware.log_capacity = 8192
+            await made.until(20.0)
+            made.away(RIGHT)
+            await made.until(620.0)
+            made.away(RIGHT, is_away=False)
+            await made.until(760.0)
+        return made
+
+    made = act(play)
+    assert len(made.missing(RIGHT)) == 0
+    book = made.reception.links[RIGHT].book
+    assert book.given_up == 0
+    assert book.repaired > 590.0 * RATE_HZ
+    for segment in (PELVIS, LEFT):
+        assert len(made.missing(segment)) == 0

@@ -19,9 +19,10 @@ from latemiles.sensors import protocol
 from latemiles.sensors.ble import BleStack, Connection, Ear, Heard, LinkReason
 from latemiles.sensors.clock_watch import ClockWatch
 from latemiles.sensors.drivers import latemiles_v1
+from latemiles.sensors.flash_log import PAGE_SAMPLES, LogList, LogReader, read_payload
 from latemiles.sensors.gaps import GapBook
 from latemiles.sensors.outlet import Backoff, LinkTimes, LinkView, Outlet, Wanted
-from latemiles.sensors.protocol import Code, Command, Result, Started, State, Status
+from latemiles.sensors.protocol import Code, Command, Result, Started, State, Status, StatusFlag
 from latemiles.signals.records import Link, Packet, SensorInfo
 
 __all__ = ["SensorLink"]
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _STANDARD_GRAVITY: Final = latemiles_v1.ACC_RANGE_M_S2 / 16.0
 _RADIANS: Final = latemiles_v1.GYR_RANGE_RAD_S / 2000.0
+_INDEX_BYTES: Final = 4
+_SPARE_PAGES: Final = 32
+"""Pages that are read beyond what an outage needs: those that a gap or the log's own caution cut short."""
 _ANSWER_S: Final = 5.0
 """Longest wait for the result of a command."""
 _UNTOLD_PAYLOAD: Final = 20
@@ -95,6 +99,8 @@ class SensorLink:
         self._asked = 0
         self._refused_s = float("-inf")
         self._down_s = nan
+        self._session = 0
+        self._log: LogReader | None = None
         self._clock = ClockWatch()
         self._epoch = -1
         self._asked_clock_s = float("-inf")
@@ -168,6 +174,7 @@ class SensorLink:
         await connection.listen(protocol.CLOCK, self._on_clock)
         await connection.listen(protocol.DATA, self._on_data)
         await self._start(connection)
+        self._log = None
         self.view.links += 1
         self.view.state = "linked"
         self._heard_s = self._progress_s = asyncio.get_running_loop().time()
@@ -235,6 +242,7 @@ class SensorLink:
             started = Started.decode(answer.payload)
         except PacketError as error:
             raise LinkFailed(LinkReason.UNKNOWN_VERSION, str(error)) from error
+        self._session = started.session
         if started.epoch != self._epoch:
             self._epoch = started.epoch
             self._clock.restart()
@@ -364,8 +372,31 @@ class SensorLink:
         self._asked += 1
         self._progress_s = now_s
         answer = await self._command(connection, Command.RESEND, protocol.resend_payload(ranges))
-        if answer.code in (Code.OK, Code.NOT_THERE) and len(answer.payload) >= 4:
-            self._lament(self.book.give_up_below(int.from_bytes(answer.payload[:4], "little")))
+        if answer.code not in (Code.OK, Code.NOT_THERE) or len(answer.payload) < _INDEX_BYTES:
+            return
+        oldest = int.from_bytes(answer.payload[:_INDEX_BYTES], "little")
+        if self.book.missing[:1] and self.book.missing[0].first < oldest:
+            await self._read_log(connection)
+        if self._log is None or self._log.is_over:
+            self._lament(self.book.give_up_below(oldest))
+
+    async def _read_log(self, connection: Connection) -> None:
+        """Ask once a link for what the ring no longer holds, from the sensor's flash."""
+        if self._log is not None or not self._status.flags & StatusFlag.LOG_HAS_PAGES:
+            return
+        self._log = LogReader(self._session, self._on_data)
+        await connection.listen(protocol.LOG, self._log.take)
+        answer = await self._command(connection, Command.LOG_LIST)
+        try:
+            there = LogList.decode(answer.payload)
+        except PacketError:
+            self._log.is_over = True
+            return
+        # The newest pages hold this outage: as many samples as were missed, and what the ring has of it too.
+        outage = (self.book.next_index or 0) - self.book.missing[0].first if self.book.missing else 0
+        wanted = min(there.pages, outage // PAGE_SAMPLES + _SPARE_PAGES)
+        first = there.first_page + there.pages - wanted
+        await self._command(connection, Command.LOG_READ, read_payload(first, wanted))
 
     def _lament(self, samples: int) -> None:
         if samples:

@@ -6,6 +6,7 @@ Samples go in as counts with their ticks; frames, results and status come out. N
 from __future__ import annotations
 
 import random
+import struct
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,13 +18,16 @@ from numpy.typing import NDArray
 from latemiles.errors import PacketError
 from latemiles.sensors import protocol
 from latemiles.sensors.drivers import latemiles_v1
-from latemiles.sensors.protocol import Code, Command, Range, Result, State
+from latemiles.sensors.flash_log import PAGE_SAMPLES, LogList, page_bytes
+from latemiles.sensors.protocol import Code, Command, Range, Result, State, StatusFlag
 
 __all__ = ["RING_BYTES", "ImuFirmware"]
 
 RING_BYTES: Final = 120_000
 """RAM of an nRF52840 that is left for samples: 48 s at 208 Hz."""
 _SAMPLE_BYTES: Final = 12
+_FRAMES_AGAIN: Final = 28
+"""Frames that were given to the radio before the end of a link and that nobody may have heard."""
 
 
 class Ring:
@@ -102,10 +106,18 @@ class ImuFirmware:
     is_pressed: bool = False
     on_start: Callable[[], None] = lambda: None
     """Told when sampling begins."""
+    log_capacity: int = 0
+    """Pages of the flash log; 0: a board without flash."""
+    log: deque[bytes] = field(default_factory=deque)
+    log_first: int = 0
+    log_reads: deque[bytes] = field(default_factory=deque)
+    """Notifications of the log that are to be sent."""
     ring: Ring = field(init=False)
     start: protocol.Start = field(default_factory=protocol.Start)
     resends: deque[Range] = field(default_factory=deque)
     _live_from: int = 0
+    _log_next: int = 0
+    _sent_to: int = 0
     _was_dropped: bool = False
     _random: random.Random = field(init=False)
 
@@ -116,7 +128,11 @@ class ImuFirmware:
     def info(self) -> protocol.Info:
         """What the info characteristic says."""
         return protocol.Info(
-            firmware=(1, 0, 0), boots=self.boots, ring_bytes=self.ring_bytes, serial=self.serial
+            firmware=(1, 0, 0),
+            boots=self.boots,
+            ring_bytes=self.ring_bytes,
+            log_pages=self.log_capacity,
+            serial=self.serial,
         )
 
     def status(self) -> protocol.Status:
@@ -125,6 +141,7 @@ class ImuFirmware:
             state=self.state,
             role=self.role,
             battery_percent=int(max(0.0, self.battery_percent)),
+            flags=StatusFlag.LOG_HAS_PAGES if self.log else 0,
             battery_mv=int(3300 + 9 * max(0.0, self.battery_percent)),
             temperature_c=31.0,
             session=self.session,
@@ -151,8 +168,11 @@ class ImuFirmware:
     def link_down(self) -> None:
         """The host is gone; sampling goes on into the ring."""
         self.resends.clear()
+        self.log_reads.clear()
         if self.state is State.STREAMING:
             self.state = State.UNLINKED
+            # What the radio still held nobody heard: it is logged again.
+            self._log_next = max(self.ring.oldest, self._sent_to - _FRAMES_AGAIN * self.start.samples)
         elif self.state is State.READY:
             self.state = State.IDLE
 
@@ -173,6 +193,8 @@ class ImuFirmware:
                 return self._resend(tag, protocol.resend_ranges(body))
         except PacketError:
             return Result(number, tag, Code.WRONG_LENGTH)
+        if number in (Command.LOG_LIST, Command.LOG_READ):
+            return self._read_log(number, tag, body)
         if number == Command.STOP:
             self.state = State.READY
         elif number == Command.SET_ROLE and len(body) == 1:
@@ -196,7 +218,7 @@ class ImuFirmware:
             self.start = wanted
             self.session = self._random.randrange(1, 1 << 32)
             self.epoch = (self.epoch + 1) & 0xFF
-            self._live_from = 0
+            self._live_from = self._sent_to = 0
             self.ring.clear()
             self.resends.clear()
             self.on_start()
@@ -213,10 +235,37 @@ class ImuFirmware:
         is_there = any(r.stop > self.ring.oldest for r in ranges)
         return Result(Command.RESEND, tag, Code.OK if is_there else Code.NOT_THERE, oldest)
 
+    def _read_log(self, number: int, tag: int, body: bytes) -> Result:
+        if number == Command.LOG_LIST:
+            there = LogList(self.log_first, len(self.log), self.log_capacity)
+            return Result(number, tag, Code.OK, there.encode())
+        if len(body) != 6:
+            return Result(number, tag, Code.WRONG_LENGTH)
+        first, count = struct.unpack("<IH", body)
+        at = max(0, first - self.log_first)
+        pages = list(self.log)[at : at + count]
+        self.log_reads = deque([*pages, struct.pack("<II", first, len(pages))])
+        return Result(number, tag, Code.OK)
+
+    def _write_log(self) -> None:
+        """Bring whole pages of what nobody hears to flash."""
+        while self.ring.next_index - self._log_next >= PAGE_SAMPLES:
+            first, counts, ticks = self.ring.get(self._log_next, self._log_next + PAGE_SAMPLES)
+            self._log_next = first + len(ticks)
+            if not len(ticks):
+                continue
+            frame = self._frame(latemiles_v1.RESEND, first, counts, ticks)
+            self.log.append(page_bytes(self.log_first + len(self.log), self.session, 0, frame))
+            if len(self.log) > self.log_capacity:
+                self.log.popleft()
+                self.log_first += 1
+
     def take(self, first_index: int, counts: NDArray[np.int16], ticks: NDArray[np.int64]) -> None:
         """Take samples into the ring."""
         if self.is_sampling and len(ticks):
             self.ring.put(first_index, counts, ticks)
+            if self.log_capacity and self.state is State.UNLINKED:
+                self._write_log()
 
     @property
     def samples_to_frame(self) -> int:
@@ -247,6 +296,7 @@ class ImuFirmware:
                 self._was_dropped = True
                 continue
             frames.append(self._frame(latemiles_v1.LIVE, first, counts, ticks))
+            self._sent_to = first + len(ticks)
         return frames
 
     def resent_frame(self) -> bytes | None:

@@ -172,7 +172,7 @@ class VirtualImu(Peripheral):
     def _on_command(self, payload: bytes) -> None:
         answer = self.firmware.command(payload)
         self.indicate(self.control, answer.encode())
-        if self.firmware.resends:
+        if self.firmware.resends or self.firmware.log_reads:
             self._resending.set()
 
     def _on_clock(self, payload: bytes) -> None:
@@ -222,6 +222,9 @@ class VirtualImu(Peripheral):
             await self._resending.wait()
             while self.connection is not None and (self.queued < QUEUE_RESENT):
                 frame = self.firmware.resent_frame()
+                if frame is None and self.firmware.log_reads:
+                    self.notify(self.log, self.firmware.log_reads.popleft())
+                    continue
                 if frame is None:
                     self._resending.clear()
                     # All that was asked for is sent: what is gone for good is told at once.
