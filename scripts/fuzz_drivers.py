@@ -9,6 +9,7 @@ import importlib.util
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable
 
 from latemiles.errors import PacketError
@@ -78,6 +79,7 @@ def by_chance(seconds: float) -> int:
 
 def main(arguments: list[str]) -> int:
     """Fuzz for some seconds."""
+    warnings.simplefilter("error")
     seconds = float(arguments[0]) if arguments else 20.0
     if importlib.util.find_spec("atheris") is None:
         print(f"{by_chance(seconds)} payloads by chance through {len(READERS)} readers: only PacketError")

@@ -111,10 +111,11 @@ class Movesense:
         kind, _, tick = _HEAD.unpack_from(payload)
         if kind != _IS_DATA:
             raise PacketError(f"A Movesense message of type {kind} holds no samples. It is left out.")
-        values = np.frombuffer(payload, dtype="<f4", offset=_HEAD.size).astype(np.float64)
+        values = np.frombuffer(payload, dtype="<f4", offset=_HEAD.size)
+        # Before the cast: a signalling NaN would warn in it.
         if not np.isfinite(values).all():
             raise PacketError("A Movesense measurement holds values that are no numbers. It is left out.")
-        acc, gyr = values.reshape(2, -1, 3)
+        acc, gyr = values.astype(np.float64).reshape(2, -1, 3)
         return DecodedPacket(
             acc=np.ascontiguousarray(acc),
             gyr=np.ascontiguousarray(gyr) * (pi / 180.0),
