@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 
 from latemiles.errors import PacketError
-from latemiles.sensors import flash_log, protocol
+from latemiles.sensors import about, flash_log, protocol
 from latemiles.sensors.drivers import metamotion, polar
 from latemiles.sensors.drivers.bundle import bundled, unbundled
 from latemiles.sensors.profiles import heart_rate, running_speed_cadence, treadmill
@@ -31,11 +31,11 @@ READERS: tuple[Callable[[bytes], object], ...] = (
     polar.frame,
     metamotion.triples,
     unbundled,
-    protocol.Status.decode,
-    protocol.Info.decode,
+    about.Status.decode,
+    about.Info.decode,
     protocol.Result.decode,
     protocol.Started.decode,
-    protocol.Advert.decode,
+    about.Advert.decode,
     protocol.clock_answer,
     protocol.resend_ranges,
     protocol.frame_head,

@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 
 from latemiles.errors import LinkFailed
-from latemiles.sensors import protocol
+from latemiles.sensors import about, protocol
 from latemiles.sensors.ble import BleStack, Connection, Ear, LinkReason
 from latemiles.sensors.link import SensorLink
 from latemiles.sensors.outlet import Backoff, Outlet, Wanted
@@ -44,7 +44,7 @@ def tried(change, serial=None) -> SensorLink:
             ear, outlet = Ear(world.stack), Outlet()
             outlet.open(lambda _: True, zero_s=0.0)
             link = SensorLink(
-                Wanted(Segment.PELVIS, serial or protocol.serial_text(0xA1)), world.stack, ear, outlet
+                Wanted(Segment.PELVIS, serial or about.serial_text(0xA1)), world.stack, ear, outlet
             )
             tasks = [asyncio.create_task(ear.run()), asyncio.create_task(link.run())]
             await asyncio.sleep(30.0)
@@ -68,7 +68,7 @@ def test_a_link_with_small_packets_is_refused():
 def test_firmware_of_another_protocol_version_is_refused():
     def change(imu):
         # Slots: the info characteristic is made of what it says.
-        imu.info.value._read = lambda _: dataclasses.replace(protocol.Info(serial=0xA1), protocol=9).encode()
+        imu.info.value._read = lambda _: dataclasses.replace(about.Info(serial=0xA1), protocol=9).encode()
 
     link = tried(change)
     assert LinkReason.UNKNOWN_VERSION in link.view.state
@@ -113,7 +113,7 @@ def test_a_scan_lists_what_is_there_with_what_it_tells():
     heard = run_in_virtual_time(main)
     assert len(heard) == 3
     for found in heard:
-        advert = protocol.Advert.decode(found.service_data[protocol.SERVICE])
+        advert = about.Advert.decode(found.service_data[protocol.SERVICE])
         assert found.name == f"LM-{advert.serial_low:04X}"
         assert advert.battery_percent == 97
 

@@ -12,20 +12,9 @@ from hypothesis import strategies as st
 
 from latemiles.errors import PacketError
 from latemiles.sensors import protocol
+from latemiles.sensors.about import Advert, Info, Status, StatusFlag
 from latemiles.sensors.drivers import latemiles_v1
-from latemiles.sensors.protocol import (
-    Advert,
-    Code,
-    Command,
-    Info,
-    Range,
-    Result,
-    Start,
-    Started,
-    State,
-    Status,
-    StatusFlag,
-)
+from latemiles.sensors.protocol import Code, Command, Range, Result, Start, Started, State
 
 TABLE = tomllib.loads(
     (Path(__file__).resolve().parents[2] / "docs" / "sensor-protocol.toml").read_text("utf-8")

@@ -13,13 +13,14 @@ from typing import Final
 import numpy as np
 
 from latemiles.errors import LatemilesError, LinkFailed, PacketError
-from latemiles.sensors import protocol
+from latemiles.sensors import about, protocol
+from latemiles.sensors.about import Info, Status
 from latemiles.sensors.ble import BleStack, Connection, Ear, Heard
 from latemiles.sensors.clock_watch import ClockWatch
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.families import family_of
 from latemiles.sensors.profiles import device
-from latemiles.sensors.protocol import Command, Info, Start, Status
+from latemiles.sensors.protocol import Command, Start
 
 __all__ = ["Found", "Visit", "blink", "check_clock", "tapped", "visit", "visits", "who_is_there"]
 
@@ -43,7 +44,7 @@ class Found:
 
 def found(heard: Heard) -> Found:
     """What an advertisement tells."""
-    advert = protocol.Advert.decode(heard.service_data.get(protocol.SERVICE, b""))
+    advert = about.Advert.decode(heard.service_data.get(protocol.SERVICE, b""))
     kind = family_of(heard)
     if protocol.SERVICE not in heard.services or advert is None:
         return Found(heard, kind)
@@ -73,7 +74,7 @@ class Visit:
     @property
     def serial(self) -> str:
         """Its serial number."""
-        return protocol.serial_text(self.info.serial)
+        return about.serial_text(self.info.serial)
 
 
 @asynccontextmanager

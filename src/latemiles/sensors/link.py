@@ -15,14 +15,15 @@ from math import isfinite, nan
 from typing import Any, Final
 
 from latemiles.errors import LinkFailed, PacketError
-from latemiles.sensors import protocol
+from latemiles.sensors import about, protocol
+from latemiles.sensors.about import Status, StatusFlag
 from latemiles.sensors.ble import BleStack, Connection, Ear, Heard, LinkReason
 from latemiles.sensors.clock_watch import ClockWatch
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.flash_log import PAGE_SAMPLES, LogList, LogReader, read_payload
 from latemiles.sensors.gaps import GapBook
 from latemiles.sensors.outlet import Backoff, LinkTimes, LinkView, Outlet, Wanted
-from latemiles.sensors.protocol import Code, Command, Result, Started, State, Status, StatusFlag
+from latemiles.sensors.protocol import Code, Command, Result, Started, State
 from latemiles.signals.records import Link, Packet, SensorInfo
 
 __all__ = ["SensorLink"]
@@ -189,11 +190,11 @@ class SensorLink:
 
     async def _identify(self, connection: Connection) -> None:
         try:
-            info = protocol.Info.decode(await connection.read(protocol.INFO))
+            info = about.Info.decode(await connection.read(protocol.INFO))
             status = Status.decode(await connection.read(protocol.STATUS))
         except PacketError as error:
             raise LinkFailed(LinkReason.UNKNOWN_VERSION, str(error)) from error
-        serial = protocol.serial_text(info.serial)
+        serial = about.serial_text(info.serial)
         if serial != self.wanted.serial:
             raise LinkFailed(
                 LinkReason.NOT_OURS,
@@ -211,7 +212,7 @@ class SensorLink:
         if not self.info.done():
             self.info.set_result(self._described(info))
 
-    def _described(self, info: protocol.Info) -> SensorInfo:
+    def _described(self, info: about.Info) -> SensorInfo:
         return SensorInfo(
             segment=self.wanted.segment,
             driver=latemiles_v1.NAME,

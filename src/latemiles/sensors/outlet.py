@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import nan
 
-from latemiles.sensors import protocol
+from latemiles.sensors import about, protocol
 from latemiles.sensors.ble import Heard
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.signals.frames import Segment
@@ -67,7 +67,7 @@ class Wanted:
         """Whether an advertisement may come from it: it tells the end of the serial number only."""
         if protocol.SERVICE not in heard.services:
             return False
-        advert = protocol.Advert.decode(heard.service_data.get(protocol.SERVICE, b""))
+        advert = about.Advert.decode(heard.service_data.get(protocol.SERVICE, b""))
         end = self.serial[-4:].upper()
         return heard.name.upper().endswith(end) if advert is None else f"{advert.serial_low:04X}" == end
 

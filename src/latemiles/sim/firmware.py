@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import PacketError
-from latemiles.sensors import protocol
+from latemiles.sensors import about, protocol
+from latemiles.sensors.about import StatusFlag
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.flash_log import PAGE_SAMPLES, LogList, page_bytes
-from latemiles.sensors.protocol import Code, Command, Range, Result, State, StatusFlag
+from latemiles.sensors.protocol import Code, Command, Range, Result, State
 
 __all__ = ["RING_BYTES", "ImuFirmware"]
 
@@ -125,9 +126,9 @@ class ImuFirmware:
         self.ring = Ring(self.ring_bytes // _SAMPLE_BYTES)
         self._random = random.Random(f"{self.serial}/{self.seed}")
 
-    def info(self) -> protocol.Info:
+    def info(self) -> about.Info:
         """What the info characteristic says."""
-        return protocol.Info(
+        return about.Info(
             firmware=(1, 0, 0),
             boots=self.boots,
             ring_bytes=self.ring_bytes,
@@ -135,9 +136,9 @@ class ImuFirmware:
             serial=self.serial,
         )
 
-    def status(self) -> protocol.Status:
+    def status(self) -> about.Status:
         """What the status characteristic says."""
-        return protocol.Status(
+        return about.Status(
             state=self.state,
             role=self.role,
             battery_percent=int(max(0.0, self.battery_percent)),

@@ -12,7 +12,7 @@ import numpy as np
 from bumble.gatt import Service
 from numpy.typing import NDArray
 
-from latemiles.sensors import protocol
+from latemiles.sensors import about, protocol
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sim.feed import Samples
 from latemiles.sim.firmware import ImuFirmware
@@ -114,7 +114,7 @@ class VirtualImu(Peripheral):
                 "180A",
                 [
                     characteristic("2A29", read=lambda: b"latemiles"),
-                    characteristic("2A25", read=lambda: protocol.serial_text(firmware.serial).encode()),
+                    characteristic("2A25", read=lambda: about.serial_text(firmware.serial).encode()),
                     characteristic("2A26", read=lambda: firmware.info().firmware_text.encode()),
                 ],
             ),
@@ -127,9 +127,7 @@ class VirtualImu(Peripheral):
     def advertised(self) -> tuple[str, bytes]:
         """The service with role, battery, state and the end of the serial number."""
         f = self.firmware
-        news = protocol.Advert(
-            protocol.VERSION, f.role, f.status().battery_percent, f.state, f.serial & 0xFFFF
-        )
+        news = about.Advert(protocol.VERSION, f.role, f.status().battery_percent, f.state, f.serial & 0xFFFF)
         return protocol.SERVICE, news.encode()
 
     async def start(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final
 
-from latemiles.sensors import protocol
+from latemiles.sensors import about, protocol
 from latemiles.sensors.ble import BleStack
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.signals.frames import SEGMENTS, Segment
@@ -27,7 +27,7 @@ _FIRST_SERIAL: Final = 0x4C4D_0000_0000_A001
 
 def serial_of(lane: int) -> str:
     """Serial number of the virtual sensor of a lane, as text."""
-    return protocol.serial_text(_FIRST_SERIAL + 0x111 * lane)
+    return about.serial_text(_FIRST_SERIAL + 0x111 * lane)
 
 
 @dataclass(frozen=True, slots=True)
