@@ -145,7 +145,7 @@ def test_another_sensor_of_the_same_family_is_let_go():
     link, sensor, _, packets = heard_from("movesense", "Movesense 0123456789", [], 0.05, serial="999")
     assert sensor.commands == []
     assert packets == []
-    assert "another device answered" in link.view.state
+    assert link.view.trouble == "another device answered"
 
 
 def test_every_recipe_is_of_a_registered_driver():

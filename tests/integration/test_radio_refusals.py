@@ -61,7 +61,7 @@ def test_a_link_with_small_packets_is_refused():
         imu.mtu = 185
 
     link = tried(small)
-    assert LinkReason.MTU_TOO_SMALL in link.view.state
+    assert link.view.trouble == LinkReason.MTU_TOO_SMALL
     assert link.view.frames == 0
 
 
@@ -71,13 +71,13 @@ def test_firmware_of_another_protocol_version_is_refused():
         imu.info.value._read = lambda _: dataclasses.replace(about.Info(serial=0xA1), protocol=9).encode()
 
     link = tried(change)
-    assert LinkReason.UNKNOWN_VERSION in link.view.state
+    assert link.view.trouble == LinkReason.UNKNOWN_VERSION
     assert not link.info.done()
 
 
 def test_a_sensor_that_only_looks_like_the_one_meant_is_let_go_for_good():
     link = tried(lambda _: None, serial="00000000000B00A1")
-    assert LinkReason.NOT_OURS in link.view.state
+    assert link.view.trouble == LinkReason.NOT_OURS
     assert len(link._strangers) == 1
 
 

@@ -122,6 +122,7 @@ class SensorLink:
                 self._went(LinkReason.LOST)
             except LinkFailed as trouble:
                 self._went(trouble.reason)
+                self.view.trouble = trouble.reason
                 self.view.state = f"{trouble.reason}; trying again"
                 log.info("%s: %s", self.wanted.segment.label, trouble)
                 if trouble.reason == LinkReason.NOT_OURS:

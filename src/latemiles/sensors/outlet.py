@@ -121,6 +121,8 @@ class LinkView:
     """What a person may want to know of a link."""
 
     state: str = "looking for it"
+    trouble: str = ""
+    """Why the last attempt failed."""
     battery_percent: float = nan
     rssi: int = 0
     frames: int = 0
