@@ -15,9 +15,11 @@ HERE = Path(__file__).resolve().parent
 FULL = (
     ("Orientation against `vqf` on BROAD", ("broad.py",)),
     ("Real running kinematics: angles against the truth", ("running_kinematics.py",)),
+    ("A 400 m track: bends with speed told, wrong and unknown", ("track.py",)),
     ("Form drift statistics, simulated strides", ("drift_statistics.py",)),
     ("Simulated hours through the whole pipeline", ("simulated_hour.py", "20")),
     ("Time and memory of `latemiles analyze`", ("long_run.py", "1", "4")),
+    ("From the sensor to the page, over the virtual radio", ("live_latency.py",)),
 )
 QUICK = {"simulated_hour.py": ("2",), "long_run.py": ("0.25", "1"), "drift_statistics.py": ("10",)}
 
