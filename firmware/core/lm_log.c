@@ -139,7 +139,7 @@ static bool prepare_sector(struct lm_log *log)
 /* What flash holds is what counts: a worn cell fails here and not when the page is wanted. */
 static bool is_written(struct lm_log *log, uint32_t number)
 {
-    uint8_t back[32];
+    _Alignas(4) uint8_t back[32];
     const uint32_t at = address(log, number);
 
     for (uint32_t done = 0; done < LM_LOG_PAGE_BYTES; done += (uint32_t)sizeof back) {

@@ -19,10 +19,10 @@ struct lm_log {
     uint32_t first;     /* number of the oldest page that may be there */
     uint32_t next;      /* number of the page to be written next */
     uint32_t erase;     /* next page of an erasure under way, up to `next` */
+    uint8_t page[LM_LOG_PAGE_BYTES]; /* behind words: some flash drivers want its address aligned */
     uint8_t failures;   /* in a row */
     bool is_erasing;
     bool is_erased;     /* the sector of `next` is ready for it */
-    uint8_t page[LM_LOG_PAGE_BYTES];
 };
 
 /* Finds what is there. `bytes` is the flash's size, a multiple of the sector. */

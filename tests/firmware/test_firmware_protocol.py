@@ -160,3 +160,22 @@ def test_the_document_names_every_result_code_and_flag() -> None:
         assert f"{value} {name.replace('_', ' ')}" in DOCUMENT, name
     for name, value in TABLE["status"]["flag"].items():
         assert f"{value} {name.replace('_', ' ')}" in DOCUMENT, name
+
+
+def test_the_zephyr_glue_has_the_tables_uuids_and_its_attributes_in_order() -> None:
+    text = (ROOT / "firmware" / "zephyr" / "src" / "radio.c").read_text()
+    first, second, third, fourth, last = TABLE["uuid"]["base"].format(id=0).split("-")
+    parts = f"0x{first}U | (id), 0x{second}, 0x{third}, 0x{fourth}, 0x{last}ULL"
+    assert f"BT_UUID_128_ENCODE({parts})" in text
+    # One attribute for the service, two for a characteristic, one for its subscription.
+    service = text[text.index("BT_GATT_SERVICE_DEFINE(") :]
+    service = service[: service.index(";")]
+    at, places = 1, {}
+    for kind, name in re.findall(r"(BT_GATT_CHARACTERISTIC|CCC)\((?:UUID\(LM_UUID_(\w+)\))?", service):
+        if kind == "CCC":
+            at += 1
+        else:
+            places[name] = at + 1
+            at += 2
+    places.pop("INFO")
+    assert places == {k: int(v) for k, v in re.findall(r"ATTRIBUTE_(\w+) = (\d+)", text)}
