@@ -14,7 +14,8 @@ import pytest
 from latemiles.sinks.follower import Backoff, Follower
 from latemiles.sinks.influx import InfluxSettings, InfluxSink
 from latemiles.sinks.jsonl import JsonlSettings, JsonlSink
-from latemiles.sinks.mqtt import MqttSettings, MqttSink
+from latemiles.sinks.mqtt import MqttSettings
+from latemiles.sinks.mqtt_sink import MqttSink
 from latemiles.sinks.outbox import Sink, SinkUnavailable
 from reference.servers import Server, influxd, influxql, mosquitto, running
 from reference.sink_rows import filled_store, strides, until

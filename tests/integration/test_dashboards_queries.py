@@ -24,6 +24,7 @@ NOW_NS = time.time_ns()
 """The moment at which the boards are looked at, forty minutes into the newest run; some ask for now()."""
 STARTED_NS = NOW_NS - 40 * 60 * 10**9
 LIMIT_S = 1.0
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

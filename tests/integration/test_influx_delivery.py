@@ -165,6 +165,7 @@ async def test_a_ten_minute_outage_leaves_memory_flat(server: Server, tmp_path: 
     assert series["values"][0][1] == 60 + ten_minutes
 
 
+@pytest.mark.slow
 async def test_a_run_of_ten_thousand_strides_is_sent_later_in_seconds(server: Server, tmp_path: Path):
     influxql(server.url, "CREATE DATABASE latemiles")
     seen: list[tuple[int, int]] = []

@@ -19,6 +19,7 @@ from reference.servers import influxd, influxql, running
 RECORDING = Path(__file__).resolve().parents[2] / "recordings" / "no_standing.mcap"
 
 
+@pytest.mark.slow
 def test_a_wrong_token_from_start_to_end_leaves_a_complete_run_and_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

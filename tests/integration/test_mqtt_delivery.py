@@ -19,7 +19,8 @@ from latemiles.signals.events import LinkChanged, LiveState
 from latemiles.signals.frames import Segment
 from latemiles.sinks.follower import Follower
 from latemiles.sinks.messages import topic
-from latemiles.sinks.mqtt import MqttSettings, MqttSink
+from latemiles.sinks.mqtt import MqttSettings
+from latemiles.sinks.mqtt_sink import MqttSink
 from latemiles.sinks.outbox import SinkError, SinkRefused, SinkUnavailable
 from latemiles.sinks.secrets import Secret
 from reference.servers import Server, binary, influxd, influxql, mosquitto, running
@@ -113,7 +114,7 @@ async def test_a_stride_carries_its_columns_and_null_for_what_is_missing(broker:
 
 async def test_the_broker_says_lost_when_the_process_dies(broker: Server, tmp_path: Path):
     code = (
-        "import asyncio; from latemiles.sinks.mqtt import *\n"
+        "import asyncio; from latemiles.sinks.mqtt import *; from latemiles.sinks.mqtt_sink import *\n"
         "from latemiles.signals.records import RunHeader\n"
         "async def main():\n"
         f"    await MqttSink(MqttSettings('127.0.0.1', {broker.port}), RunHeader('run-1')).open()\n"
@@ -308,6 +309,7 @@ async def test_tls_to_a_plain_port_is_told(broker: Server):
 # Everything killed
 
 
+@pytest.mark.slow
 async def test_three_kills_of_servers_and_one_of_the_follower_lose_no_stride(broker: Server, tmp_path: Path):
     n, rounds = 400, 3
     script = Path(__file__).resolve().parents[1] / "reference" / "follower_process.py"

@@ -7,7 +7,8 @@ import sys
 
 from latemiles.sinks.follower import Backoff, Follower
 from latemiles.sinks.influx import InfluxSettings, InfluxSink
-from latemiles.sinks.mqtt import MqttSettings, MqttSink
+from latemiles.sinks.mqtt import MqttSettings
+from latemiles.sinks.mqtt_sink import MqttSink
 from latemiles.store import Store
 
 

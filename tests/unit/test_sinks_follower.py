@@ -43,11 +43,22 @@ async def test_an_outage_is_said_once_and_its_end_once(tmp_path: Path):
         ]
 
 
+async def test_a_single_missed_answer_is_no_news(tmp_path: Path):
+    with filled_store(tmp_path / "s.sqlite", 30) as store:
+        sink, said = Notebook(), []
+        sink.failures = [outage()]
+        follower = follower_of(store, sink, said)
+        follower.finish()
+        await follower.run()
+        assert len(sink.got) == 35
+        assert said == []
+
+
 async def test_a_refusal_during_an_outage_is_said_too_because_a_person_must_mend_it(tmp_path: Path):
     with filled_store(tmp_path / "s.sqlite", 3) as store:
         sink, said = Notebook(), []
         refused = SinkRefused("The notebook refuses the token. Give another.")
-        sink.failures = [outage(), refused, refused, outage(), refused]
+        sink.failures = [outage(), outage(), refused, refused, outage(), refused]
         follower = follower_of(store, sink, said)
         follower.finish()
         await follower.run()

@@ -9,12 +9,16 @@ import pytest
 
 from latemiles.errors import RecordingError
 from latemiles.session.followers import Deliveries, make_sinks
+from latemiles.session.home import Home
+from latemiles.session.server_check import ask_servers
 from latemiles.session.sink_settings import SinkSettings
 from latemiles.session.sync import sync
 from latemiles.signals.events import LiveState
 from latemiles.sinks.jsonl import JsonlSettings
 from latemiles.sinks.messages import LiveScreen
 from latemiles.sinks.outbox import SinkRefused
+from latemiles.web.broadcast import LiveBroadcast, LivePage
+from latemiles.web.view_model import LiveView
 from reference.sink_rows import Notebook, filled_store, header, outage, strides
 
 STILL = LiveState(1.0, (0.1, 0.2, 0.3), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
@@ -50,8 +54,8 @@ async def test_what_cannot_be_delivered_in_time_is_told_and_kept(tmp_path: Path)
         sink.failures = [outage() for _ in range(1000)]
         async with asyncio.timeout(5), Deliveries(store, [sink], said.append, grace_s=0.05).running():
             pass
-        assert len(said) == 2
-        assert said[1].startswith("15 rows wait for The notebook. 'latemiles sync'")
+        assert len(said) == 1
+        assert said[0].startswith("15 rows wait for The notebook. 'latemiles sync'")
         assert store.waiting("notebook") == 15
 
 
@@ -80,3 +84,32 @@ def test_only_what_is_configured_is_made(tmp_path: Path):
     assert make_sinks(SinkSettings()) == []
     (only,) = make_sinks(SinkSettings(jsonl=JsonlSettings(tmp_path)))
     assert only.name.startswith("jsonl")
+
+
+def test_a_line_about_a_server_stands_among_the_marks_of_the_live_page():
+    page = LivePage(LiveView("run-1", "me"), LiveBroadcast())
+    page.notice(12.0, "InfluxDB refuses the token (401). Give another.")
+    (entry,) = page.broadcast.log
+    assert entry["words"].startswith("InfluxDB refuses")
+    assert entry["t"] == 12.0
+
+
+def test_the_doctor_names_each_server_with_what_to_mend(tmp_path: Path):
+    (tmp_path / "settings.toml").write_text(
+        '[influx]\nurl = "http://127.0.0.1:1"\n[mqtt]\nhost = "127.0.0.1"\nport = 1\n'
+        '[jsonl]\nfolder = "lines"\n[grafana]\nurl = "http://127.0.0.1:1"\n'
+    )
+    answers = {answer.name: answer for answer in ask_servers(Home(tmp_path))}
+    assert {name: answer.good for name, answer in answers.items()} == {
+        "influx": False,
+        "mqtt": False,
+        "jsonl": True,
+        "grafana": False,
+    }
+    for answer in answers.values():
+        assert "\n" not in answer.words
+    assert "Check that it runs" in answers["mqtt"].words
+    assert "docker compose up" in answers["grafana"].words
+    (tmp_path / "settings.toml").write_text('[mqtt]\npassword = "abc"\n')
+    (wrong,) = ask_servers(Home(tmp_path))
+    assert "does not belong in the settings" in wrong.words

@@ -50,7 +50,7 @@ def make_sinks(settings: SinkSettings, header: RunHeader | None = None) -> list[
 
         sinks.append(InfluxSink(settings.influx))
     if settings.mqtt is not None:
-        from latemiles.sinks.mqtt import MqttSink
+        from latemiles.sinks.mqtt_sink import MqttSink
 
         sinks.append(MqttSink(settings.mqtt, header))
     if settings.jsonl is not None:

@@ -11,12 +11,16 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from latemiles.sinks.outbox import Outbox, Sink, SinkError, SinkRefused
 
 __all__ = ["Backoff", "Follower"]
 
 log = logging.getLogger(__name__)
+
+TOLD_FROM: Final = 2
+"""Attempts in a row that find nobody before a person is told: a server that starts again is no news."""
 
 Say = Callable[[str], None]
 
@@ -86,6 +90,7 @@ class Follower:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
     _back: int = 0
+    _misses: int = 0
 
     def wake(self) -> None:
         """Say that there are new rows."""
@@ -174,16 +179,20 @@ class Follower:
             return
 
     def _tell(self, error: SinkError) -> None:
+        log.debug("%s: %s", self.sink.name, error)
+        is_refusal = isinstance(error, SinkRefused)
+        self._misses += 1
+        if not is_refusal and self._misses < TOLD_FROM:
+            return
         # One line for one outage: "refused" and "timed out" may alternate while a server comes up. A refusal
         # is another matter, for it tells a person what to mend.
-        if not self.trouble or (isinstance(error, SinkRefused) and str(error) != self.trouble):
+        if not self.trouble or (is_refusal and str(error) != self.trouble):
             self.say(f"{error} The run goes on; what waits is kept and sent later.")
-        if not self.trouble or isinstance(error, SinkRefused):
             self.trouble = str(error)
-        log.debug("%s: %s", self.sink.name, error)
 
     def _well_again(self) -> None:
         if self.trouble:
             self.say(f"{self.sink.label} takes rows again; what waited is being sent.")
         self.trouble = ""
+        self._misses = 0
         self.backoff.reset()

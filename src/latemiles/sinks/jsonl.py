@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from latemiles.sinks.messages import message, safe_name
+from latemiles.sinks.messages import encoded, message, safe_name
 from latemiles.sinks.outbox import Rejected, Row, SinkUnavailable
 
 __all__ = ["JsonlSettings", "JsonlSink"]
@@ -95,12 +94,8 @@ def _append(path: Path, rows: Sequence[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         last_id = _mend(file)
-        lines = [
-            json.dumps({"id": row.id, "kind": row.kind, **cast("dict[str, Any]", _plain(message(row)))})
-            for row in rows
-            if row.id > last_id
-        ]
-        file.write("".join(f"{text}\n" for text in lines).encode())
+        lines = [encoded({"kind": row.kind, **message(row)}) + b"\n" for row in rows if row.id > last_id]
+        file.write(b"".join(lines))
         file.flush()
         os.fsync(file.fileno())
 
@@ -116,12 +111,3 @@ def _mend(file: Any) -> int:
         file.truncate(start + whole)
     lines = tail[:whole].splitlines()
     return int(json.loads(lines[-1])["id"]) if lines else 0
-
-
-def _plain(value: Any) -> Any:
-    """The value with null for what is not finite: JSON knows no NaN."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -24,12 +24,22 @@ from latemiles.signals.events import (
 from latemiles.signals.frames import ANGLES, SEGMENTS, SIDES
 from latemiles.signals.records import RunHeader
 from latemiles.sinks.outbox import Row
+from latemiles.sinks.points import DECIMALS
 
-__all__ = ["LiveScreen", "RunStatus", "discovery", "encoded", "message", "safe_name", "topic"]
+__all__ = [
+    "LiveScreen",
+    "RunStatus",
+    "discovery",
+    "encoded",
+    "message",
+    "row_topic",
+    "safe_name",
+    "topic",
+]
 
 _UNSAFE: Final = frozenset('/+#%\\:*?"<>|')
 _OWN_TOPIC: Final = frozenset({"stride", "split", "mark"})
-_SHOWN_COLUMNS: Final = ("cadence_spm", "speed_m_s", "distance_m", "contact_time_s")
+_SHOWN_COLUMNS: Final = ("cadence_spm", "speed_m_s", "distance_m")
 
 
 def safe_name(text: str) -> str:
@@ -44,7 +54,7 @@ def topic(athlete: str, run: str, leaf: str) -> str:
 
 
 def encoded(value: dict[str, Any]) -> bytes:
-    """JSON bytes; NaN and infinities become null."""
+    """JSON bytes, numbers to a millionth of their unit; NaN and infinities become null."""
     return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -88,7 +98,9 @@ def _finite(value: Any) -> Any:
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float):
+        return round(value, DECIMALS) if math.isfinite(value) else None
+    return value
 
 
 class RunStatus:

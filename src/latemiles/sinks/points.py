@@ -28,7 +28,7 @@ from latemiles.signals.events import (
 from latemiles.signals.frames import SEGMENTS
 from latemiles.sinks.outbox import Row
 
-__all__ = ["MEASUREMENTS", "TAGS", "VERDICTS", "Point", "points"]
+__all__ = ["DECIMALS", "MEASUREMENTS", "TAGS", "VERDICTS", "Point", "points"]
 
 MEASUREMENTS: Final = ("stride", "split", "form_drift", "mark", "link")
 TAGS: Final = ("athlete", "run", "side", "segment")
@@ -46,6 +46,7 @@ VERDICTS: Final = (
 """A verdict is written as its place in this list; append only."""
 
 DECIMALS: Final = 6
+"""Of every number that leaves for a server."""
 
 _OF_A_STRIDE: Final = frozenset({"index", "t_ic_s", "t_to_s"})
 """Columns whose median over a split means nothing."""
