@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt demo test quick check bench recordings clean
+.PHONY: help setup apt demo test quick check bench fuzz recordings clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(STAMP)  ## format, lint, types, layers, docstrings, generated files
 bench: $(STAMP)  ## accuracy and speed, printed as tables and written to benchmarks/results.md
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/run.py
+
+fuzz: $(STAMP)   ## random bytes into every driver for a minute
+	@$(BIN)/python scripts/fuzz_drivers.py 60
 
 recordings: $(STAMP) ## make the committed recordings again, with their expected events
 	@$(BIN)/python scripts/make_recordings.py

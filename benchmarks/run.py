@@ -19,7 +19,7 @@ FULL = (
     ("Form drift statistics, simulated strides", ("drift_statistics.py",)),
     ("Simulated hours through the whole pipeline", ("simulated_hour.py", "20")),
     ("Time and memory of `latemiles analyze`", ("long_run.py", "1", "4")),
-    ("From the sensor to the page, over the virtual radio", ("live_latency.py",)),
+    ("From the sensor to the page, over the virtual radio", ("live_latency.py", "45")),
 )
 QUICK = {"simulated_hour.py": ("2",), "long_run.py": ("0.25", "1"), "drift_statistics.py": ("10",)}
 
