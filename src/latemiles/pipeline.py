@@ -77,6 +77,8 @@ class FirstPass:
     clocks: dict[Segment, ClockFit]
     speeds: tuple[Speed, ...] = ()
     """What was said of speed; the pipeline does not keep it, whoever pushes the records does."""
+    is_over_ground: bool = False
+    """Whether the runner was seen to move over ground: only there a change of speed is felt."""
 
 
 def grid_rate_hz(sensors: Iterable[SensorInfo]) -> float:
@@ -165,7 +167,7 @@ class Pipeline:
     def _build_stages(self, known: FirstPass | None, poses: Sequence[Pose]) -> None:
         """Make the stages from orientation to trends."""
         c, rate = self.config, self.rate_hz
-        self._pace = Pace(known.speeds if known else ())
+        self._pace = Pace(known.speeds, is_over_ground=known.is_over_ground) if known else Pace()
         self._orientation = OrientationStage(
             rate, lanes=len(SEGMENTS), basis=self.basis, params=c.orientation
         )
@@ -296,7 +298,11 @@ class Pipeline:
     @property
     def first_pass(self) -> FirstPass:
         """What a second pass over the same records is told."""
-        return FirstPass(self._posture.calibration, {s: c.fit() for s, c in self._clocks.items()})
+        return FirstPass(
+            self._posture.calibration,
+            {s: c.fit() for s, c in self._clocks.items()},
+            is_over_ground=self._posture.is_over_ground,
+        )
 
     @property
     def waveforms(self) -> WaveformBook:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,17 @@ def turned(events: list[Event]) -> np.ndarray:
 
 def said(name: str, *, has_speed: bool) -> list[Event]:
     """Events of a recording, heard with or without its watch."""
+    return played(name, has_speed=has_speed)[0]
+
+
+@cache
+def played(name: str, *, has_speed: bool) -> tuple[list[Event], bool]:
+    """Events, and whether the runner was seen to move over ground."""
     with Recording.open(RECORDINGS / f"{name}.mcap") as recording:
         pipeline = Pipeline(recording.header, driver_for)
         kept = (r for r in recording.records() if has_speed or not isinstance(r, Speed))
         events = [e for record in kept for e in pipeline.push(record)]
-    return events + pipeline.finish()
+    return events + pipeline.finish(), pipeline.first_pass.is_over_ground
 
 
 def test_strides_in_the_bends_of_a_track_count_when_speed_is_known():
@@ -41,3 +48,8 @@ def test_strides_in_the_bends_of_a_track_count_when_speed_is_known():
 @pytest.mark.parametrize("has_speed", [False, True])
 def test_turning_about_is_marked_whether_speed_is_known_or_not(has_speed):
     assert turned(said("stop_and_turn", has_speed=has_speed)).sum() >= 2
+
+
+def test_who_runs_through_a_bend_is_over_ground_and_who_runs_straight_may_be_on_a_treadmill():
+    assert played("track_tiring", has_speed=True)[1]
+    assert not played("easy_run", has_speed=True)[1]

@@ -77,3 +77,15 @@ def test_a_saved_pace_goes_on_as_if_nothing_had_happened():
         second.tell(record)
     assert second.save() == whole.save()
     assert second.at(699.5) == whole.at(699.5)
+
+
+def test_a_change_of_speed_counts_over_ground_only_and_only_with_hindsight():
+    rng = np.random.default_rng(8)
+    t = np.arange(200.0)
+    records = words(t, np.where(t < 100.0, 2.0, 4.5) + 0.1 * rng.standard_normal(200))
+    ground = Pace(records, is_over_ground=True).course(0, 2000, 10.0).gained_m_s
+    assert ground.sum() == pytest.approx(2.5, abs=0.25)
+    # Noise of the source is not taken for changes of speed.
+    assert np.abs(ground[:850]).sum() < 0.1
+    for pace in (Pace(records), heard(records)):
+        assert not pace.course(0, 2000, 10.0).gained_m_s.any()

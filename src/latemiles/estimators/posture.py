@@ -96,6 +96,11 @@ class PostureStage:
         """How the sensors sit, (lanes, 4) as in ``Calibration``; NaN while unknown."""
         return self._seconds.mounts
 
+    @property
+    def is_over_ground(self) -> bool:
+        """Whether the runner has run through a bend, as nobody does on a treadmill."""
+        return self._seconds.is_over_ground
+
     def tell(self, pose: Pose) -> None:
         """Hear of a calibration pose that was held on request, also during the run."""
         self._seconds.calibrator.tell(pose)

@@ -44,6 +44,11 @@ _OFFSET_AFTER_S: Final = 300.0
 _OFFSET_SD: Final = float(np.radians(1.0))
 """Least standard deviation of a swing offset that is told, rad."""
 
+_HEADING_LOST_S: Final = 10.0
+"""How long a gap is seen in the heading: the span of its mean, and of its rate, s."""
+_A_BEND_RAD: Final = 1.0
+"""Turn that is a bend of the way, rad."""
+
 Known = tuple[F8, F8, F8, I8]
 """Mounts (lanes, 4), progression heading (k,), relative headings (2, k), flags (lanes,)."""
 
@@ -91,6 +96,10 @@ class Seconds:
         self._first_step = 0
         self._moves = False
         self._turns = False
+        self._turned = [0.0, _HEADING_LOST_S]
+        """Turned so far in one bend, rad; time since the pelvis was last missing, s."""
+        self.is_over_ground = False
+        """Whether the runner has run through a bend: nobody does so on a treadmill."""
         self._gait = STILL
         self._running_s = 0.0
         self._offsets: tuple[tuple[float, float], tuple[float, float]] | None = None
@@ -141,6 +150,7 @@ class Seconds:
         if slipped is not None:
             self._reanchor(slipped, end)
         self._turns = self._bends(end, end / self.params.bin_hz)
+        self._mind_turns(end)
         self._remember_offsets()
 
     def finish(self, stop: int) -> None:
@@ -201,6 +211,17 @@ class Seconds:
         across = rate * self._pace(t_s)
         return not (across <= p.sharp_m_s2 and rate <= p.sharp_rad_s)
 
+    def _mind_turns(self, end: int) -> None:
+        """Look for a bend in running; after a gap the heading starts anew, which is none."""
+        p, step_s = self.params, self.thinned.step_s
+        turned, since = self._turned
+        since = 0.0 if self.thinned.missing_s(end)[0] > 0.0 else min(since + step_s, _HEADING_LOST_S)
+        rate = self.thinned.turning(end)
+        is_sound = since >= _HEADING_LOST_S and self._gait == RUNNING
+        turned = turned + rate * step_s if is_sound and abs(rate) > p.bend_rad_s else 0.0
+        self._turned = [turned, since]
+        self.is_over_ground = self.is_over_ground or abs(turned) > _A_BEND_RAD
+
     def _made(self, step: int) -> float:
         """When step ``step`` of the relative heading is true: the middle of its window, in bins."""
         return (self._first_step + step + 1) * self.thinned.second - 0.5 * len(self.thinned.window)
@@ -224,6 +245,7 @@ class Seconds:
             "first": [self.thinned.first, self._first_step],
             "gait": [self._moves, self._turns, self._gait, self._running_s],
             "offsets": self._offsets,
+            "turned": [*self._turned, self.is_over_ground],
         }
         return plain, self.thinned.arrays() | {
             "mounts": self._mounts,
@@ -244,6 +266,7 @@ class Seconds:
         self._anchors = [(k, np.array(m)) for k, m in plain["anchors"]]
         self.thinned.first, self._first_step = plain["first"]
         self._moves, self._turns, self._gait, self._running_s = plain["gait"]
+        *self._turned, self.is_over_ground = plain["turned"]
         offsets = plain["offsets"]
         self._offsets = None
         if offsets is not None:

@@ -25,6 +25,10 @@ PACE_TAU_S: Final = 3.0
 and nobody changes pace lastingly in less."""
 FASTEST_M_S: Final = 13.0
 """Nobody runs faster; a receiver of GPS may say so."""
+CHANGE_S: Final = 8.0
+"""A change of speed is judged from so much before to so much after, s."""
+CHANGE_M_S: Final = 0.5
+"""Change over that time that is believed by half: several times what a receiver's noise makes of it."""
 NAN: Final = math.nan
 
 
@@ -35,9 +39,12 @@ class Pace:
     ----------
     told : iterable of Speed
         All words of an earlier pass: the low-pass is then symmetric, and ``tell`` changes nothing.
+    is_over_ground : bool
+        Whether it is known that the runner moves over ground, where a change of speed is felt; on a
+        treadmill it is the belt that gains speed. Only with ``told``.
     """
 
-    def __init__(self, told: Iterable[Speed] = ()) -> None:
+    def __init__(self, told: Iterable[Speed] = (), *, is_over_ground: bool = False) -> None:
         self._track = SpeedTrack()
         self._words: list[Word] = []
         self._is_told = False
@@ -47,6 +54,7 @@ class Pace:
             back = _lowpassed([(-t, v) for t, v in reversed(_lowpassed(words))])
             self._words = [(-t, v) for t, v in reversed(back)]
             self._is_told = True
+        self._gains = self._is_told and is_over_ground
 
     def tell(self, record: Speed) -> None:
         """Hear one word of the source."""
@@ -64,7 +72,14 @@ class Pace:
         """Speed at k samples of the grid from ``first`` on."""
         if not self._words:
             return no_course(k)
-        return Course(self._at((first + np.arange(k)) / rate_hz), np.zeros(k))
+        t = (first + np.arange(-1, k)) / rate_hz
+        pace = self._at(t)
+        gained = np.zeros(k)
+        if self._gains:
+            around = self._at(t[1:] + CHANGE_S) - self._at(t[1:] - CHANGE_S)
+            trust = around**2 / (around**2 + CHANGE_M_S**2)
+            gained = np.nan_to_num(trust * np.diff(pace))
+        return Course(pace[1:], gained)
 
     def save(self) -> bytes:
         """Return the state as bytes."""
