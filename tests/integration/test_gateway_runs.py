@@ -114,6 +114,19 @@ def test_frames_come_back_as_they_were_and_damage_is_noticed(records: list[Recor
         Answer.from_bytes(b"[]")
 
 
+def test_a_spool_in_use_is_not_taken_for_one_that_was_left(
+    records: list[Record], tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("latemiles.store.connection.BUSY_TIMEOUT_S", 0.05)
+    mine = of(records, "anna")
+    spool = Spool(tmp_path / "a.spool", mine[0])
+    assert waiting_spools(tmp_path) == []
+    spool.close()
+    (left,) = waiting_spools(tmp_path)
+    assert left.is_ended
+    left.close()
+
+
 async def test_a_run_arrives_exactly_once_and_the_spool_is_done(broker: Server, records, tmp_path: Path):
     mine = of(records, "anna")
     spool = Spool(tmp_path / "a.spool", mine[0])

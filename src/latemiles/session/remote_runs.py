@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.registry import driver_for
 from latemiles.session.gateway_frames import Answer, Frame, ack_topic, raw_topic, unpack
 from latemiles.session.home import Home
+from latemiles.session.live import supervise
 from latemiles.session.settings import load_config
 from latemiles.signals.events import Event
 from latemiles.signals.records import Record, RunHeader
@@ -264,7 +266,8 @@ class RemoteRuns:
             lane = self._lanes.get(base)
             if lane is None:
                 lane = self._lanes[base] = _Lane(asyncio.Queue(WAITING_FRAMES))
-                self._workers[base] = asyncio.create_task(self._work(base, lane), name=f"run {base}")
+                part = partial(self._work, base, lane)
+                self._workers[base] = asyncio.create_task(supervise(f"run {base}", part), name=f"run {base}")
             try:
                 lane.frames.put_nowait(frame)
             except asyncio.QueueFull:
@@ -290,6 +293,7 @@ class RemoteRuns:
         if lane.run is None:
             lane.run = await self._open(base, frame)
         run = lane.run
+        was_over = run is None or run.is_over
         if run is None or not run.take_frame(frame):
             loop = asyncio.get_running_loop()
             if loop.time() - lane.asked_s > self._confirm_s:
@@ -298,6 +302,8 @@ class RemoteRuns:
         elif frame.is_last or frame.end <= lane.confirmed:
             # The end, or something sent twice: its gateway has missed an answer.
             await self._confirm(base, lane, again=True)
+        if run is not None and run.is_over and not was_over:
+            self._say(f"Run {run.header.run} of {run.header.athlete} is over: {run.path}")
 
     async def _open(self, base: str, frame: Frame) -> RemoteRun | None:
         """Begin or go on with a run; None while its first frame has not come and nothing is known of it."""

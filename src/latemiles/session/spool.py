@@ -43,7 +43,7 @@ class Spool:
     Raises
     ------
     StoreError
-        If it cannot be opened or written.
+        If it cannot be opened or written, or another process has it.
     """
 
     def __init__(self, path: Path, header: RunHeader | None = None) -> None:
@@ -52,11 +52,15 @@ class Spool:
         path.parent.mkdir(parents=True, exist_ok=True)
         with in_our_words(path):
             self._db = connect(path)
+            # Held until the file is closed: another gateway must not take this run for one left over.
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS frames (first INTEGER, last INTEGER, payload BLOB, "
                 "number INTEGER PRIMARY KEY)"
             )
             self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value)")
+            with transaction(self._db) as db:
+                _set(db, "format", 1)
         if header is not None:
             self._remember("athlete", header.athlete)
             self._remember("run", header.run)
@@ -173,7 +177,7 @@ def waiting_spools(folder: Path) -> list[Spool]:
         try:
             spool = Spool(path)
         except StoreError:
-            # A file that is not one of ours or is damaged must not keep the new run from being heard.
+            # In use by another gateway, or damaged: it must not keep the new run from being heard.
             continue
         if not spool.is_ended:
             spool.add([], is_last=True)
