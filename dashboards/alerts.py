@@ -17,6 +17,8 @@ from grafana_foundation_sdk.models import alerting as models
 SOURCE = "latemiles-influx"
 """Alert rules cannot use a variable: the uid of the provisioned data source."""
 FOLDER = "latemiles"
+INFLUX = "influxdb"
+EXPRESSION = "__expr__"
 LOOK_BACK_S = 300
 
 
@@ -65,55 +67,16 @@ def _beyond(uid: str, key: str) -> dict[str, Any]:
 
 
 def _rule(uid: str, title: str, query: str, limit: tuple[str, float], words: str) -> dict[str, Any]:
-    span = models.RelativeTimeRange(from_val=LOOK_BACK_S, to=0)
+    asked = {"rawQuery": True, "query": query, "resultFormat": "time_series", "alias": ""}
+    reduced = {"type": "reduce", "expression": "A", "reducer": "last", "settings": {"mode": "dropNN"}}
+    conditions = [{"evaluator": {"type": limit[0], "params": [limit[1]]}}]
+    judged = {"type": "threshold", "expression": "B", "conditions": conditions}
     rule = (
         alerting.Rule(title)
         .uid(uid)
-        .with_query(
-            alerting.Query("A")
-            .datasource_uid(SOURCE)
-            .relative_time_range(span)
-            .model(
-                Model(
-                    {
-                        "refId": "A",
-                        "rawQuery": True,
-                        "query": query,
-                        "resultFormat": "time_series",
-                        "alias": "",
-                    }
-                )
-            )
-        )
-        .with_query(
-            alerting.Query("B")
-            .datasource_uid("__expr__")
-            .model(
-                Model(
-                    {
-                        "refId": "B",
-                        "type": "reduce",
-                        "expression": "A",
-                        "reducer": "last",
-                        "settings": {"mode": "dropNN"},
-                    }
-                )
-            )
-        )
-        .with_query(
-            alerting.Query("C")
-            .datasource_uid("__expr__")
-            .model(
-                Model(
-                    {
-                        "refId": "C",
-                        "type": "threshold",
-                        "expression": "B",
-                        "conditions": [{"evaluator": {"type": limit[0], "params": [limit[1]]}}],
-                    }
-                )
-            )
-        )
+        .with_query(_step("A", INFLUX, SOURCE, asked))
+        .with_query(_step("B", EXPRESSION, EXPRESSION, reduced))
+        .with_query(_step("C", EXPRESSION, EXPRESSION, judged))
         .condition("C")
         .for_val("20s")
         .no_data_state("OK")
@@ -124,3 +87,14 @@ def _rule(uid: str, title: str, query: str, limit: tuple[str, float], words: str
     made: dict[str, Any] = rule.build().to_json()
     # Fields of Grafana's own database, which a provisioning file does not have.
     return {k: v for k, v in made.items() if k not in ("folderUID", "orgID", "ruleGroup", "id", "updated")}
+
+
+def _step(ref_id: str, kind: str, source: str, fields: dict[str, object]) -> alerting.Query:
+    model = {"refId": ref_id, "datasource": {"type": kind, "uid": source}, **fields}
+    look_back_s = 0 if kind == EXPRESSION else LOOK_BACK_S
+    return (
+        alerting.Query(ref_id)
+        .datasource_uid(source)
+        .relative_time_range(models.RelativeTimeRange(from_val=look_back_s, to=0))
+        .model(Model(model))
+    )
