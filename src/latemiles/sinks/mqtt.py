@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -200,6 +201,7 @@ async def connected(
         If the broker does not answer or refuses.
     """
     label = f"The MQTT broker at {settings.address}"
+    _forgive_closed_sockets(asyncio.get_running_loop())
     client = _client(settings, client_id, will, keep_session_s)
     try:
         await client.__aenter__()
@@ -228,6 +230,22 @@ def _abandon(client: aiomqtt.Client) -> None:
     There is no public way; without this every attempt at a silent broker costs a file descriptor.
     """
     client._client._sock_close()
+
+
+def _forgive_closed_sockets(loop: asyncio.AbstractEventLoop) -> None:
+    """Keep one fault of aiomqtt quiet: it asks to write to a socket that it has just closed.
+
+    The event loop would print a traceback of fifteen lines in about one outage of ten; the lost line itself
+    is told in our own words. Whatever else goes wrong in a callback is printed as before.
+    """
+
+    def forgiving(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno == errno.EBADF and "handle" in context):
+            loop.default_exception_handler(context)
+
+    if loop.get_exception_handler() is None:
+        loop.set_exception_handler(forgiving)
 
 
 def _client(settings: MqttSettings, client_id: str, will: Will | None, keep_s: int) -> aiomqtt.Client:
