@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from heapq import merge
 from os import PathLike
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles import __version__
+from latemiles.analysis_inputs import (
+    Run,
+    Track,
+    run_of_recording,
+    run_of_streams,
+    told_poses,
+    told_tracks,
+)
 from latemiles.analysis_result import Analysis, ContextTrack, GaitEvents
 from latemiles.config import Config
-from latemiles.errors import InputError, ShapeError
-from latemiles.estimators.orientation import check_units
+from latemiles.errors import InputError
 from latemiles.findings import Findings, quality_report
 from latemiles.metrics.table import StrideTable
 from latemiles.pipeline import FirstPass, Pipeline
 from latemiles.recording.reader import Recording
-from latemiles.sensors.drivers.samples import records as sample_records
 from latemiles.sensors.registry import driver_for
 from latemiles.signals.blocks import AngleBlock, GridBlock, ImuStream, OrientationBlock
-from latemiles.signals.frames import SEGMENTS, Segment
-from latemiles.signals.records import Pose, Record, RunHeader, Speed
+from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.records import Speed
+from latemiles.signals.results import Ensemble
 from latemiles.trends.asymmetry import Asymmetries
 from latemiles.trends.baseline import Windows
 from latemiles.trends.form_drift import FormDrifts
@@ -37,7 +43,6 @@ SHORTEST_IN_HALVES_S: Final = 6.0 * MINUTE_S
 """Shorter runs show one waveform: kept by the minute, their halves would overlap."""
 
 F8 = NDArray[np.float64]
-Track = tuple[Any, Any]
 Progress = Callable[[float], None]
 
 
@@ -92,20 +97,19 @@ def analyze(
     RecordingError
         If the recording cannot be read.
     """
-    told = _poses(standing, movement)
-    tracks = _speeds(speed, grade, distance)
     settings = config or Config()
     if isinstance(source, str | PathLike):
         source = Recording.open(source)
     if isinstance(source, Recording):
-        run = _Run(source.header, source.records, source.duration_s)
+        run = run_of_recording(source)
     elif isinstance(source, Mapping):
-        run = _from_streams(source)
+        run = run_of_streams(source)
     else:
         raise InputError(
             "streams by segment, a Recording or a path", type(source).__name__, "See help(latemiles.analyze)."
         )
-    run = _Run(run.header, partial(_with, run.records, tracks), run.duration_s)
+    told = told_poses(run, standing, movement)
+    run = run.with_tracks(told_tracks(speed, grade, distance))
     make = partial(Pipeline, run.header, driver_for, config=settings, poses=told)
     keeper = _Keeper() if angles else None
     smoothed = basis == "smoothed"
@@ -120,15 +124,6 @@ def analyze(
     if progress is not None:
         progress(1.0)
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Records that can be gone through more than once."""
-
-    header: RunHeader
-    records: Callable[[], Iterable[Record]]
-    duration_s: float
 
 
 @dataclass(slots=True)
@@ -158,7 +153,7 @@ class _Keeper:
         return t, pelvis, hip[0], hip[1], {s.value: quat[s.lane] for s in SEGMENTS}
 
 
-def _play(pipeline: Pipeline, run: _Run, progress: Progress | None) -> Findings:
+def _play(pipeline: Pipeline, run: Run, progress: Progress | None) -> Findings:
     """Every record through a pipeline; what it said, sorted by kind."""
     findings = Findings()
     shown = 0.0
@@ -173,9 +168,11 @@ def _play(pipeline: Pipeline, run: _Run, progress: Progress | None) -> Findings:
     return findings
 
 
-def _result(run: _Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | None) -> Analysis:
+def _result(run: Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | None) -> Analysis:
+    if run.zero_s:
+        found.move(run.zero_s)
     table = StrideTable.from_strides(found.strides)
-    quality = quality_report(run.header, pipeline, found, table)
+    quality = quality_report(pipeline, found, table)
     t, pelvis, left, right, quats = (keeper or _Keeper()).arrays(pipeline.rate_hz)
     context = _context(found.speeds)
     drift = FormDrifts(
@@ -188,7 +185,7 @@ def _result(run: _Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | No
         header=run.header,
         basis=pipeline.basis,
         reference=quality.reference,
-        t=t,
+        t=t + run.zero_s,
         pelvis=pelvis,
         hip_left=left,
         hip_right=right,
@@ -198,11 +195,18 @@ def _result(run: _Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | No
         splits=tuple(found.splits),
         form_drift=drift,
         asymmetry=Asymmetries(table, calibration=found.calibration),
-        ensembles=tuple(pipeline.waveforms.ensembles(_parts(table, drift.windows))),
+        ensembles=_ensembles(run, pipeline, _parts(table, drift.windows)),
         context=context,
         quality=quality,
         provenance={"latemiles": __version__, **pipeline.config.changed()},
     )
+
+
+def _ensembles(run: Run, pipeline: Pipeline, parts: list[tuple[str, float, float]]) -> tuple[Ensemble, ...]:
+    """Waveforms of parts of the run; the pipeline counts from the run's start."""
+    zero = run.zero_s
+    found = pipeline.waveforms.ensembles([(label, start - zero, end - zero) for label, start, end in parts])
+    return tuple(replace(e, start_s=e.start_s + zero, end_s=e.end_s + zero) for e in found)
 
 
 def _parts(table: StrideTable, windows: Windows) -> list[tuple[str, float, float]]:
@@ -238,75 +242,6 @@ def _context(speeds: list[Speed]) -> ContextTrack:
     return ContextTrack(
         column("t_s"), column("speed_m_s"), column("grade"), column("distance_m"), column("heart_rate_bpm")
     )
-
-
-def _from_streams(streams: Mapping[str, ImuStream]) -> _Run:
-    """Streams as the records that a run would have heard."""
-    if not streams:
-        raise InputError(
-            "streams of at least one segment", "none", "Hand in {'pelvis': ImuStream(...), ...}."
-        )
-    by_segment: dict[Segment, ImuStream] = {}
-    known = ", ".join(s.value for s in Segment)
-    for name, stream in streams.items():
-        if name not in set(Segment):
-            raise InputError(f"segments named {known}", repr(name), "Rename the stream.")
-        if not isinstance(stream, ImuStream):
-            raise InputError(
-                f"an ImuStream for '{name}'", type(stream).__name__, "Wrap it: lm.ImuStream(t, acc, gyr)."
-            )
-        if len(stream.t) > 1:
-            check_units(stream.gyr, stream.acc, 1.0 / float(np.median(np.diff(stream.t))))
-        by_segment[Segment(name)] = stream
-    end_s = max((float(s.t[-1]) for s in by_segment.values() if len(s.t)), default=0.0)
-    header = {"run": "streams", "source": "streams handed to analyze"}
-    first = next(iter(sample_records(by_segment, header)))
-    if not isinstance(first, RunHeader):
-        raise InputError("a header first", type(first).__name__, "Report this as a fault of latemiles.")
-    return _Run(first, partial(sample_records, by_segment, header), end_s)
-
-
-def _with(records: Callable[[], Iterable[Record]], extra: list[Speed]) -> Iterator[Record]:
-    """Records with the told speeds in their place."""
-    if not extra:
-        return iter(records())
-    return merge(records(), extra, key=lambda r: getattr(r, "arrival_ns", -1))
-
-
-def _poses(standing: tuple[float, float] | None, movement: tuple[float, float] | None) -> list[Pose]:
-    out: list[Pose] = []
-    for kind, window in (("standing", standing), ("movement", movement)):
-        if window is None:
-            continue
-        start, end = float(window[0]), float(window[1])
-        if not (np.isfinite(start) and np.isfinite(end) and start < end):
-            raise InputError(
-                f"{kind} as (start_s, end_s) with start before end", repr(window), "Swap or mend them."
-            )
-        out.append(Pose(0, kind, start, end))
-    return out
-
-
-def _speeds(speed: Track | None, grade: Track | None, distance: Track | None) -> list[Speed]:
-    """Tracks as records, one a time stamp."""
-    rows: dict[float, dict[str, float]] = {}
-    for name, track in (("speed_m_s", speed), ("grade", grade), ("distance_m", distance)):
-        if track is None:
-            continue
-        t = np.asarray(track[0], dtype=np.float64)
-        values = np.asarray(track[1], dtype=np.float64)
-        if t.ndim != 1 or t.shape != values.shape:
-            raise ShapeError(
-                f"{name} as (t, value) of one length",
-                f"shapes {t.shape} and {values.shape}",
-                "Hand in two arrays of one length.",
-            )
-        for when, value in zip(t.tolist(), values.tolist(), strict=True):
-            rows.setdefault(when, {})[name] = value
-    return [
-        Speed(arrival_ns=max(0, round(t * 1e9)), t_s=t, source="told to analyze", **rows[t])
-        for t in sorted(rows)
-    ]
 
 
 def _part(progress: Progress | None, start: float, end: float) -> Progress | None:

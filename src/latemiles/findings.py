@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
 
 import numpy as np
 
+from latemiles.metrics.catalogue import COLUMN_INDEX
 from latemiles.metrics.table import StrideTable
 from latemiles.pipeline import Pipeline
 from latemiles.signals.events import (
@@ -21,10 +23,13 @@ from latemiles.signals.events import (
     Stride,
 )
 from latemiles.signals.frames import SEGMENTS
-from latemiles.signals.records import Record, RunHeader, Speed
+from latemiles.signals.records import Record, Speed
 from latemiles.signals.results import QualityReport
 
 __all__ = ["Findings", "quality_report"]
+
+FEW_HZ: Final = 45.0
+"""Sensors of 50 samples a second are the slowest that still show the impacts of running."""
 
 
 @dataclass(slots=True)
@@ -53,6 +58,13 @@ class Findings:
             self.speeds.append(record)
         self.duration_s = max(self.duration_s, getattr(record, "arrival_ns", 0) * 1e-9)
 
+    def move(self, by_s: float) -> None:
+        """Count all times from elsewhere."""
+        for kind in fields(self):
+            told = getattr(self, kind.name)
+            if isinstance(told, list):
+                setattr(self, kind.name, [_moved(event, by_s) for event in told])
+
     def take(self, events: Iterable[Event]) -> None:
         """Sort events by kind."""
         for event in events:
@@ -78,15 +90,23 @@ class Findings:
                     pass
 
 
-def quality_report(
-    header: RunHeader, pipeline: Pipeline, found: Findings, table: StrideTable
-) -> QualityReport:
+def _moved(event: Any, by_s: float) -> Any:
+    """The same event on another time axis: every field of an event that is in s is a time."""
+    changes: dict[str, Any] = {
+        f.name: getattr(event, f.name) + by_s for f in fields(event) if f.name.endswith("_s")
+    }
+    if isinstance(event, Stride | Split):
+        values = np.array(event.values, dtype=np.float64)
+        values[[COLUMN_INDEX["t_ic_s"], COLUMN_INDEX["t_to_s"]]] += by_s
+        changes["values"] = tuple(values.tolist())
+    return replace(event, **changes)
+
+
+def quality_report(pipeline: Pipeline, found: Findings, table: StrideTable) -> QualityReport:
     """Put together how far the numbers of a pass can be trusted, and why.
 
     Parameters
     ----------
-    header : RunHeader
-        Of the run.
     pipeline : Pipeline
         That has finished.
     found : Findings
@@ -108,19 +128,23 @@ def quality_report(
         strides=len(table),
         strides_used=int(table.used.sum()),
         left_out=table.left_out(),
-        notes=tuple(_notes(header, pipeline, found, calibration)),
+        notes=tuple(_notes(pipeline, found, calibration)),
     )
 
 
-def _notes(
-    header: RunHeader, pipeline: Pipeline, found: Findings, calibration: CalibrationFound | None
-) -> Iterable[str]:
+def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | None) -> Iterable[str]:
     """Plain sentences that a reader must see."""
-    have = {info.segment for info in header.sensors}
+    heard = {q.segment: q for q in pipeline.sensor_quality() if q.samples}
     for segment in SEGMENTS:
-        heard = next((q.samples for q in pipeline.sensor_quality() if q.segment is segment), 0)
-        if segment not in have or heard == 0:
+        if segment not in heard:
             yield f"The {segment.label} sensor was not heard; its angles are missing."
+        elif segment in pipeline.useless:
+            yield f"The {segment.label} sensor gave no usable sample; its angles are missing."
+        elif heard[segment].rate_hz < FEW_HZ:
+            yield (
+                f"The {segment.label} sensor gave {heard[segment].rate_hz:.0f} samples a second; "
+                f"below {FEW_HZ:.0f} the impacts of running are missed and its angles are coarse."
+            )
     if calibration is None:
         yield "How the sensors sit on the body could not be found; there are no angles."
     else:

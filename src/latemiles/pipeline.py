@@ -133,8 +133,9 @@ class Pipeline:
         self.config = config or Config()
         self.rate_hz = grid_rate_hz(header.sensors)
         self._watch = watch
-        # Grid samples of each lane that lie in gaps.
+        # Grid samples of each lane that lie in gaps or cannot be used, and those that can.
         self._missing = np.zeros(len(SEGMENTS), dtype=np.int64)
+        self._usable = np.zeros(len(SEGMENTS), dtype=np.int64)
         self._posed = LiveState(_NAN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
         self._build_input(driver_for, known)
         self._build_stages(known, poses)
@@ -271,7 +272,10 @@ class Pipeline:
         """Take samples with their orientation to the end of the pipeline."""
         if orient.quat.shape[1] == 0:
             return []
-        self._missing += (grid.quality & int(SampleQuality.GAP) != 0).sum(axis=1)
+        # The orientation stage also finds what is no measurement: all zeros, infinity.
+        missing = (orient.quality & int(SampleQuality.GAP) != 0).sum(axis=1)
+        self._missing += missing
+        self._usable += orient.quality.shape[1] - missing
         if self._watch is not None:
             self._watch.samples(grid, orient)
         return self._after_posture(*self._posture.push(grid, orient))
@@ -310,6 +314,11 @@ class Pipeline:
         return self._strides.waveforms
 
     @property
+    def useless(self) -> frozenset[Segment]:
+        """Sensors of the header that gave no usable sample."""
+        return frozenset(s for s in self._clocks if self._usable[s.lane] == 0)
+
+    @property
     def bad_packets(self) -> dict[Segment, int]:
         """Packets of each sensor that did not follow its protocol; they were passed over."""
         return {segment: decoder.damaged for segment, decoder in self._decoders.items()}
@@ -338,7 +347,9 @@ class Pipeline:
         parts = [(name, stage.save()) for name, stage in self._parts()]
         head = json.dumps([[name, len(body)] for name, body in parts]).encode()
         bodies = b"".join(body for _, body in parts)
-        return len(head).to_bytes(8, "little") + head + bodies + self._missing.tobytes()
+        return (
+            len(head).to_bytes(8, "little") + head + bodies + self._missing.tobytes() + self._usable.tobytes()
+        )
 
     def restore(self, saved: bytes) -> None:
         """Go on from ``checkpoint`` of a pipeline made with the same header and settings.
@@ -357,7 +368,7 @@ class Pipeline:
         for name, length in names:
             stages[name].load(saved[at : at + length])
             at += length
-        self._missing = np.frombuffer(saved[at:], dtype=np.int64).copy()
+        self._missing, self._usable = np.frombuffer(saved[at:], dtype=np.int64).reshape(2, -1).copy()
 
     def _parts(self) -> list[tuple[str, _Stage]]:
         decoders: list[tuple[str, _Stage]] = [(f"decode:{s}", d) for s, d in self._decoders.items()]

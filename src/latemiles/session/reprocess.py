@@ -9,7 +9,7 @@ from pathlib import Path
 from latemiles.analysis import analyze
 from latemiles.analysis_result import Analysis
 from latemiles.errors import InputError
-from latemiles.recording.importers import FORMATS, import_to_recording
+from latemiles.recording.importers import FORMATS, import_to_recording, source_of
 from latemiles.recording.reader import Recording
 from latemiles.report.files import write_outputs
 from latemiles.report.summary import summary_dict
@@ -124,6 +124,14 @@ def _as_recording(path: Path, home: Home) -> Path:
             "Turn it into a recording with 'latemiles import FORMAT PATH' first.",
         )
     target = home.recordings / f"{path.stem}.mcap"
-    # Imported again each time: the file may have changed since, and the recording is only its copy.
-    target.unlink(missing_ok=True)
+    if target.exists():
+        # Imported again each time: the file may have changed since, and the recording is only its copy.
+        # A recording that came from elsewhere is the only one there is.
+        if Recording.open(target).header.source != source_of(path):
+            raise InputError(
+                f"a name that no other run has, to import '{path.name}'",
+                f"the recording {target}",
+                "Rename the file, or import it with 'latemiles import FORMAT PATH --out RECORDING'.",
+            )
+        target.unlink()
     return import_to_recording(ending, path, target)

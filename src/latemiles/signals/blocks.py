@@ -40,9 +40,14 @@ class ImuStream:
     __slots__ = ("acc", "gyr", "t")
 
     def __init__(self, t: object, acc: object, gyr: object) -> None:
-        self.t: F8 = np.ascontiguousarray(t, dtype=np.float64)
-        self.acc: F8 = np.ascontiguousarray(acc, dtype=np.float64)
-        self.gyr: F8 = np.ascontiguousarray(gyr, dtype=np.float64)
+        try:
+            self.t: F8 = np.ascontiguousarray(t, dtype=np.float64)
+            self.acc: F8 = np.ascontiguousarray(acc, dtype=np.float64)
+            self.gyr: F8 = np.ascontiguousarray(gyr, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ShapeError(
+                "t (n,), acc (n, 3) and gyr (n, 3) as arrays of numbers", str(error), "Hand in plain arrays."
+            ) from error
         n = self.t.shape[0] if self.t.ndim == 1 else -1
         for name, value, want in (("t", self.t, (n,)), ("acc", self.acc, (n, 3)), ("gyr", self.gyr, (n, 3))):
             if n < 0 or value.shape != want:
@@ -60,10 +65,13 @@ class ImuStream:
         steps = np.diff(self.t)
         if np.any(steps <= 0.0):
             k = int(np.argmax(steps <= 0.0))
+            advice = "Sort the rows by time and drop repeated ones."
+            if getattr(t, "dtype", None) in (np.float32, np.float16):
+                advice = f"{advice} {getattr(t, 'dtype', '')} cannot tell late times apart: use float64."
             raise TimeOrderError(
                 "strictly increasing time stamps",
                 f"t[{k + 1}] = {self.t[k + 1]:.6f} s after t[{k}] = {self.t[k]:.6f} s",
-                "Sort the rows by time and drop repeated ones.",
+                advice,
             )
 
 

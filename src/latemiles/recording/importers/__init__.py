@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from latemiles.errors import ConfigError
-from latemiles.recording.importers.checks import Imported, check_stream, in_session_time
+from latemiles.recording.importers.checks import (
+    Imported,
+    check_finite,
+    check_stream,
+    check_together,
+    in_session_time,
+    with_full_scales,
+)
 from latemiles.recording.importers.csv_samples import read_csv
 from latemiles.recording.importers.npz_samples import read_npz
 from latemiles.recording.writer import RecordingWriter
@@ -18,13 +25,18 @@ from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Record, RunHeader
 
-__all__ = ["FORMATS", "import_file", "import_to_recording"]
+__all__ = ["FORMATS", "import_file", "import_to_recording", "source_of"]
 
 FORMATS: Final[Mapping[str, Callable[[Path], Imported]]] = {
     "csv": read_csv,
     "npz": read_npz,
 }
 """Readers by the name of their format."""
+
+
+def source_of(path: Path) -> str:
+    """What the header of a recording says of the file that it was imported from."""
+    return f"imported from {path.name}"
 
 
 def import_file(
@@ -111,16 +123,19 @@ def _imported(
     source = Path(os.fspath(path))
     imported = in_session_time(FORMATS[format_name](source))
     for segment, stream in imported.streams.items():
-        check_stream(source.name, segment, stream)
+        where = f"{segment.value} in {source.name}"
+        check_finite(where, stream)
+        check_stream(where, stream)
+    check_together(source.name, imported.streams)
     known = {
         "run": source.stem if run is None else run,
         "athlete": athlete,
         "started_utc_ns": imported.started_utc_ns,
-        "source": f"imported from {source.name}",
+        "source": source_of(source),
         "extra": {"format": format_name, **imported.extra},
     }
     records = samples.records(imported.streams, known)
     header = next(records)
     if not isinstance(header, RunHeader):
         raise TypeError("samples.records must begin with the header.")
-    return dict(imported.streams), header, records
+    return dict(imported.streams), with_full_scales(header, imported.streams), records
