@@ -31,6 +31,16 @@ class GaitEvents:
     confidence: F8
     """(m,) 0 to 1."""
 
+    @property
+    def initial_contact(self) -> NDArray[np.bool_]:
+        """(m,) which events are initial contacts: ``events.t_s[events.initial_contact]``."""
+        return np.asarray(self.kind == "initial_contact")
+
+    @property
+    def toe_off(self) -> NDArray[np.bool_]:
+        """(m,) which events are toe-offs."""
+        return np.asarray(self.kind == "toe_off")
+
 
 @dataclass(frozen=True, slots=True)
 class ContextTrack:
