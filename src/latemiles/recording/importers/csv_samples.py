@@ -178,6 +178,11 @@ def _find_columns(file_name: str, header: Sequence[str] | None) -> tuple[int, ..
         )
     names = [name.strip() for name in header]
     missing = [column for column in COLUMNS if column not in names]
+    twice = [column for column in COLUMNS if names.count(column) > 1]
+    if twice:
+        raise InputError(
+            f"one column {twice[0]}", f"{names.count(twice[0])} ({file_name})", "Rename or drop the others."
+        )
     if not missing:
         return tuple(names.index(column) for column in COLUMNS)
     for start, expected, advice in _OTHER_UNITS:
@@ -187,6 +192,9 @@ def _find_columns(file_name: str, header: Sequence[str] | None) -> tuple[int, ..
     advice = f"The header must name {','.join(COLUMNS)}."
     if any(mark in name for name in names for mark in ";\t"):
         advice = "Separate the cells with commas, and write numbers with a decimal point."
+    shown = ",".join(names)
     raise InputError(
-        "the columns " + ", ".join(missing), f"{','.join(names)!r:.60} as first line ({file_name})", advice
+        "the columns " + ", ".join(missing),
+        f"{shown if len(shown) <= 60 else shown[:57] + '...'!r} as first line ({file_name})",
+        advice,
     )
