@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Final
 
 from latemiles.config import Config
 from latemiles.errors import ConfigError
 from latemiles.trends.splits import KILOMETRE_M, MILE_M
 
-__all__ = ["load_config"]
+__all__ = ["UNITS", "load_config"]
+
+UNITS: Final = ("metric", "mile")
 
 
 def load_config(path: Path, units: str) -> Config:
@@ -25,8 +28,10 @@ def load_config(path: Path, units: str) -> Config:
     Raises
     ------
     ConfigError
-        If the file is not TOML or names a setting that is not known.
+        If the units are neither, the file is not TOML or names a setting that is not known.
     """
+    if units not in UNITS:
+        raise ConfigError("units", f"'{units}' is not known. Choose {' or '.join(UNITS)}.")
     split = {"monitor": {"splits": {"length_m": MILE_M if units == "mile" else KILOMETRE_M}}}
     try:
         text = path.read_text("utf-8")
