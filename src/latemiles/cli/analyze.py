@@ -67,10 +67,21 @@ def analyze(
         standing=_window("--standing", standing),
         movement=_window("--movement", movement),
     )
+    _refuse_one_name_twice(inputs)
     targets = {path: _target(path, out, len(inputs)) for path in inputs}
-    failed = _run_all(targets, options, jobs)
+    failed = _run_all(targets, options, jobs, debug=state_of(context).debug)
     if failed:
         raise typer.Exit(1)
+
+
+def _refuse_one_name_twice(inputs: list[Path]) -> None:
+    """Results go into a folder named after the input: two of one name would overwrite each other."""
+    stems = [path.stem for path in inputs]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise typer.BadParameter(
+            f"several inputs are named '{twice[0]}' and would write into one folder; analyse them one by one."
+        )
 
 
 def _target(path: Path, out: Path | None, count: int) -> Path | None:
@@ -98,7 +109,7 @@ def _window(option: str, text: str | None) -> tuple[float, float] | None:
     return window
 
 
-def _run_all(targets: dict[Path, Path | None], options: AnalyzeOptions, jobs: int) -> int:
+def _run_all(targets: dict[Path, Path | None], options: AnalyzeOptions, jobs: int, *, debug: bool) -> int:
     from latemiles.session.reprocess import analyze_file
 
     work: Callable[..., Outcome] = partial(analyze_file, options=options)
@@ -107,14 +118,14 @@ def _run_all(targets: dict[Path, Path | None], options: AnalyzeOptions, jobs: in
         with progress_bar("analysing", len(targets)) as (bar, task), ProcessPoolExecutor(jobs) as pool:
             waiting = {pool.submit(work, path, target): path for path, target in targets.items()}
             for done in as_completed(waiting):
-                failed += _tell(waiting[done], done.result)
+                failed += _tell(waiting[done], done.result, debug=debug)
                 bar.advance(task)
         return failed
     with progress_bar("analysing", 1.0) as (bar, task):
         for path, target in targets.items():
             bar.update(task, description=path.name, completed=0.0)
             advance = partial(_show, bar, task)
-            failed += _tell(path, partial(work, path, target, progress=advance))
+            failed += _tell(path, partial(work, path, target, progress=advance), debug=debug)
     return failed
 
 
@@ -122,12 +133,18 @@ def _show(bar: Progress, task: TaskID, share: float) -> None:
     bar.update(task, completed=share)
 
 
-def _tell(path: Path, result: Callable[[], Outcome]) -> int:
+def _tell(path: Path, result: Callable[[], Outcome], *, debug: bool) -> int:
     """Print one outcome; with several inputs one bad file does not stop the others."""
     try:
         outcome = result()
-    except LatemilesError as error:
-        typer.echo(f"latemiles: {path.name}: {' '.join(str(error).split())}", err=True)
+    except (LatemilesError, OSError) as error:
+        if debug:
+            raise
+        what = str(error)
+        if isinstance(error, OSError):
+            place = error.filename or "The system"
+            what = f"{place}: {error.strerror}. Check the path, its permissions and free space."
+        typer.echo(f"latemiles: {path.name}: {' '.join(what.split())}", err=True)
         return 1
     text = console()
     text.print(f"{path.name}: {outcome.headline}")

@@ -78,7 +78,8 @@ def main(arguments: list[str]) -> int:
         result = app(args=arguments or ["--help"], prog_name="latemiles", standalone_mode=False)
     except typer.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "latemiles")
-        _say(f"{error.format_message()} See '{command} --help'.")
+        what = error.format_message().rstrip()
+        _say(f"{what}{'' if what.endswith(('.', '?', '!')) else '.'} See '{command} --help'.")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         _say("Interrupted. Nothing that was already written is lost.")
