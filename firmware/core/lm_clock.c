@@ -5,6 +5,7 @@
 /* An interrupt later than this, once the clock has settled, is the processor's lateness and no news of the IMU's
  * clock: 0.5 ms. */
 #define LATE_Q16 (16 * 65536)
+/* So many observations in a row within that: settled. Until then the gains stay high enough to get there. */
 #define SETTLED 16
 /* Lateness of the reads that the bounds come from: 0.5 ms. */
 #define SLACK_Q16 (16 * 65536)
@@ -18,6 +19,7 @@ void lm_clock_start(struct lm_clock *clock, uint16_t rate_hz)
     clock->newest_q16 = 0;
     clock->since = 0;
     clock->observations = 0;
+    clock->good = 0;
     clock->is_running = false;
     clock->is_relocking = false;
 }
@@ -72,13 +74,20 @@ static uint32_t lose(struct lm_clock *clock, int64_t late_q16)
     return lost;
 }
 
+static bool is_settled(const struct lm_clock *clock)
+{
+    return clock->good == SETTLED;
+}
+
 static void correct(struct lm_clock *clock, int64_t error, uint32_t age)
 {
-    if (clock->observations >= SETTLED) {
+    if (is_settled(clock)) {
         error = error > LATE_Q16 ? LATE_Q16 : error;
         error = error < -LATE_Q16 ? -LATE_Q16 : error;
+    } else {
+        clock->good = error <= LATE_Q16 && error >= -LATE_Q16 ? (uint8_t)(clock->good + 1U) : 0U;
     }
-    if (clock->observations < LM_CLOCK_MEMORY) {
+    if (clock->observations < (is_settled(clock) ? LM_CLOCK_MEMORY : SETTLED)) {
         clock->observations++;
     }
     /* Gains of the least-squares line through n equidistant points: 2 (2 n - 1) / n (n + 1) for its end and
@@ -107,7 +116,7 @@ uint32_t lm_clock_observe(struct lm_clock *clock, uint32_t age, uint32_t tick)
     int64_t error = from_newest(clock, tick) + (int64_t)age * clock->period_q16;
     uint32_t lost = 0;
 
-    if (clock->observations >= SETTLED && error > clock->period_q16 / 2) {
+    if (is_settled(clock) && error > clock->period_q16 / 2) {
         lost = lose(clock, error + clock->period_q16 / 2);
         error -= (int64_t)lost * clock->period_q16;
     }

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #define LM_CLOCK_MEMORY 64
-/* Farthest that a period may be from nominal, in parts of 256: 8 %. */
-#define LM_CLOCK_CLAMP 20
+/* Farthest that a period may be from nominal, in parts of 256: 9 %, as a rate 8 % low is a period 8.7 % long. */
+#define LM_CLOCK_CLAMP 23
 
 struct lm_clock {
     uint64_t newest_q16;   /* tick of the newest counted sample */
@@ -20,6 +20,7 @@ struct lm_clock {
     uint32_t nominal_q16;
     uint32_t since;        /* samples counted since the last observation */
     uint16_t observations; /* at most LM_CLOCK_MEMORY */
+    uint8_t good;          /* observations in a row that came when they were expected, until it has settled */
     bool is_running;       /* the first tick is known */
     bool is_relocking;     /* samples were lost: the next observation moves the time line, not the period */
 };

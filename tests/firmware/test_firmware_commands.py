@@ -408,3 +408,32 @@ def test_a_sensor_without_its_imu_refuses_to_start(core_library: Library) -> Non
     core.connect()
     assert core.start()[0] == HARDWARE
     assert core.state == READY
+
+
+def test_the_low_battery_flag_does_not_flicker(core_library: Library) -> None:
+    core = HostCore(core_library)
+    flags = []
+    for millivolt in [3900, *[3640] * 12, *[3680] * 12, *[3750] * 20]:
+        core.battery_mv = millivolt
+        core.advance(10)
+        core.poll()
+        flags.append(bool(core.status().flags & 2))
+    # 3680 mV are 17 %: above the mark of 15, below the 20 that take the flag away.
+    assert flags[0] is False
+    assert flags[12:25] == [True] * 13
+    assert flags[-1] is False
+
+
+def test_a_log_is_read_to_one_host_at_a_time(core_library: Library) -> None:
+    core = HostCore(core_library, flash=Flash(), places=2)
+    core.connect()
+    core.start()
+    core.disconnect()
+    for k in range(40):
+        core.feed(ramp(19 * k, 19), round(19 * (k + 1) / 208 * TICK_HZ))
+        while core.poll() == 0:
+            pass
+    core.connect()
+    assert core.ask(LOG_READ, struct.pack("<IH", 0, 40))[0] == OK
+    assert core.ask(LOG_READ, struct.pack("<IH", 0, 40))[0] == BUSY
+    assert core.ask(LOG_ERASE)[0] == BUSY

@@ -211,3 +211,12 @@ def test_stop_powers_the_sensor_down(core_library: Library) -> None:
     assert core.chip.regs[0x11] == 0
     assert core.start(rate=416, acc=8, gyr=1000, samples=19)[0] == OK
     assert (core.chip.regs[0x10], core.chip.regs[0x11]) == (0x6E, 0x68)
+
+
+def test_after_a_pause_samples_are_up_to_date_within_a_batch(core_library: Library) -> None:
+    core = running(core_library)
+    core.run(1.0)
+    core.advance(1.2)
+    core.run(0.06)
+    # What came in while 250 samples were read is read at once, not when silence would be noticed.
+    assert (core.chip.head - core.chip.tail) // 6 <= 12

@@ -262,3 +262,42 @@ def test_worn_out_flash_is_reported_and_the_stream_goes_on(core_library: Library
     sensor.core.connect()
     assert sensor.core.status().flags & 8
     assert sensor.core.status().next_index == 19 * 45
+
+
+def test_a_loss_in_the_sensor_during_an_outage_splits_pages_and_does_not_spin(core_library: Library) -> None:
+    sensor = Sensor(core_library, Flash())
+    sensor.start()
+    sensor.live(20)
+    core = sensor.core
+    core.disconnect()
+    for lost in (0, 30, 1, 5000):
+        sensor.next += lost
+        for n in (7, 19, 25):
+            sensor.next += n
+            core.tick = round(sensor.next / 208 * TICK_HZ)
+            core.feed(ramp(sensor.next - n, n), core.tick, lost)
+            lost = 0
+            assert [core.poll() for _ in range(40)][-1] > 0
+    core.connect()
+    session = core.status().session
+    have = {k for s, k in check(sensor.offload()) if s == session}
+    want, at = set(), 19 * 20
+    for lost in (0, 30, 1):
+        at += lost
+        want |= set(range(at, at + 51))
+        at += 51
+    assert want <= have
+    assert not have & set(range(at, at + 5000))
+
+
+def test_pages_of_a_flash_of_another_size_are_not_believed(core_library: Library) -> None:
+    flash = Flash(2 * SECTOR)
+    sensor = Sensor(core_library, flash)
+    sensor.start()
+    sensor.live(20)
+    sensor.core.disconnect()
+    sensor.live(40)
+    moved = Flash(4 * SECTOR, bytearray(b"\xff" * SECTOR) + flash.cells + bytearray(b"\xff" * SECTOR))
+    again = Sensor(core_library, moved)
+    again.core.connect()
+    assert again.offload() == []

@@ -274,3 +274,25 @@ def test_each_start_begins_a_new_epoch_and_session_at_index_zero(core_library: L
             core.ask(2)
     assert len({s for s, _, _ in seen}) == 2 * epochs
     assert all((b - a) % 256 == 1 for (_, a, _), (_, b, _) in itertools.pairwise(seen))
+
+
+def test_nothing_old_is_sent_live_to_a_host_that_comes_back(core_library: Library) -> None:
+    core = started(core_library)
+    core.feed(ramp(0, 19), 3000)
+    core.disconnect()
+    core.feed(ramp(19, 19 * 6), 3000 + round(19 * 6 / 208 * TICK_HZ))
+    core.connect()
+    assert frames(pump(core)) == []
+    core.feed(ramp(19 * 7, 19), 3000 + round(19 * 7 / 208 * TICK_HZ))
+    assert [struct.unpack_from("<I", p, 4)[0] for p in frames(pump(core))] == [19 * 7]
+
+
+def test_a_new_session_forgets_what_was_asked_of_the_old_one(core_library: Library) -> None:
+    core = started(core_library, places=1)
+    for k in range(30):
+        core.feed(ramp(19 * k, 19), round(19 * (k + 1) / 208 * TICK_HZ))
+    core.ask(2)
+    core.resend((0, 19 * 30))
+    assert core.start()[0] == OK
+    core.places = 8
+    assert frames(pump(core)) == []
