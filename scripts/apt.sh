@@ -11,6 +11,7 @@ victoria-metrics:victoria-metrics
 mosquitto:mosquitto
 mosquitto_pub:mosquitto-clients
 dbus-daemon:dbus
+openssl:openssl
 gcc:gcc
 clang:clang
 cppcheck:cppcheck
