@@ -26,6 +26,19 @@ class LatemilesError(Exception):
     exit_status: int = 1
     """What the command line returns: 1 the work failed, 2 wrong use."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes whole; the default would call the class with the message alone."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(
+    kind: type[LatemilesError], args: tuple[object, ...], facts: dict[str, object]
+) -> LatemilesError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
 
 class InputError(LatemilesError):
     """What was handed in cannot be used; the message says what was expected, what came and what to do.
