@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import re
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import latemiles as lm
+from latemiles.errors import ConfigError, TornRecording
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 SEGMENTS = ("pelvis", "left_thigh", "right_thigh")
@@ -383,6 +385,21 @@ def test_sensors_on_different_clocks_are_refused(streams):
         lm.analyze(changed(streams, lambda t, a, g: (t + 1.7e9, a, g), only=("pelvis",)))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        lm.InputError("a", "b", "Do c."),
+        lm.LatemilesError("a"),
+        ConfigError("a", "is b."),
+        TornRecording("a", "b"),
+    ],
+)
+def test_errors_travel_between_processes_with_their_facts(error):
+    same = pickle.loads(pickle.dumps(error))
+    assert type(same) is type(error)
+    assert (str(same), vars(same)) == (str(error), vars(error))
+
+
 # The command line
 
 
@@ -485,6 +502,19 @@ def test_a_csv_of_the_name_of_a_recorded_run_does_not_replace_it(tmp_path):
     assert kept.read_bytes() == (RECORDINGS / "no_standing.mcap").read_bytes()
 
 
+def test_bad_inputs_among_good_ones_cost_one_line_each_side_by_side_too(tmp_path):
+    torn, wrong = tmp_path / "torn.mcap", tmp_path / "wrong.csv"
+    torn.write_bytes((RECORDINGS / "no_standing.mcap").read_bytes()[:5000])
+    wrong.write_text(csv_text().replace(",9.8,", ",1.0,"))
+    good = RECORDINGS / "no_standing.mcap"
+    done = latemiles("analyze", torn, wrong, good, "--jobs", 2, "--out", tmp_path / "out", home=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2
+    assert "recover" in done.stderr
+    assert "9.81" in done.stderr
+    assert (tmp_path / "out" / "no_standing" / "report.html").exists()
+
+
 def test_two_inputs_of_one_name_are_refused_before_one_replaces_the_other(tmp_path):
     other = tmp_path / "no_standing.mcap"
     other.write_bytes((RECORDINGS / "no_standing.mcap").read_bytes())
@@ -525,6 +555,19 @@ def test_a_traceback_is_shown_only_when_asked_for(tmp_path):
     assert plain.returncode == debug.returncode == 1
     assert "Traceback" not in plain.stderr
     assert "Traceback" in debug.stderr
+
+
+def test_ctrl_c_ends_an_analysis_with_one_line(tmp_path):
+    command = [sys.executable, "-m", "latemiles", "--home", tmp_path, "analyze"]
+    command += [*sorted(RECORDINGS.glob("*.mcap")), "--out", tmp_path / "out"]
+    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as analysis:
+        # Past the imports and well inside the first runs, on a slow machine too.
+        time.sleep(2.5)
+        analysis.send_signal(signal.SIGINT)
+        _, err = analysis.communicate(timeout=60)
+    assert analysis.returncode == 130
+    assert err.startswith("latemiles: Interrupted.")
+    assert len(err.splitlines()) == 1
 
 
 def test_ctrl_c_ends_a_demo_with_a_usable_recording_and_a_report(tmp_path):

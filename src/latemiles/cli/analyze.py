@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,9 +70,9 @@ def analyze(
     )
     _refuse_one_name_twice(inputs)
     targets = {path: _target(path, out, len(inputs)) for path in inputs}
-    failed = _run_all(targets, options, jobs, debug=state_of(context).debug)
-    if failed:
-        raise typer.Exit(1)
+    statuses = _run_all(targets, options, jobs, debug=state_of(context).debug) - {0}
+    if statuses:
+        raise typer.Exit(min(statuses))
 
 
 def _refuse_one_name_twice(inputs: list[Path]) -> None:
@@ -109,24 +110,27 @@ def _window(option: str, text: str | None) -> tuple[float, float] | None:
     return window
 
 
-def _run_all(targets: dict[Path, Path | None], options: AnalyzeOptions, jobs: int, *, debug: bool) -> int:
+def _run_all(
+    targets: dict[Path, Path | None], options: AnalyzeOptions, jobs: int, *, debug: bool
+) -> set[int]:
+    """Exit statuses of the inputs; they are told of as they are done."""
     from latemiles.session.reprocess import analyze_file
 
     work: Callable[..., Outcome] = partial(analyze_file, options=options)
-    failed = 0
+    statuses: set[int] = set()
     if len(targets) > 1 and jobs > 1:
         with progress_bar("analysing", len(targets)) as (bar, task), ProcessPoolExecutor(jobs) as pool:
             waiting = {pool.submit(work, path, target): path for path, target in targets.items()}
             for done in as_completed(waiting):
-                failed += _tell(waiting[done], done.result, debug=debug)
+                statuses.add(_tell(waiting[done], done.result, debug=debug))
                 bar.advance(task)
-        return failed
+        return statuses
     with progress_bar("analysing", 1.0) as (bar, task):
         for path, target in targets.items():
             bar.update(task, description=path.name, completed=0.0)
             advance = partial(_show, bar, task)
-            failed += _tell(path, partial(work, path, target, progress=advance), debug=debug)
-    return failed
+            statuses.add(_tell(path, partial(work, path, target, progress=advance), debug=debug))
+    return statuses
 
 
 def _show(bar: Progress, task: TaskID, share: float) -> None:
@@ -134,18 +138,20 @@ def _show(bar: Progress, task: TaskID, share: float) -> None:
 
 
 def _tell(path: Path, result: Callable[[], Outcome], *, debug: bool) -> int:
-    """Print one outcome; with several inputs one bad file does not stop the others."""
+    """Print one outcome, return its exit status; one bad file does not stop the others."""
     try:
         outcome = result()
-    except (LatemilesError, OSError) as error:
+    except (LatemilesError, OSError, BrokenProcessPool) as error:
         if debug:
             raise
         what = str(error)
+        if isinstance(error, BrokenProcessPool):
+            what = "Its process was ended from outside, perhaps for want of memory. Try fewer --jobs."
         if isinstance(error, OSError):
             place = error.filename or "The system"
             what = f"{place}: {error.strerror}. Check the path, its permissions and free space."
         typer.echo(f"latemiles: {path.name}: {' '.join(what.split())}", err=True)
-        return 1
+        return error.exit_status if isinstance(error, LatemilesError) else 1
     text = console()
     text.print(f"{path.name}: {outcome.headline}")
     text.print(f"  {outcome.strides} strides, {outcome.duration_s / 60:.1f} min -> {outcome.report}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -34,6 +34,9 @@ __all__ = ["app", "main", "run"]
 
 COMPUTING = frozenset({"analyze", "demo", "live", "replay", "report", "serve"})
 """Commands that need compiled kernels."""
+
+INTERRUPTED: Final = 130
+"""Exit status after Ctrl-C, as shells have it."""
 
 app = typer.Typer(
     name="latemiles",
@@ -82,8 +85,7 @@ def main(arguments: list[str]) -> int:
         _say(f"{what}{'' if what.endswith(('.', '?', '!')) else '.'} See '{command} --help'.")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        _say("Interrupted. Nothing that was already written is lost.")
-        return 130
+        result = INTERRUPTED
     except typer.Exit as stop:
         return stop.exit_code
     except LatemilesError as error:
@@ -99,6 +101,9 @@ def main(arguments: list[str]) -> int:
         what = f"{error.filename or 'The system'}: {error.strerror or error}"
         _say(f"{what}. Check the path, its permissions and free space.")
         return 1
+    if result == INTERRUPTED:
+        # typer gives the status back instead of raising, without a word.
+        _say("Interrupted. Nothing that was already written is lost; run the same command again.")
     if not arguments:
         return 2
     return result if isinstance(result, int) else 0
