@@ -32,6 +32,7 @@ test: $(STAMP) apt  ## every test that belongs to a change
 	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -m interpreted
 	@echo "== Tests of the kernels with bounds checks (NUMBA_BOUNDSCHECK=1)"
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q -m interpreted
+	@sh scripts/firmware_check.sh $(BIN)
 	@echo "All tests passed. What to look at: 'make demo' for the system at work, docs/ for how it works."
 
 quick: $(STAMP)  ## the tests that take less than a minute
