@@ -560,14 +560,18 @@ def test_a_traceback_is_shown_only_when_asked_for(tmp_path):
 def test_ctrl_c_ends_an_analysis_with_one_line(tmp_path):
     command = [sys.executable, "-m", "latemiles", "--home", tmp_path, "analyze"]
     command += [*sorted(RECORDINGS.glob("*.mcap")), "--out", tmp_path / "out"]
-    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as analysis:
-        # Past the imports and well inside the first runs, on a slow machine too.
-        time.sleep(2.5)
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as analysis:
+        assert analysis.stdout is not None
+        first = analysis.stdout.readline()
         analysis.send_signal(signal.SIGINT)
         _, err = analysis.communicate(timeout=60)
+    assert first.startswith("easy_run.mcap: ")
     assert analysis.returncode == 130
     assert err.startswith("latemiles: Interrupted.")
     assert len(err.splitlines()) == 1
+    assert (tmp_path / "out" / "easy_run" / "report.html").exists()
 
 
 def test_ctrl_c_ends_a_demo_with_a_usable_recording_and_a_report(tmp_path):
