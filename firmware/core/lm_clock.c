@@ -130,7 +130,19 @@ uint32_t lm_clock_observe(struct lm_clock *clock, uint32_t age, uint32_t tick)
     return lost;
 }
 
-uint32_t lm_clock_bound(struct lm_clock *clock, uint32_t now_before, uint32_t now_after, bool *is_step)
+bool lm_clock_is_unsure(const struct lm_clock *clock, uint32_t n, uint32_t now, bool has_overrun)
+{
+    const int64_t period = clock->period_q16;
+    const int64_t behind = from_newest(clock, now) - (int64_t)n * period;
+
+    if (behind < (has_overrun ? period : 2 * period) - SLACK_Q16) {
+        return false;
+    }
+    return behind % period < SLACK_Q16 || behind % period > period - SLACK_Q16;
+}
+
+uint32_t lm_clock_bound(struct lm_clock *clock, uint32_t now_before, uint32_t now_after, bool has_overrun,
+                        bool *is_step)
 {
     const int64_t period = clock->period_q16;
     const int64_t ahead = -from_newest(clock, now_after);
@@ -138,7 +150,7 @@ uint32_t lm_clock_bound(struct lm_clock *clock, uint32_t now_before, uint32_t no
     int64_t move = 0;
     uint32_t lost = 0;
 
-    if (behind >= 2 * period) {
+    if (behind >= (has_overrun && is_settled(clock) ? period + SLACK_Q16 : 2 * period)) {
         lost = lose(clock, behind);
         behind -= (int64_t)lost * period;
     }

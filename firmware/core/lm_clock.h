@@ -39,8 +39,14 @@ uint32_t lm_clock_observe(struct lm_clock *clock, uint32_t age, uint32_t tick);
 
 /* The newest sample was stored no later than `now_after` and less than a period before `now_before`: what can be
  * said where an interrupt was missed. Returns how many samples must have been lost for that to be, counts them, and
- * moves the clock into the bounds. Sets `is_step` if the time line had to jump. */
-uint32_t lm_clock_bound(struct lm_clock *clock, uint32_t now_before, uint32_t now_after, bool *is_step);
+ * moves the clock into the bounds. `has_overrun`: the chip itself says that it lost some, so that one missing sample
+ * is believed too. Sets `is_step` if the time line had to jump. */
+uint32_t lm_clock_bound(struct lm_clock *clock, uint32_t now_before, uint32_t now_after, bool has_overrun,
+                        bool *is_step);
+
+/* Whether samples are missing and, n more having been counted, a sample may or may not just have been taken at `now`:
+ * then how many are missing cannot be said to one, and is better asked a little later. */
+bool lm_clock_is_unsure(const struct lm_clock *clock, uint32_t n, uint32_t now, bool has_overrun);
 
 /* Tick of the sample `age` before the newest. */
 uint32_t lm_clock_tick(const struct lm_clock *clock, uint32_t age);

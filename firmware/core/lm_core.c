@@ -225,6 +225,8 @@ uint32_t lm_core_poll(struct lm_core *core)
     wait = led < wait ? led : wait;
     if (core->imu.state == LM_IMU_WAKING) {
         wait = LM_TICK_HZ / 200U;
+    } else if (core->imu.is_behind) {
+        wait = LM_TICK_HZ / 1000U;
     }
     return has_flash_work || core->imu.left > 0U || lm_link_is_busy(core) ? 0U : wait;
 }

@@ -30,6 +30,7 @@ enum reg {
 #define BYPASS_MS 200U    /* what cured lock-ups that others have reported */
 #define BYPASSES_BEFORE_CYCLE 3U
 #define PERIODS_OF_SILENCE 3U
+#define POSTPONE_MOST 3U
 
 #define STATUS_OVERRUN 0x40U
 #define STATUS_FULL 0x20U
@@ -147,6 +148,8 @@ static void run(struct lm_imu *imu, uint32_t now)
     imu->left = 0;
     imu->has_irq = false;
     imu->is_behind = false;
+    imu->has_overrun = false;
+    imu->postponed = 0;
 }
 
 int lm_imu_start(struct lm_imu *imu, const struct lm_imu_settings *settings)
@@ -267,13 +270,21 @@ static uint16_t skip_to_sample(struct lm_imu *imu, uint16_t words, uint16_t patt
                : words; /* read again later, when the state is known */
 }
 
-static void set_clock(struct lm_imu *imu, uint32_t before, uint32_t after, bool is_overrun)
+static void set_clock(struct lm_imu *imu, uint32_t before, uint32_t after)
 {
     bool is_step = false;
     /* After an overrun the interrupt tells of a sample that has been overwritten. */
-    const bool has_irq = imu->has_irq && !is_overrun && imu->left >= imu->settings.watermark;
+    const bool has_irq = imu->has_irq && !imu->has_overrun && imu->left >= imu->settings.watermark;
 
     imu->has_irq = false;
+    if (!has_irq && imu->clock->is_running && imu->postponed < POSTPONE_MOST &&
+        lm_clock_is_unsure(imu->clock, imu->left, before, imu->has_overrun)) {
+        imu->postponed++;
+        imu->is_behind = true;
+        imu->left = 0;
+        return;
+    }
+    imu->postponed = 0;
     if (imu->clock->is_running) {
         lm_clock_count(imu->clock, imu->left);
     } else if (!has_irq) {
@@ -282,7 +293,8 @@ static void set_clock(struct lm_imu *imu, uint32_t before, uint32_t after, bool 
     if (has_irq) {
         imu->lost += lm_clock_observe(imu->clock, (uint32_t)(imu->left - imu->settings.watermark), imu->irq_tick);
     }
-    imu->lost += lm_clock_bound(imu->clock, before, after, &is_step);
+    imu->lost += lm_clock_bound(imu->clock, before, after, imu->has_overrun, &is_step);
+    imu->has_overrun = false;
     imu->is_step = imu->is_step || is_step;
 }
 
@@ -293,6 +305,7 @@ static void take_stock(struct lm_imu *imu)
     const uint32_t before = imu->port->now(imu->port->user);
 
     if (imu->port->i2c_read(imu->port->user, FIFO_STATUS1, status, sizeof status) != 0) {
+        imu->is_behind = true; /* tried again at once: a bus may fail now and then */
         if (before - imu->served > silence(imu)) {
             recover(imu, before);
         }
@@ -320,7 +333,8 @@ static void take_stock(struct lm_imu *imu)
     imu->recoveries = 0;
     imu->is_faulty = false;
     imu->is_behind = imu->left >= 2U * imu->settings.watermark;
-    set_clock(imu, before, after, is_full);
+    imu->has_overrun = imu->has_overrun || is_full;
+    set_clock(imu, before, after);
 }
 
 static uint8_t read_burst(struct lm_imu *imu)
@@ -331,6 +345,7 @@ static uint8_t read_burst(struct lm_imu *imu)
         /* How far the chip got is unknown: the next status tells, and the clock what is missing. */
         lm_clock_uncount(imu->clock, imu->left);
         imu->left = 0;
+        imu->is_behind = true;
         return 0;
     }
     imu->left = (uint16_t)(imu->left - n);

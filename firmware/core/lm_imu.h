@@ -40,9 +40,11 @@ struct lm_imu {
     uint16_t tries;
     uint16_t recoveries;  /* in a row, without a sample between */
     uint16_t recoveries_total;
+    uint8_t postponed;    /* times in a row that the count of lost samples was put off */
     uint8_t state;
     bool is_wanted;       /* started and not stopped */
     bool is_live;         /* a burst has been given out since the start */
+    bool has_overrun;     /* said so since samples were last counted */
     bool is_behind;       /* so much was waiting that the interrupt line may not have fallen */
     bool has_irq;
     bool is_faulty;
