@@ -89,7 +89,8 @@ def what_is_missing(page: Page) -> list[str]:
     if page.analysis.quality.calibration is None:
         return ["Standing still for some seconds and three squats before the run fill this."]
     if page.running_strides == 0:
-        return ["Medians of the walking strides are in the table. A run fills the comparison."]
+        walked = ["Medians of the walking strides are in the table."] if page.analysis.splits else []
+        return [*walked, "A run fills the comparison."]
     if _fewest(page) >= LEAST_STRIDES:
         return [
             "The strides were found, but their tilt was not.",
