@@ -5,6 +5,7 @@
     |   +-- ShapeError        an array has the wrong shape
     |   +-- UnitError         numbers that cannot be in the unit asked for
     |   +-- TimeOrderError    time stamps that do not increase
+    |   +-- UnknownName       nothing has that name; a KeyError too
     +-- ConfigError           a setting that cannot be used
     +-- PacketError           bytes from a sensor that do not follow its protocol
     +-- RecordingError        a recording that cannot be read
@@ -70,6 +71,14 @@ class UnitError(InputError):
 
 class TimeOrderError(InputError):
     """Time stamps that do not strictly increase."""
+
+
+class UnknownName(InputError, KeyError):
+    """Nothing has that name; a KeyError too, so that ``in`` and ``get`` work on mappings."""
+
+    def __str__(self) -> str:
+        # KeyError would put the sentence in quotes.
+        return str(self.args[0])
 
 
 class ConfigError(LatemilesError):

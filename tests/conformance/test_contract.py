@@ -215,6 +215,24 @@ def test_form_drift_and_asymmetry_have_their_fields(analysis):
     assert {"offset_part", "offset_free"} <= {n for n in dir(found) if not n.startswith("_")}
 
 
+@pytest.mark.parametrize("what", ["strides", "form_drift", "asymmetry"])
+def test_what_is_asked_for_by_name_behaves_as_a_mapping(analysis, what):
+    found = getattr(analysis, what)
+    assert "pelvic_drop_excursion_deg" in found
+    assert "pelvic_drop" not in found
+    with pytest.raises(KeyError):
+        found["pelvic_drop"]
+    with pytest.raises(lm.InputError, match=r"^Expected .+, got 'pelvic_drop'\. "):
+        found["pelvic_drop"]
+
+
+def test_every_column_has_a_form_drift_or_is_refused_as_a_condition_of_the_run(analysis):
+    refused = {name for name in COLUMNS[1:-1] if name not in analysis.form_drift}
+    assert refused == {"index", "t_ic_s", "t_to_s", "distance_m", "speed_m_s"}
+    with pytest.raises(lm.InputError, match="not its form"):
+        analysis.form_drift["speed_m_s"]
+
+
 def test_a_recording_has_streams_header_and_marks_and_can_be_analysed(analysis):
     recording = lm.Recording.open(RECORDINGS / "no_standing.mcap")
     assert recording.header.run

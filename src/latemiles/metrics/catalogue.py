@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from latemiles.errors import InputError
+from latemiles.errors import UnknownName
 from latemiles.metrics import angles, drop, harmonic, pelvis_motion, temporal
 from latemiles.metrics.metric import Metric
 
@@ -42,13 +42,13 @@ def metric(name: str) -> Metric:
 
     Raises
     ------
-    InputError
+    UnknownName
         If there is no such numeric column.
     """
     try:
         return CATALOGUE[COLUMN_INDEX[name]]
     except KeyError:
-        raise InputError(
+        raise UnknownName(
             "a numeric column of a stride row",
             f"'{name}'",
             "The columns are listed in docs/metrics.md and in metrics.catalogue.NUMERIC_COLUMNS.",

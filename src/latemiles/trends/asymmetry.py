@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.errors import InputError
+from latemiles.errors import UnknownName
 from latemiles.metrics.catalogue import CATALOGUE, metric
 from latemiles.metrics.table import StrideTable
 from latemiles.signals.events import CalibrationFound
@@ -91,7 +91,7 @@ def asymmetry(
 
     Raises
     ------
-    InputError
+    UnknownName
         If the metric has no sides to compare.
     """
     return _of_blocks(make_blocks(table, params or DriftParams()), name, alignment_of(calibration))
@@ -137,7 +137,7 @@ class Asymmetries(Mapping[str, Asymmetry]):
 def _of_blocks(blocks: Blocks, name: str, alignment: Alignment) -> Asymmetry:
     entry = metric(name)
     if name not in ASYMMETRY_METRICS:
-        raise InputError(
+        raise UnknownName(
             "a metric of the stance leg or a harmonic score",
             f"'{name}'",
             "See trends.asymmetry.ASYMMETRY_METRICS.",

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from latemiles.errors import UnknownName
 from latemiles.kernels import trends as kernel
 from latemiles.metrics.catalogue import CATALOGUE, metric
 from latemiles.metrics.table import StrideTable
@@ -68,8 +69,8 @@ def form_drift(
 
     Raises
     ------
-    InputError
-        If the key names no column.
+    UnknownName
+        If the key names no column, or one that is a condition of the run, such as its speed.
     """
     params = params or DriftParams()
     blocks = make_blocks(table, params)
@@ -134,6 +135,12 @@ def drift_of_blocks(
 ) -> FormDrift:
     """``form_drift`` with the run already cut into blocks."""
     column, side = key_parts(key)
+    if not math.isfinite(metric(column).stride_sd):
+        raise UnknownName(
+            "a metric of form",
+            f"'{column}'",
+            "Times, distance and speed are conditions of a run, not its form.",
+        )
     series = make_series(blocks, column, side)
     contrast = late_minus_baseline(series, windows)
     blank = _too_short(key, series, windows, side)
