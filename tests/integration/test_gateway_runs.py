@@ -209,22 +209,6 @@ async def test_killed_servers_and_gateways_go_on_where_they_were(broker: Server,
     assert recorded(home, "anna") == mine[:half]
 
 
-async def test_two_athletes_may_name_their_runs_alike(broker: Server, records, tmp_path: Path):
-    runs = {name: of(records[:400], name) for name in ("anna", "ben")}
-    async with asyncio.timeout(90), serving(tmp_path / "home", broker), asyncio.TaskGroup() as group:
-        for name, mine in runs.items():
-            spool = Spool(tmp_path / f"{name}.spool", mine[0])
-            one = sender(spool, broker)
-            # The usual wait: a server that is compiling its kernels is not silent, only slow.
-            one.silence_s = SILENCE_S
-            group.create_task(one.run())
-            group.create_task(fill(spool, source(mine), one.wake))
-    for name, mine in runs.items():
-        assert recorded(tmp_path / "home", name) == mine
-    with Store(tmp_path / "home" / "store.sqlite") as store:
-        assert sorted(run.athlete for run in store.runs()) == ["anna", "ben"]
-
-
 @pytest.mark.slow
 async def test_fifty_athletes_at_once_are_complete_at_the_server(broker: Server, records, tmp_path: Path):
     athletes, cut = 50, 400
