@@ -274,7 +274,7 @@ def test_a_single_array_is_not_an_archive(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_wrong_use(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="csv, npz") as caught:
+    with pytest.raises(ConfigError, match="csv, dot, npz") as caught:
         import_file("xlsx", tmp_path / "a.xlsx")
     assert caught.value.exit_status == 2
 

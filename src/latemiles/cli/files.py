@@ -23,22 +23,25 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     context: typer.Context,
-    format_: Annotated[str, typer.Argument(metavar="FORMAT", help="csv or npz.")],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", exists=True, dir_okay=False)],
+    format_: Annotated[str, typer.Argument(metavar="FORMAT", help="csv, dot or npz.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", exists=True, help="Files; for dot, the folder of one run."),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Recording to write; only with one PATH. Default: in the home folder.")
     ] = None,
     athlete: Annotated[str, typer.Option(help="Whose run it is.")] = "me",
 ) -> None:
     """Turn files of other systems into recordings."""
-    from latemiles.recording.importers import import_to_recording
+    from latemiles.recording.importers import import_to_recording, run_of
 
     if out is not None and len(paths) > 1:
         raise typer.BadParameter("--out takes one PATH; leave it away to import several.")
     folder = state_of(context).find_home().recordings
     with progress_bar("importing", len(paths)) as (bar, task):
         for path in paths:
-            target = out or folder / f"{path.stem}.mcap"
+            target = out or folder / f"{run_of(path)}.mcap"
             made = import_to_recording(format_, path, target, athlete=athlete)
             bar.advance(task)
             console().print(f"{path.name} -> {made}")

@@ -132,7 +132,7 @@ def open_file(path: str) -> BinaryIO:
     except FileNotFoundError as error:
         raise RecordingError(path, "There is no such file. Check the name.") from error
     except IsADirectoryError as error:
-        raise RecordingError(path, "This is a folder. Name one recording in it.") from error
+        raise RecordingError(path, "This is a folder. Name one file in it.") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise RecordingError(path, f"Cannot open the file ({error}). Check its permissions.") from error
 

@@ -117,9 +117,9 @@ def _as_recording(path: Path, home: Home) -> Path:
     ending = path.suffix.lower().lstrip(".")
     if ending in {"mcap", ""}:
         return path
-    if ending not in FORMATS:
+    if ending not in (endings := sorted(name for name, form in FORMATS.items() if not form.is_folder)):
         raise InputError(
-            f"a recording (.mcap) or one of {', '.join('.' + name for name in sorted(FORMATS))}",
+            f"a recording (.mcap) or one of {', '.join('.' + name for name in endings)}",
             f"'{path.name}'",
             "Turn it into a recording with 'latemiles import FORMAT PATH' first.",
         )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from latemiles.errors import ConfigError
 from latemiles.recording.importers.checks import (
@@ -18,6 +18,7 @@ from latemiles.recording.importers.checks import (
     with_full_scales,
 )
 from latemiles.recording.importers.csv_samples import read_csv
+from latemiles.recording.importers.dot_export import read_dot
 from latemiles.recording.importers.npz_samples import read_npz
 from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.drivers import samples
@@ -25,11 +26,21 @@ from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Record, RunHeader
 
-__all__ = ["FORMATS", "import_file", "import_to_recording", "source_of"]
+__all__ = ["FORMATS", "Format", "import_file", "import_to_recording", "run_of", "source_of"]
 
-FORMATS: Final[Mapping[str, Callable[[Path], Imported]]] = {
-    "csv": read_csv,
-    "npz": read_npz,
+
+class Format(NamedTuple):
+    """A format that can be read."""
+
+    read: Callable[[Path], Imported]
+    is_folder: bool = False
+    """Whether a run is a folder of files; else it is one file, whose name ends in the format's."""
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "csv": Format(read_csv),
+    "dot": Format(read_dot, is_folder=True),
+    "npz": Format(read_npz),
 }
 """Readers by the name of their format."""
 
@@ -37,6 +48,11 @@ FORMATS: Final[Mapping[str, Callable[[Path], Imported]]] = {
 def source_of(path: Path) -> str:
     """What the header of a recording says of the file that it was imported from."""
     return f"imported from {path.name}"
+
+
+def run_of(path: Path) -> str:
+    """The name of a run that is imported from a file or a folder."""
+    return path.name if path.is_dir() else path.stem
 
 
 def import_file(
@@ -49,7 +65,7 @@ def import_file(
     format_name : str
         One of `FORMATS`.
     path : path
-        The file.
+        The file, or the folder where the format has one a run.
     athlete : str
         Whose run it is.
     run : str, optional
@@ -121,14 +137,14 @@ def _imported(
     if format_name not in FORMATS:
         raise ConfigError("format", f"'{format_name}' is not known. Known are: {', '.join(sorted(FORMATS))}.")
     source = Path(os.fspath(path))
-    imported = in_session_time(FORMATS[format_name](source))
+    imported = in_session_time(FORMATS[format_name].read(source))
     for segment, stream in imported.streams.items():
         where = f"{segment.value} in {source.name}"
         check_finite(where, stream)
         check_stream(where, stream)
     check_together(source.name, imported.streams)
     known = {
-        "run": source.stem if run is None else run,
+        "run": run_of(source) if run is None else run,
         "athlete": athlete,
         "started_utc_ns": imported.started_utc_ns,
         "source": source_of(source),
