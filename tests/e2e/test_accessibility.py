@@ -1,0 +1,93 @@
+"""Every page, in every theme it has, holds before axe-core and can be used with keys alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import async_playwright, expect
+
+from latemiles.report import render_report
+from latemiles.web import LiveBroadcast, LiveView, create_app
+from reference.axe import grave_findings
+from reference.made_up_analysis import made_up_run
+from reference.made_up_run import STATES, made_up_events
+from reference.page_server import serving
+
+CHROMIUM = os.environ.get("LATEMILES_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Chromium; set LATEMILES_CHROMIUM"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium():
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@cache
+def view_of(name):
+    view = LiveView(name, "Maya O.")
+    view.push(made_up_events(STATES[name]))
+    return view
+
+
+def offered(name):
+    broadcast = LiveBroadcast()
+    view = view_of(name)
+    broadcast.offer(view.state(), view.log)
+    return broadcast
+
+
+async def test_the_harness_finds_what_is_wrong(chromium):
+    page = await chromium.new_page()
+    await page.set_content("<html><body><img src='data:,'><button></button></body></html>")
+    found = await grave_findings(page)
+    assert any(line.startswith("image-alt") for line in found)
+    assert any(line.startswith("button-name") for line in found)
+    await page.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "night"])
+async def test_the_runner_page_has_no_grave_finding_in_any_state(chromium, theme):
+    page = await chromium.new_page(viewport=PHONE)
+    broadcast = LiveBroadcast()
+    async with serving(create_app(None, broadcast)) as port:
+        await page.goto(f"http://127.0.0.1:{port}/?theme={theme}")
+        assert await grave_findings(page) == []
+        for state in ("learning", "steady", "watch", "drifting", "sensor"):
+            view = view_of(state)
+            broadcast.offer(view.state(), view.log)
+            await expect(page.locator("#word")).to_have_text(state)
+            assert await grave_findings(page, contrast=state in ("watch", "drifting")) == []
+    await page.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_the_coach_page_has_no_grave_finding(chromium, theme):
+    page = await chromium.new_page(viewport=DESK)
+    async with serving(create_app(None, offered("half_marathon"))) as port:
+        await page.goto(f"http://127.0.0.1:{port}/coach?theme={theme}")
+        await expect(page.locator("#headline")).to_contain_text("further forward")
+        assert await grave_findings(page, contrast=theme == "dark") == []
+    await page.close()
+
+
+@pytest.mark.parametrize("name", ["half_marathon", "too_short", "no_thigh"])
+async def test_the_report_has_no_grave_finding(chromium, name):
+    page = await chromium.new_page(viewport=DESK, color_scheme="dark")
+    await page.set_content(render_report(made_up_run(name), units="mile"))
+    assert await grave_findings(page, contrast=name == "too_short") == []
+    await page.close()
