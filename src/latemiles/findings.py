@@ -150,6 +150,12 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
     else:
         if not np.isfinite(calibration.standing_start_s):
             yield "No quiet stance was found; zero means the average of the first minutes."
+        for segment, stood in zip(SEGMENTS, calibration.zero_standing, strict=False):
+            if calibration.reference == "standing" and not stood and segment in heard:
+                yield (
+                    f"The {segment.label} sensor came after the standing pose: upright is its "
+                    "average in the first running with it. Compare it with itself, not with the other side."
+                )
         if calibration.axes_from != "movement":
             yield "No squats were found; side to side angles rest on the running itself and are less certain."
     if found.strides and not any(np.isfinite(s.distance_m) or np.isfinite(s.speed_m_s) for s in found.speeds):

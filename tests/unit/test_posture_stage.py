@@ -255,3 +255,58 @@ def test_broken_streams_raise_nothing_and_leave_no_silent_number(basis):
     result = drive(PostureStage(RATE_HZ, basis=basis), stream_of(only_pelvis, gyr))
     assert np.isfinite(result.pelvis[-1000:]).all()
     assert np.isnan(result.hip).all()
+
+
+@pytest.mark.parametrize("lane", [1, 2])
+def test_a_thigh_sensor_that_joins_after_the_poses_is_calibrated_from_running(lane):
+    s = session()
+    joins = round((s.running[0] + 3.0) * RATE_HZ)
+    result = drive(PostureStage(RATE_HZ), without(stream(), lane, 0, joins))
+    last = result.of(CalibrationFound)[-1]
+    assert s.running[0] + 14.0 < last.t_s < s.running[0] + 20.0
+    assert last.reference == "standing"
+    assert last.zero_standing == tuple(float(k != lane) for k in range(3))
+    side = lane - 1
+    known = np.isfinite(result.hip[side, :, 0]) & s.is_running
+    known &= s.t > last.t_s + 5.0
+    assert known.sum() > 6.0 * RATE_HZ
+    # Shape is right; the thigh counts as upright on average, so what is left of the mean is the pelvis's.
+    e = np.degrees(result.hip[side, known, 0] - s.hip[side, known, 0])
+    assert e.std() < 2.0
+    tilt = result.pelvis[known, 0].mean()
+    assert abs(np.degrees(result.hip[side, known, 0].mean() - tilt)) < 3.0
+    # The pelvis and the other thigh are what they are without it.
+    whole = drive(PostureStage(RATE_HZ), stream())
+    np.testing.assert_allclose(result.pelvis[known], whole.pelvis[known], atol=np.radians(0.05))
+    assert np.isfinite(result.hip[1 - side, known, 0]).all()
+    # A second pass knows it from the sensor's first sample on.
+    smoothed = drive(
+        PostureStage(RATE_HZ, basis="smoothed", known=result.calibration), without(stream(), lane, 0, joins)
+    )
+    assert np.isfinite(smoothed.hip[side, joins + 200 :, 0]).mean() > 0.95
+
+
+def test_a_pelvis_sensor_that_joins_after_the_poses_is_calibrated_from_running():
+    s = session()
+    joins = round((s.running[0] + 1.0) * RATE_HZ)
+    result = drive(PostureStage(RATE_HZ), without(stream(), 0, 0, joins))
+    last = result.of(CalibrationFound)[-1]
+    assert last.reference == "baseline"
+    assert last.zero_standing == (0.0, 1.0, 1.0)
+    known = np.isfinite(result.pelvis[:, 0]) & s.is_running
+    assert known.sum() > 10.0 * RATE_HZ
+    for k in (0, 1):
+        assert np.degrees(result.pelvis[known, k] - s.pelvis[known, k]).std() < 1.0
+
+
+def test_a_stage_cut_and_restored_while_a_sensor_is_late_goes_on_the_same():
+    s = session()
+    joins = round((s.running[0] + 3.0) * RATE_HZ)
+    late = without(stream(), 2, 0, joins)
+    whole = drive(PostureStage(RATE_HZ), late)
+    cut = joins + 700
+    first, second = PostureStage(RATE_HZ), PostureStage(RATE_HZ)
+    first.push(*late.cut(0, cut))
+    second.load(first.save())
+    block, _ = second.push(*late.cut(cut, len(late)))
+    np.testing.assert_array_equal(block.hip, whole.hip[:, cut : cut + block.hip.shape[1]])

@@ -186,8 +186,9 @@ class Calibrator:
         part = rows[start - first : self.gait_end - first]
         running_up = np.stack([mean_up(part, lane) for lane in range(3)])
         stance = self._upright_stance(running_up, start)
-        ups = running_up if stance is None else np.array(stance.up)
-        biases = np.zeros((3, 3)) if stance is None else np.array(stance.gyr)
+        # A sensor that was silent in standing has its zero in the running.
+        ups = running_up if stance is None else _known_or(np.array(stance.up), running_up)
+        biases = np.zeros((3, 3)) if stance is None else np.nan_to_num(np.array(stance.gyr))
         if stance is None or self.movement is None or self.movement.start < stance.start:
             self.movement = None
         self.stance = stance
@@ -196,9 +197,8 @@ class Calibrator:
             known = np.isfinite(ups[lane]).all()
             axes.append(None)
             if known:
-                axes[lane] = thigh_running_axis(
-                    part, lane, ups[lane], biases[lane], p, is_standing=stance is not None
-                )
+                stood = stance is not None and bool(np.isfinite(stance.up[lane][0]))
+                axes[lane] = thigh_running_axis(part, lane, ups[lane], biases[lane], p, is_standing=stood)
         gait = gait_harmonics(part, ups, biases, (axes[1], axes[2]), p)
         if gait is not None:
             axes[0] = pelvis_running_axis(gait, self.gait == RUNNING, p)
@@ -213,6 +213,38 @@ class Calibrator:
         self.stage = stage
         self.current = calibration_of(axes, ups, stance, self.movement, running_up[0], p)
         return self.current
+
+    def adopt(self, rows: F8, late: NDArray[np.bool_], gait: int) -> Calibration | None:
+        """Add sensors that came after the others were calibrated; their zero is the mean of ``rows``.
+
+        Parameters
+        ----------
+        rows : float64 array, shape (n, lanes, 10)
+            Bins of steady walking or running in which the sensors are heard.
+        late : bool array, shape (lanes,)
+            Which sensors.
+        gait : int
+            WALKING or RUNNING.
+
+        Returns
+        -------
+        Calibration or None
+            None if nothing could be made of it.
+        """
+        if self.current is None:
+            return None
+        p = self._params
+        rows = bridged(rows, round(_LOST_PACKETS_S * p.bin_hz))
+        ups = np.stack([mean_up(rows, lane) for lane in range(3)])
+        axes = self.current.axes()
+        for lane in (1, 2):
+            if late[lane] and np.isfinite(ups[lane]).all():
+                axes[lane] = thigh_running_axis(rows, lane, ups[lane], np.zeros(3), p, is_standing=False)
+        if late[0]:
+            harmonics = gait_harmonics(rows, ups, np.zeros((3, 3)), (axes[1], axes[2]), p)
+            axes[0] = None if harmonics is None else pelvis_running_axis(harmonics, gait == RUNNING, p)
+        alone = calibration_of(axes, ups, None, None, None, p)
+        return self.current.with_lanes(alone, late)
 
     def _upright_stance(self, running_up: F8, before: int) -> Stance | None:
         """Last stance before the gait whose inclination is that of an upright body."""
@@ -259,6 +291,11 @@ class Calibrator:
             None if x is None else Axis(np.array(x[0]), x[1], x[2]) for x in state["movement_axes"]
         ]
         self.current = None if state["current"] is None else Calibration.from_dict(state["current"])
+
+
+def _known_or(vectors: F8, others: F8) -> F8:
+    """Rows of (n, 3) vectors, those of ``others`` where they are NaN."""
+    return np.where(np.isfinite(vectors), vectors, others)
 
 
 def _tuples(rows: list[list[Any]]) -> tuple[tuple[Any, ...], ...]:

@@ -5,14 +5,15 @@ All axes are unit vectors in the sensor's own axes; ``left`` is the segment's y 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.calibration_windows import Movement, Stance, up_in_sensor
 from latemiles.estimators.posture_params import PostureParams
+from latemiles.signals.events import CalibrationFound
 from latemiles.signals.frames import SIDES, quat_conj, quat_from_matrix, quat_rotate
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 F8 = NDArray[np.float64]
+T = TypeVar("T")
 
 NOWHERE: Final = (float("nan"),) * 4
 _VERTICAL_SD: Final = np.radians(0.25)
@@ -58,6 +60,8 @@ class Calibration:
     swing_offset_rad: tuple[float, float]
     """Left, right: heading of the pelvis less that of the thigh's swing plane, at equal earth frames."""
     swing_offset_sd_rad: tuple[float, float]
+    zero_standing: tuple[float, ...]
+    """One a lane: 1 where zero is quiet standing, 0 where it is the mean of walking or running."""
 
     def axes(self) -> list[Axis | None]:
         """Medio-lateral axis of each lane in sensor axes; None where unknown."""
@@ -69,6 +73,43 @@ class Calibration:
             else:
                 found.append(None)
         return found
+
+    def event(self, t_s: float) -> CalibrationFound:
+        """What the runner is told of it at a session time."""
+        lanes = [[float(x) for x in quat] for quat in self.quat_segment_sensor]
+        return CalibrationFound(
+            t_s=t_s,
+            reference=self.reference,
+            axes_from=self.axes_from,
+            quat_segment_sensor=tuple((q[0], q[1], q[2], q[3]) for q in lanes),
+            obliquity_uncertainty_rad=self.obliquity_uncertainty_rad,
+            residual_rad=self.residual_rad,
+            standing_start_s=self.standing_start_s,
+            standing_end_s=self.standing_end_s,
+            movement_start_s=self.movement_start_s,
+            movement_end_s=self.movement_end_s,
+            zero_standing=self.zero_standing,
+        )
+
+    def with_lanes(self, other: Calibration, lanes: NDArray[np.bool_]) -> Calibration | None:
+        """What ``other`` says of some lanes (a mask), beside what is known of the rest; None if nothing."""
+        new = lanes & np.isfinite(np.array(other.quat_segment_sensor)[:, 0])
+        if not new.any():
+            return None
+
+        def mixed(mine: tuple[T, ...], theirs: tuple[T, ...]) -> tuple[T, ...]:
+            return tuple(b if is_new else a for a, b, is_new in zip(mine, theirs, new, strict=True))
+
+        is_pelvis = bool(new[0])
+        return replace(
+            self,
+            quat_segment_sensor=mixed(self.quat_segment_sensor, other.quat_segment_sensor),
+            yaw_sd_rad=mixed(self.yaw_sd_rad, other.yaw_sd_rad),
+            residual_rad=mixed(self.residual_rad, other.residual_rad),
+            zero_standing=mixed(self.zero_standing, other.zero_standing),
+            reference=other.reference if is_pelvis else self.reference,
+            obliquity_uncertainty_rad=(other if is_pelvis else self).obliquity_uncertainty_rad,
+        )
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Calibration:
@@ -194,7 +235,7 @@ def calibration_of(
     running_up: F8 | None,
     params: PostureParams,
 ) -> Calibration:
-    """Put axes and verticals (lanes, 3) together.
+    """Put axes and verticals (lanes, 3) together; a sensor that was silent in standing has zero elsewhere.
 
     Parameters
     ----------
@@ -218,7 +259,8 @@ def calibration_of(
         quats.append(tuple(float(x) for x in segment_quat(up, axis.left)) if known and axis else NOWHERE)
         yaw_sd.append(axis.sd_rad if known and axis else float("nan"))
         residual.append(axis.residual_rad if known and axis else float("nan"))
-    if stance is None:
+    stood = np.isfinite(np.array(stance.up)[:, 0]) if stance is not None else np.zeros(len(axes), dtype=bool)
+    if not stood[0]:
         change = _BASELINE_TILT
     elif running_up is None:
         change = params.expected_tilt_rad
@@ -227,7 +269,7 @@ def calibration_of(
     hz = params.bin_hz
     nan = float("nan")
     return Calibration(
-        reference="baseline" if stance is None else "standing",
+        reference="standing" if stood[0] else "baseline",
         axes_from="running" if movement is None else "movement",
         quat_segment_sensor=tuple(quats),
         yaw_sd_rad=tuple(yaw_sd),
@@ -239,4 +281,5 @@ def calibration_of(
         movement_end_s=nan if movement is None else movement.end / hz,
         swing_offset_rad=(params.swing_offset_rad * SIDES[0].sign, params.swing_offset_rad * SIDES[1].sign),
         swing_offset_sd_rad=(params.swing_offset_sd_rad, params.swing_offset_sd_rad),
+        zero_standing=tuple(stood.astype(float).tolist()),
     )

@@ -22,7 +22,7 @@ from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.slip import SlipFinder, Slipped
 from latemiles.estimators.thinned import Thinned
 from latemiles.kernels.quaternion import min_rotation
-from latemiles.signals.events import CalibrationFound, Event, Slip
+from latemiles.signals.events import Event, Slip
 from latemiles.signals.frames import SEGMENTS, quat_multiply
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import Pose
@@ -35,6 +35,8 @@ I8 = NDArray[np.int64]
 _LANES: Final = len(SEGMENTS)
 _AT_REST_RAD_S: Final = 0.15
 """Rate below which a sensor's earth frame keeps still, since its gyro bias is then known, rad/s."""
+_LOST_PACKETS_S: Final = 0.1
+"""Part of a second that may be missing of a sensor that counts as heard, s."""
 _LOST_RAD: Final = 0.5
 """Standard deviation of a relative heading that is not worth an angle."""
 _GAP_RAD_S2: Final = 1.0
@@ -103,6 +105,8 @@ class Seconds:
         self._gait = STILL
         self._running_s = 0.0
         self._offsets: tuple[tuple[float, float], tuple[float, float]] | None = None
+        self._steady_s: F8 = np.zeros(_LANES)
+        """For how long each sensor was heard while its wearer went on walking or running, s."""
 
     @property
     def calibration(self) -> Calibration | None:
@@ -135,6 +139,8 @@ class Seconds:
         end = stop // thinned.per_bin
         features = thinned.look(end)
         self._judge(features)
+        heard = thinned.missing_s(end) < _LOST_PACKETS_S
+        self._steady_s = np.where(heard & (self._gait != STILL), self._steady_s + thinned.step_s, 0.0)
         parallel = np.full(2, np.nan)
         if self.known is None:
             self._calibrate(end)
@@ -258,6 +264,7 @@ class Seconds:
             "slip_windows": s.windows,
             "slip_last": s.last,
             "slip_pair": s.last_pair,
+            "steady_s": self._steady_s,
         }
 
     def load(self, plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -293,6 +300,8 @@ class Seconds:
     def _calibrate(self, end: int, *, is_last: bool = False) -> None:
         """Look for a calibration and start the relative headings from it."""
         c = self.calibrator
+        if c.stage > 0 and np.isnan(self._mounts[:, 0]).any():
+            self._adopt(end)
         if c.stage == 2 and not c.pending:
             return
         before, was = c.current, self._mounts
@@ -314,6 +323,22 @@ class Seconds:
             # What a causal recording learns at its very end is of use to a second pass only.
             self._announce(c.current, end)
 
+    def _adopt(self, end: int) -> None:
+        """Work out from the running how a sensor sits that was not there when the others were calibrated."""
+        p = self.params
+        late = np.isnan(self._mounts[:, 0]) & (self._steady_s >= p.first_running_s)
+        if not late.any():
+            return
+        rows, first = self.thinned.rows(end)
+        length = round(float(self._steady_s[late].min()) * p.bin_hz)
+        found = self.calibrator.adopt(rows[max(0, end - first - length) :], late, self._gait)
+        if found is None:
+            return
+        self._set_mounts(np.where(late[:, None], np.array(found.quat_segment_sensor), self._mounts), end)
+        quats = tuple(tuple(float(x) for x in q) for q in self._mounts)
+        self.calibrator.current = replace(found, quat_segment_sensor=quats)
+        self._announce(self.calibrator.current, end)
+
     def _is_due(self, end: int) -> bool:
         """Whether the told calibration's standing has ended in the last second."""
         if self.known is None or not np.isfinite(self.known.standing_end_s):
@@ -328,21 +353,7 @@ class Seconds:
         self.thinned.refollow(end)
 
     def _announce(self, found: Calibration, end: int) -> None:
-        lanes = tuple(tuple(float(x) for x in q) for q in found.quat_segment_sensor)
-        self._events.append(
-            CalibrationFound(
-                t_s=end / self.params.bin_hz,
-                reference=found.reference,
-                axes_from=found.axes_from,
-                quat_segment_sensor=tuple((q[0], q[1], q[2], q[3]) for q in lanes),
-                obliquity_uncertainty_rad=found.obliquity_uncertainty_rad,
-                residual_rad=found.residual_rad,
-                standing_start_s=found.standing_start_s,
-                standing_end_s=found.standing_end_s,
-                movement_start_s=found.movement_start_s,
-                movement_end_s=found.movement_end_s,
-            )
-        )
+        self._events.append(found.event(end / self.params.bin_hz))
 
     def _mind_gaps(self, end: int) -> None:
         missing = self.thinned.missing_s(end)

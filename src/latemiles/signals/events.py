@@ -81,6 +81,9 @@ class CalibrationFound:
     standing_end_s: float
     movement_start_s: float
     movement_end_s: float
+    zero_standing: tuple[float, ...] = ()
+    """One a lane: 1 where zero is quiet standing, 0 where it is the mean of walking or running, because the
+    sensor came later; empty: all as ``reference`` says."""
 
 
 @dataclass(frozen=True, slots=True)

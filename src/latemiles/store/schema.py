@@ -100,7 +100,8 @@ class _Field:
 
     def decode(self, value: Any) -> Any:
         if self.kind is None:
-            return _from_json(json.loads(value))
+            # A store that is older than the column has nothing in it.
+            return () if value is None else _from_json(json.loads(value))
         return _real(value) if self.kind is float else self.kind(value)
 
 

@@ -27,6 +27,8 @@ NAN = math.nan
 
 UNKNOWN_MOUNTING_RAD: Final = math.radians(5.0)
 """One SD of a mean angle where no calibration says better: a clip by hand."""
+OTHER_ZERO_RAD: Final = math.radians(20.0)
+"""Hip flexion of running against standing: what two thighs differ by of which one was zeroed in running."""
 
 ASYMMETRY_METRICS: Final = tuple(
     m.name
@@ -56,7 +58,9 @@ def alignment_of(calibration: CalibrationFound | None) -> Alignment:
     obliquity = calibration.obliquity_uncertainty_rad
     thighs = [calibration.residual_rad[1 + side.lane] for side in SIDES]
     known = [x if math.isfinite(x) else UNKNOWN_MOUNTING_RAD for x in (obliquity, *thighs)]
-    return Alignment(math.degrees(known[0]), math.degrees(math.hypot(*known[1:])))
+    zeros = {calibration.zero_standing[1 + side.lane] for side in SIDES if calibration.zero_standing}
+    apart = OTHER_ZERO_RAD if len(zeros) > 1 else 0.0
+    return Alignment(math.degrees(known[0]), math.degrees(math.hypot(*known[1:], apart)))
 
 
 def asymmetry(
