@@ -160,6 +160,12 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
             yield "No squats were found; side to side angles rest on the running itself and are less certain."
     if found.strides and not any(np.isfinite(s.distance_m) or np.isfinite(s.speed_m_s) for s in found.speeds):
         yield "No speed source; what speed and grade explain could not be taken off."
+    for segment, stuck_s in pipeline.stuck_s.items():
+        if stuck_s > 0.0:
+            yield (
+                f"The {segment.label} sensor repeated one value for {stuck_s:.1f} s; that counts as a gap. "
+                "Switch it off and on before the next run, and replace it if this comes back."
+            )
     for segment, count in pipeline.bad_packets.items():
         if count:
             yield f"{count} packets of the {segment.label} sensor made no sense and were passed over."

@@ -47,6 +47,9 @@ SMOOTHED_CHUNK_S: Final = 5.0
 SMOOTHED_WAIT_S: Final = 60.0
 """How long the smoothed basis waits for samples that are sent again, s."""
 
+STUCK_WORDS: Final = "repeats one value: switch it off and on"
+"""What to do about a sensor that hangs."""
+
 F8 = NDArray[np.float64]
 
 _NAN: Final = float("nan")
@@ -213,11 +216,7 @@ class Pipeline:
             case Link(arrival_ns=ns):
                 if record.state == "down":
                     self._align.note(record.segment, ns * 1e-9, "link lost")
-                return [
-                    LinkChanged(
-                        ns * 1e-9, record.segment, record.state, record.detail, record.battery_percent
-                    )
-                ]
+                return [_link_changed(record)]
             case Gone(arrival_ns=ns):
                 self._align.note(record.segment, ns * 1e-9, "packets refused")
             case RunHeader():
@@ -241,10 +240,15 @@ class Pipeline:
         clock = self._clocks.get(packet.segment)
         if clock is None:
             return []
-        decoded = self._decoders[packet.segment].push(packet.payload)
+        decoder = self._decoders[packet.segment]
+        was_stuck = decoder.is_stuck
+        decoded = decoder.push(packet.payload)
         if decoded is None:
             return []
         events: list[Event] = []
+        if decoder.is_stuck != was_stuck:
+            state, detail = ("stuck", STUCK_WORDS) if decoder.is_stuck else ("up", "measures again")
+            events.append(LinkChanged(packet.arrival_ns * 1e-9, packet.segment, state, detail, _NAN))
         if decoded.is_marked:
             events.append(Marked(packet.arrival_ns * 1e-9, f"button on the {packet.segment.label} sensor"))
         timed = clock.push(decoded, packet.arrival_ns)
@@ -252,6 +256,8 @@ class Pipeline:
             self._align.note(packet.segment, timed.restart.t_s, timed.restart.reason)
         if timed.block is None:
             return events
+        if decoder.is_stuck:
+            self._align.note(packet.segment, float(timed.block.t_s[-1]), "stuck at one value")
         grid, gaps = self._align.push([timed.block])
         events += gaps
         self._chunks.push(grid)
@@ -322,6 +328,11 @@ class Pipeline:
     def bad_packets(self) -> dict[Segment, int]:
         """Packets of each sensor that did not follow its protocol; they were passed over."""
         return {segment: decoder.damaged for segment, decoder in self._decoders.items()}
+
+    @property
+    def stuck_s(self) -> dict[Segment, float]:
+        """For how long each sensor only repeated one value, s; those are gaps."""
+        return {s: d.stuck_samples / self._clocks[s].rate_hz for s, d in self._decoders.items()}
 
     def sensor_quality(self) -> tuple[SensorQuality, ...]:
         """What was heard of each sensor of the header, in lane order."""

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from latemiles.metrics.catalogue import NUMERIC_COLUMNS
-from latemiles.signals.events import CalibrationFound, DriftUpdate, Event, Slip, Stride
+from latemiles.signals.events import CalibrationFound, DriftUpdate, Event, LinkChanged, Slip, Stride
 from latemiles.signals.frames import Segment
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class TerminalView:
     strides: int = 0
     calibrated: str = "not yet"
     slips: list[str] = field(default_factory=list)
+    stuck: dict[Segment, str] = field(default_factory=dict)
+    """Sensors that hang, and what to do about it."""
 
     def take(self, events: Sequence[Event]) -> None:
         """Take the events of one record."""
@@ -84,6 +86,10 @@ class TerminalView:
                         self.distance_m = event.values[_DISTANCE]
                 case CalibrationFound():
                     self.calibrated = f"from {event.reference} and {event.axes_from}"
+                case LinkChanged(state="stuck"):
+                    self.stuck[event.segment] = event.detail
+                case LinkChanged():
+                    self.stuck.pop(event.segment, None)
                 case Slip():
                     self.slips.append(f"{event.segment.label} slipped")
 
@@ -131,6 +137,7 @@ class TerminalView:
 
     def _notes(self, t_s: float) -> list[str]:
         notes = [self.writing, *self.slips[-1:]]
+        notes += [f"{segment.label} {words}" for segment, words in self.stuck.items()]
         if self.reception.trouble is not None and not any(
             link.view.state == "linked" for link in self.reception.links.values()
         ):

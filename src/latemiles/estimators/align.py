@@ -24,8 +24,15 @@ from latemiles.signals.quality import SampleQuality
 
 __all__ = ["GAP_REASONS", "AlignParams", "AlignStage"]
 
-GAP_REASONS: Final = ("not heard", "never heard", "sensor restarted", "link lost", "packets refused")
-"""Why a gap is there; the later three are told by ``AlignStage.note``."""
+GAP_REASONS: Final = (
+    "not heard",
+    "never heard",
+    "sensor restarted",
+    "link lost",
+    "packets refused",
+    "stuck at one value",
+)
+"""Why a gap is there; all but the first two are told by ``AlignStage.note``."""
 
 _HEAD = struct.Struct("<8q2d")
 _LANE = struct.Struct("<5q2d")

@@ -1,4 +1,4 @@
-"""Bytes of one sensor to samples, by its driver; damaged packets are counted and left out."""
+"""Bytes of one sensor to samples, by its driver; damaged packets and repeated samples are left out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from latemiles.errors import ConfigError, PacketError
+from latemiles.estimators.stuck import StuckStage
 from latemiles.signals.packets import DecodedPacket, Driver
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import SensorInfo
@@ -17,6 +18,9 @@ __all__ = ["DecodeStage"]
 
 NEAR_LIMIT: Final = 0.98
 """Share of full scale from which a reading counts as clipped: calibration may have scaled the limit."""
+
+USUAL_HZ: Final = 100.0
+"""Where the rate of a sensor is not told."""
 
 _STATE = struct.Struct("<4q")
 
@@ -41,6 +45,18 @@ class DecodeStage:
         """Packets whose bytes do not follow the protocol."""
         self.clipped_acc = 0
         self.clipped_gyr = 0
+        told = isfinite(info.rate_hz) and info.rate_hz > 0.0
+        self._stuck = StuckStage(info.rate_hz if told else USUAL_HZ)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the sensor hangs at one value."""
+        return self._stuck.is_stuck
+
+    @property
+    def stuck_samples(self) -> int:
+        """Samples that were taken out because they only repeated another."""
+        return self._stuck.samples
 
     def push(self, payload: bytes) -> DecodedPacket | None:
         """Samples of one notification, or None for a damaged or an empty one."""
@@ -55,7 +71,7 @@ class DecodeStage:
         packet = self._with_clipping(packet)
         self.clipped_acc += int(np.count_nonzero(packet.flags & int(SampleQuality.ACC_CLIPPED)))
         self.clipped_gyr += int(np.count_nonzero(packet.flags & int(SampleQuality.GYR_CLIPPED)))
-        return packet
+        return self._stuck.push(packet)
 
     def _with_clipping(self, packet: DecodedPacket) -> DecodedPacket:
         flags = packet.flags
@@ -74,12 +90,14 @@ class DecodeStage:
 
     def save(self) -> bytes:
         """The counts."""
-        return _STATE.pack(self.packets, self.damaged, self.clipped_acc, self.clipped_gyr)
+        counts = _STATE.pack(self.packets, self.damaged, self.clipped_acc, self.clipped_gyr)
+        return counts + self._stuck.save()
 
     def load(self, state: bytes) -> None:
         """Go on from what ``save`` gave."""
-        if len(state) != _STATE.size:
+        if len(state) < _STATE.size:
             raise ConfigError(
-                "state", f"expected {_STATE.size} bytes, got {len(state)}. Use a state of this stage."
+                "state", f"expected {_STATE.size} bytes or more, got {len(state)}. Use a state of this stage."
             )
-        self.packets, self.damaged, self.clipped_acc, self.clipped_gyr = _STATE.unpack(state)
+        self.packets, self.damaged, self.clipped_acc, self.clipped_gyr = _STATE.unpack_from(state)
+        self._stuck.load(state[_STATE.size :])

@@ -165,11 +165,12 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """A sensor's link or battery changed."""
+    """A sensor's link or battery changed, or it hangs."""
 
     t_s: float
     segment: Segment
     state: str
+    """``up``, ``down``, ``battery`` or ``stuck``: heard, but it only repeats one value."""
     detail: str
     battery_percent: float
 

@@ -126,7 +126,7 @@ class RunStatus:
             case LinkChanged():
                 sensor = self._sensors.setdefault(str(event.segment), {})
                 before = dict(sensor)
-                if event.state in ("up", "down"):
+                if event.state in ("up", "down", "stuck"):
                     sensor["state"] = event.state
                 if math.isfinite(event.battery_percent):
                     sensor["battery_percent"] = event.battery_percent

@@ -153,7 +153,7 @@ def _link(event: LinkChanged | Gap | Slip, tags: dict[str, str]) -> _Raw:
     fields: dict[str, float | str]
     match event:
         case LinkChanged():
-            up = {"up": 1.0, "down": 0.0}.get(event.state, math.nan)
+            up = {"up": 1.0, "down": 0.0, "stuck": 0.0}.get(event.state, math.nan)
             fields = {"up": up, "battery_percent": event.battery_percent}
         case Gap():
             fields = {"gap_s": event.end_s - event.t_s}

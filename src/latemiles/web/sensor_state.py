@@ -37,6 +37,7 @@ class SensorState:
         "_down_since_s",
         "_first_s",
         "_gaps",
+        "_is_stuck",
         "_silent_since_s",
         "battery",
         "heard",
@@ -53,6 +54,7 @@ class SensorState:
         self.slip_s = math.nan
         """When it slipped; NaN if it did not, or was zeroed again since."""
         self._down_since_s = math.nan
+        self._is_stuck = False
         self._silent_since_s = math.nan
         self._first_s = math.nan
         self._gaps: deque[tuple[float, float]] = deque(maxlen=512)
@@ -61,10 +63,12 @@ class SensorState:
         """Take a change of link or battery."""
         if math.isfinite(event.battery_percent):
             self.battery = event.battery_percent
-        if event.state == "down":
+        if event.state in ("down", "stuck"):
             self._down_since_s = event.t_s
+            self._is_stuck = event.state == "stuck"
         elif event.state == "up":
             self._down_since_s = math.nan
+            self._is_stuck = False
             self.heard_at(event.t_s)
 
     def gap(self, event: Gap) -> None:
@@ -130,7 +134,8 @@ class SensorState:
         lost_since, share = self.lost_since(t_s), self.lost_share(t_s)
         status, words = "good", "good"
         if math.isfinite(lost_since):
-            status, words = "lost", f"lost {_age(t_s - lost_since)}"
+            words = f"{'stuck' if self._is_stuck else 'lost'} {_age(t_s - lost_since)}"
+            status = "lost"
         elif math.isfinite(self.slip_s):
             status, words = "slipped", "slipped"
         elif not self.heard:

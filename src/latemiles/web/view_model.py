@@ -229,6 +229,8 @@ class LiveView:
     def _link(self, link: LinkChanged) -> None:
         if (sensor := self._sensors.get(link.segment)) is not None:
             sensor.link(link)
+            if link.state == "stuck":
+                self._add("notice", link.t_s, words=f"{_named(link.segment)} {link.detail}")
 
     def _slip(self, slip: Slip) -> None:
         sensor = self._sensors.get(slip.segment)

@@ -1,0 +1,101 @@
+"""A sensor that repeats one value has died without falling silent: what it says then is no measurement."""
+
+from __future__ import annotations
+
+import struct
+from math import ceil
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.errors import ConfigError
+from latemiles.signals.frames import GRAVITY_M_S2
+from latemiles.signals.packets import DecodedPacket
+
+__all__ = ["STUCK_S", "StuckStage"]
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+STUCK_S: Final = 0.1
+"""All six readings the same to the bit for this long while something moves: noise alone forbids it."""
+FEWEST: Final = 8
+"""The same in samples, for slow sensors."""
+RESTING_S: Final = 60.0
+"""The same for readings of rest: sensors that smooth, and made-up samples, stand still to the bit."""
+_REST_M_S2: Final = 0.5
+_REST_RAD_S: Final = 0.1
+
+_STATE = struct.Struct("<12d4q?")
+
+
+class StuckStage:
+    """Watches the samples of one sensor for repetition and makes holes of what is none.
+
+    A run of equal samples is let through until it is ``STUCK_S`` long. Packets that are sent again are
+    followed by themselves, for they come out of order.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Nominal rate of the sensor.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._limits = (max(FEWEST, ceil(STUCK_S * rate_hz)), ceil(RESTING_S * rate_hz))
+        self._last = np.full((2, 6), np.nan)
+        self._run = [0, 0]
+        self.is_stuck = False
+        """Whether the newest sample of the live stream was one of a run."""
+        self.samples = 0
+        """Samples that were taken out."""
+        self.times = 0
+        """Runs of the live stream."""
+
+    def push(self, packet: DecodedPacket) -> DecodedPacket:
+        """The packet, with NaN in place of samples that only repeat."""
+        stream = int(packet.is_resent)
+        rows = np.hstack([packet.acc, packet.gyr])
+        same = (rows == np.vstack([self._last[stream], rows[:-1]])).all(axis=1)
+        self._last[stream] = rows[-1]
+        if not same.any():
+            self._run[stream] = 0
+            if not packet.is_resent:
+                self.is_stuck = False
+            return packet
+        run = _lengths(same, self._run[stream])
+        self._run[stream] = int(run[-1])
+        resting = np.abs(np.linalg.norm(packet.acc, axis=1) - GRAVITY_M_S2) < _REST_M_S2
+        resting &= np.linalg.norm(packet.gyr, axis=1) < _REST_RAD_S
+        stuck = run >= np.where(resting, self._limits[1], self._limits[0])
+        if not packet.is_resent:
+            self.times += int(bool(stuck[-1]) and not self.is_stuck)
+            self.is_stuck = bool(stuck[-1])
+        if not stuck.any():
+            return packet
+        self.samples += int(stuck.sum())
+        acc, gyr = packet.acc.copy(), packet.gyr.copy()
+        acc[stuck], gyr[stuck] = np.nan, np.nan
+        return packet._replace(acc=acc, gyr=gyr)
+
+    def save(self) -> bytes:
+        """Everything the stage remembers, as bytes; equal histories give equal bytes."""
+        return _STATE.pack(*self._last.ravel(), *self._run, self.samples, self.times, self.is_stuck)
+
+    def load(self, state: bytes) -> None:
+        """Go on from what ``save`` gave."""
+        if len(state) != _STATE.size:
+            raise ConfigError(
+                "state", f"expected {_STATE.size} bytes, got {len(state)}. Use a state of this stage."
+            )
+        *last, live, resent, self.samples, self.times, self.is_stuck = _STATE.unpack(state)
+        self._last[:] = np.array(last).reshape(2, 6)
+        self._run = [live, resent]
+
+
+def _lengths(same: NDArray[np.bool_], carried: int) -> I8:
+    """How many samples before each are equal to it: runs of True, the first one begun ``carried`` earlier."""
+    at = np.arange(len(same))
+    broken = np.maximum.accumulate(np.where(same, -1, at))
+    return np.where(broken < 0, at + 1 + carried, at - broken)

@@ -1,0 +1,131 @@
+"""A sensor that hangs at one value is a gap that the runner is told of, not a measurement."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latemiles.analysis import analyze
+from latemiles.estimators.stuck import StuckStage
+from latemiles.pipeline import Pipeline
+from latemiles.sensors.drivers import samples
+from latemiles.sensors.registry import driver_for
+from latemiles.signals.blocks import ImuStream
+from latemiles.signals.events import Gap, LinkChanged
+from latemiles.signals.frames import SEGMENTS, Segment
+from latemiles.signals.packets import DecodedPacket
+from latemiles.web.view_model import LiveView
+
+RATE_HZ = 100.0
+
+
+def moving(n: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal([0.0, 0.0, 9.81], 3.0, (n, 3)), rng.normal(0.0, 2.0, (n, 3))
+
+
+def packet(acc, gyr, *, is_resent: bool = False) -> DecodedPacket:
+    return DecodedPacket(acc, gyr, np.zeros(len(acc), dtype=np.int64), is_resent=is_resent)
+
+
+def through(stage: StuckStage, acc, gyr, cuts=(), *, is_resent: bool = False) -> np.ndarray:
+    edges = [0, *sorted(set(cuts)), len(acc)]
+    parts = [
+        stage.push(packet(acc[a:b], gyr[a:b], is_resent=is_resent)).acc
+        for a, b in itertools.pairwise(edges)
+        if b > a
+    ]
+    return np.concatenate(parts)
+
+
+@given(st.lists(st.integers(1, 299), max_size=20), st.integers(0, 250))
+def test_however_packets_are_cut_the_same_samples_are_taken_out(cuts, start):
+    acc, gyr = moving(300)
+    acc[start : start + 40], gyr[start : start + 40] = acc[start], gyr[start]
+    whole = through(StuckStage(RATE_HZ), acc, gyr)
+    np.testing.assert_array_equal(through(StuckStage(RATE_HZ), acc, gyr, cuts), whole)
+    # The first tenth of a second is let through; then nothing until it moves again.
+    gone = np.flatnonzero(np.isnan(whole[:, 0]))
+    np.testing.assert_array_equal(gone, np.arange(start + 10, start + 40))
+
+
+def test_a_quiet_stance_is_not_stuck_unless_it_lasts_a_minute():
+    acc = np.tile([0.0, 0.0, 9.81], (7000, 1))
+    gyr = np.zeros((7000, 3))
+    got = through(StuckStage(RATE_HZ), acc, gyr)
+    assert np.isfinite(got[:5900]).all()
+    assert np.isnan(got[6100:]).all()
+
+
+def test_a_few_equal_samples_are_chance():
+    acc, gyr = moving(100)
+    acc[20:27], gyr[20:27] = acc[20], gyr[20]
+    assert np.isfinite(through(StuckStage(RATE_HZ), acc, gyr)).all()
+
+
+def test_samples_sent_again_are_followed_by_themselves():
+    acc, gyr = moving(60)
+    stage = StuckStage(RATE_HZ)
+    old_acc, old_gyr = np.repeat(acc[:1], 5, axis=0), np.repeat(gyr[:1], 5, axis=0)
+    for k in range(0, 60, 5):
+        assert np.isfinite(stage.push(packet(acc[k : k + 5], gyr[k : k + 5])).acc).all()
+        stage.push(packet(old_acc, old_gyr, is_resent=True))
+    assert not stage.is_stuck
+    assert stage.samples == 50
+
+
+def test_a_state_that_was_saved_goes_on_the_same():
+    acc, gyr = moving(60)
+    acc[20:], gyr[20:] = acc[20], gyr[20]
+    first, second = StuckStage(RATE_HZ), StuckStage(RATE_HZ)
+    through(first, acc[:26], gyr[:26])
+    second.load(first.save())
+    np.testing.assert_array_equal(through(second, acc[26:], gyr[26:]), through(first, acc[26:], gyr[26:]))
+    assert second.save() == first.save()
+
+
+@pytest.fixture
+def streams() -> dict[Segment, ImuStream]:
+    n = 1500
+    made = {}
+    for k, segment in enumerate(SEGMENTS):
+        acc, gyr = moving(n, k)
+        if segment is Segment.LEFT_THIGH:
+            acc[500:1000], gyr[500:1000] = acc[500], gyr[500]
+        made[segment] = ImuStream(np.arange(n) / RATE_HZ, acc, gyr)
+    return made
+
+
+def test_the_runner_is_told_at_once_and_the_gap_carries_the_reason(streams):
+    records = list(samples.records(streams, {"run": "stuck"}))
+    pipeline = Pipeline(records[0], driver_for)
+    events = [event for record in records for event in pipeline.push(record)] + pipeline.finish()
+    stuck, again = [e for e in events if isinstance(e, LinkChanged)]
+    assert (stuck.segment, stuck.state) == (Segment.LEFT_THIGH, "stuck")
+    assert 5.1 <= stuck.t_s <= 5.3
+    assert "switch it off and on" in stuck.detail
+    assert again.state == "up"
+    assert 10.0 <= again.t_s <= 10.2
+    (gap,) = [e for e in events if isinstance(e, Gap)]
+    assert (gap.segment, gap.reason) == (Segment.LEFT_THIGH, "stuck at one value")
+    assert gap.t_s == pytest.approx(5.1, abs=0.05)
+    assert gap.end_s == pytest.approx(10.0, abs=0.05)
+    view = LiveView()
+    view.push([e for e in events if getattr(e, "end_s", e.t_s) <= 9.0])
+    view.push([stuck])
+    view.finish()
+    assert any("repeats one value" in str(entry.get("words")) for entry in view.log)
+    (left,) = [sensor for sensor in view.state()["sensors"] if sensor["name"] == "left"]
+    assert left["status"] == "lost"
+    assert left["words"].startswith("stuck")
+
+
+def test_an_analysis_says_for_how_long_a_sensor_hung(streams):
+    notes = analyze(streams).quality.notes
+    (note,) = [n for n in notes if "one value" in n]
+    assert "left thigh" in note
+    assert "4.9 s" in note
