@@ -273,6 +273,7 @@ def test_a_newer_schema_is_refused_with_advice(store):
 
 def test_an_older_schema_is_brought_up_step_by_step(store, run, monkeypatch):
     steps = []
+    store._db.execute("PRAGMA user_version = 1")
     monkeypatch.setattr(schema_module, "VERSION", 3)
     monkeypatch.setattr("latemiles.store.store.VERSION", 3)
     monkeypatch.setitem(schema_module.MIGRATIONS, 1, lambda db: steps.append(1))

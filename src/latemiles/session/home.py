@@ -45,6 +45,13 @@ class Home:
         """Folder of outputs, one folder a run."""
         return self._made("runs")
 
+    def run_folder(self, run: str) -> Path:
+        """Folder of one run's outputs; a name that would lead elsewhere is written as one level."""
+        # Not at the top: every command needs a home, and few need this.
+        from latemiles.sinks.messages import safe_name
+
+        return self.runs / safe_name(run)
+
     @property
     def store(self) -> Path:
         """The SQLite store."""

@@ -14,7 +14,9 @@ from latemiles.signals.events import Event
 
 __all__ = ["RUNS_SQL", "RUN_COLUMNS", "OutboxRow", "RunRow", "SetAside", "run_row", "summary_json"]
 
-RUN_COLUMNS = "id, athlete, started_utc_ns, source, recording, status, notes, software, basis, summary"
+RUN_COLUMNS = (
+    "id, athlete, started_utc_ns, source, recording, status, notes, software, basis, summary, shoes, route"
+)
 
 
 RUNS_SQL = (
@@ -41,6 +43,9 @@ class RunRow:
     basis: str
     summary: dict[str, Any]
     """What the analysis concluded; empty until it did. Missing numbers are None."""
+    shoes: str
+    """In a person's words; empty until told."""
+    route: str
     strides: int
     last_t_s: float
     """Session time of the last stride, s; NaN without strides."""

@@ -18,6 +18,7 @@ from latemiles.signals.events import CalibrationFound, DriftUpdate, Event, Marke
 from latemiles.signals.records import RunHeader
 from latemiles.store import outbox
 from latemiles.store.connection import connect, in_our_words, transaction
+from latemiles.store.library import create_library
 from latemiles.store.rows import RUN_COLUMNS, RUNS_SQL, OutboxRow, RunRow, SetAside, run_row, summary_json
 from latemiles.store.schema import APPLICATION_ID, MIGRATIONS, VERSION, EventTable, create, event_tables
 
@@ -85,6 +86,7 @@ class Store:
             for step in range(version, VERSION) if version else ():
                 MIGRATIONS[step](db)
             create(db, list(self._tables.values()))
+            create_library(db)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -100,12 +102,14 @@ class Store:
         self.close()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction on the file, for the parts of this package."""
         with self._lock, in_our_words(self.path), transaction(self._db) as db:
             yield db
 
     @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read from, for the parts of this package."""
         # A connection of its own: a long read must not hold up a commit of the run that goes on.
         with in_our_words(self.path):
             db = connect(self.path)
@@ -135,15 +139,17 @@ class Store:
         basis : str
             ``causal`` or ``smoothed``: what its angles rest on.
         replace : bool
-            Forget what is kept of this run and begin again, as a new analysis does. Notes stay.
+            Forget what is kept of this run and begin again, as a new analysis does.
+            Notes, shoes and route stay.
 
         Raises
         ------
         StoreError
             If the run is there already and ``replace`` is not set, or belongs to another athlete.
         """
-        with self._write() as db:
-            old = db.execute("SELECT athlete, notes FROM runs WHERE id = ?", (header.run,)).fetchone()
+        with self.writing() as db:
+            sql = "SELECT athlete, notes, shoes, route FROM runs WHERE id = ?"
+            old = db.execute(sql, (header.run,)).fetchone()
             if old and (not replace or old[0] != header.athlete):
                 raise StoreError(
                     f"Run '{header.run}' of '{old[0]}' is in the store already. "
@@ -162,8 +168,9 @@ class Store:
                 header.software,
                 basis,
                 None,
+                *(old[2:] if old else ("", "")),
             )
-            db.execute(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
         return header.run
 
     def commit(self, run: str, events: Iterable[Event]) -> int:
@@ -179,8 +186,8 @@ class Store:
         kept = [(table, e) for e in events if (table := self._tables.get(type(e))) is not None]
         if not kept:
             return 0
-        with self._write() as db:
-            self._known(db, run)
+        with self.writing() as db:
+            self.check_known(db, run)
             for table, event in kept:
                 cursor = db.execute("INSERT INTO outbox (run, kind) VALUES (?, ?)", (run, table.kind))
                 db.execute(table.insert_sql, [cursor.lastrowid, run, *table.encode(event)])
@@ -188,42 +195,45 @@ class Store:
 
     def end_run(self, run: str, *, summary: Mapping[str, Any] | None = None) -> None:
         """Mark the run as ended, with what was concluded where that is known."""
-        with self._write() as db:
-            self._known(db, run)
+        with self.writing() as db:
+            self.check_known(db, run)
             db.execute("UPDATE runs SET status = 'ended' WHERE id = ?", (run,))
             if summary is not None:
                 db.execute("UPDATE runs SET summary = ? WHERE id = ?", (summary_json(summary), run))
 
     def set_summary(self, run: str, summary: Mapping[str, Any]) -> None:
         """Keep what the analysis concluded; NaN becomes null."""
-        self._update(run, "summary", summary_json(summary))
+        self.set_word(run, "summary", summary_json(summary))
 
     def set_notes(self, run: str, notes: str) -> None:
         """Keep a person's words about the run."""
-        self._update(run, "notes", notes)
+        self.set_word(run, "notes", notes)
 
     def delete_run(self, run: str) -> None:
         """Forget a run; what was in the file is overwritten. Its recording is not touched."""
-        with self._write() as db:
-            self._known(db, run)
+        with self.writing() as db:
+            self.check_known(db, run)
             self._delete(db, run)
         with self._lock, in_our_words(self.path):
             # Readers may keep old pages in the log; then the next checkpoint does it.
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _update(self, run: str, column: str, value: str) -> None:
-        with self._write() as db:
-            self._known(db, run)
+    def set_word(self, run: str, column: str, value: str) -> None:
+        """Change one column of a run, for the parts of this package."""
+        with self.writing() as db:
+            self.check_known(db, run)
             db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run))
 
     def _delete(self, db: sqlite3.Connection, run: str) -> None:
         for table in self._tables.values():
             db.execute(f"DELETE FROM {table.table} WHERE run = ?", (run,))
+        db.execute("DELETE FROM figures WHERE run = ?", (run,))
         db.execute("DELETE FROM set_aside WHERE id IN (SELECT id FROM outbox WHERE run = ?)", (run,))
         db.execute("DELETE FROM outbox WHERE run = ?", (run,))
         db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
-    def _known(self, db: sqlite3.Connection, run: str) -> None:
+    def check_known(self, db: sqlite3.Connection, run: str) -> None:
+        """Raise `StoreError` if there is no such run."""
         if db.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is None:
             raise StoreError(f"No run '{run}' in {self.path}. `latemiles runs` names those there are.")
 
@@ -232,14 +242,14 @@ class Store:
     def runs(self, athlete: str | None = None) -> list[RunRow]:
         """Runs of one athlete or of all, newest first."""
         where, values = ("", ()) if athlete is None else ("WHERE athlete = ?", (athlete,))
-        with self._read() as db:
+        with self.reading() as db:
             rows = db.execute(f"{RUNS_SQL} {where} ORDER BY started_utc_ns DESC, id DESC", values).fetchall()
         return [run_row(row) for row in rows]
 
     def run(self, run: str) -> RunRow:
         """One run; `StoreError` if there is none of that id."""
-        with self._read() as db:
-            self._known(db, run)
+        with self.reading() as db:
+            self.check_known(db, run)
             return run_row(db.execute(f"{RUNS_SQL} WHERE id = ?", (run,)).fetchone())
 
     def summary(self, run: str) -> dict[str, Any]:
@@ -257,8 +267,8 @@ class Store:
         """
         numeric = ", ".join(f'"{c}"' for c in self.columns)
         sql = f"SELECT side, idx, quality, {numeric} FROM strides WHERE run = ? ORDER BY t_s, id"
-        with self._read() as db:
-            self._known(db, run)
+        with self.reading() as db:
+            self.check_known(db, run)
             rows = db.execute(sql, (run,)).fetchall()
         columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * (len(self.columns) + 3)
         out: dict[str, NDArray[Any]] = {
@@ -274,10 +284,10 @@ class Store:
     def history(self, run: str) -> list[Event]:
         """Everything that is kept of a run, in the order in which it was committed."""
         found: list[tuple[int, Event]] = []
-        with self._read() as db:
+        with self.reading() as db:
             # One transaction, so that the tables are seen at one moment.
             db.execute("BEGIN")
-            self._known(db, run)
+            self.check_known(db, run)
             for table in self._tables.values():
                 found += _decoded(table, db.execute(f"{table.select_sql} WHERE run = ?", (run,)))
         found.sort(key=lambda pair: pair[0])
@@ -286,8 +296,8 @@ class Store:
     def events(self, run: str, kind: type[E]) -> list[E]:
         """The run's events of one type, in order; `KeyError` for a type that is not kept."""
         table = self._tables[kind]
-        with self._read() as db:
-            self._known(db, run)
+        with self.reading() as db:
+            self.check_known(db, run)
             rows = db.execute(f"{table.select_sql} WHERE run = ? ORDER BY id", (run,)).fetchall()
         return [event for _, event in _decoded(table, rows) if isinstance(event, kind)]
 
@@ -308,8 +318,8 @@ class Store:
         """The newest form-drift update of each metric."""
         table = self._tables[DriftUpdate]
         newest = f"SELECT max(id) FROM {table.table} WHERE run = ? GROUP BY metric"
-        with self._read() as db:
-            self._known(db, run)
+        with self.reading() as db:
+            self.check_known(db, run)
             found = _decoded(table, db.execute(f"{table.select_sql} WHERE id IN ({newest})", (run,)))
         return {e.metric: e for _, e in found if isinstance(e, DriftUpdate)}
 
@@ -327,40 +337,40 @@ class Store:
         back : int
             Begin so many rows before the cursor, to deliver again what the other side may have lost.
         """
-        with self._read() as db:
+        with self.reading() as db:
             db.execute("BEGIN")
             return outbox.rows_after(db, self._by_kind, outbox.cursor(db, sink, back), limit)
 
     def run_rows(self, run: str, after: int = 0, limit: int = 500) -> list[OutboxRow]:
         """Rows of one run behind an id, in order, whoever has confirmed them."""
-        with self._read() as db:
+        with self.reading() as db:
             db.execute("BEGIN")
-            self._known(db, run)
+            self.check_known(db, run)
             return outbox.rows_after(db, self._by_kind, after, limit, run)
 
     def run_length(self, run: str) -> int:
         """Number of rows of one run."""
-        with self._read() as db:
+        with self.reading() as db:
             return int(db.execute("SELECT count(*) FROM outbox WHERE run = ?", (run,)).fetchone()[0])
 
     def advance(self, sink: str, row_id: int) -> None:
         """Note that a sink has delivered everything up to this row; never moves back."""
-        with self._write() as db:
+        with self.writing() as db:
             outbox.move_cursor(db, sink, row_id)
 
     def waiting(self, sink: str) -> int:
         """Number of rows that a sink has not confirmed."""
-        with self._read() as db:
+        with self.reading() as db:
             return outbox.waiting(db, sink)
 
     def set_aside(self, sink: str, row_id: int, problem: str) -> None:
         """Keep a row that a sink will never take, with the reason; the row itself stays in the run."""
-        with self._write() as db:
+        with self.writing() as db:
             outbox.set_aside(db, sink, row_id, problem)
 
     def rows_set_aside(self, sink: str) -> list[SetAside]:
         """Rows that a sink refused, oldest first."""
-        with self._read() as db:
+        with self.reading() as db:
             return outbox.rows_set_aside(db, sink)
 
 
