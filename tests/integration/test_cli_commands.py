@@ -118,10 +118,13 @@ def test_samples_that_cannot_be_right_are_refused_in_one_line(tmp_path, changes,
 
 def test_a_missing_sensor_is_said_in_the_report_and_does_not_stop_the_analysis(tmp_path):
     path = npz(tmp_path / "two.npz", without="left_thigh")
-    done = latemiles("analyze", path, "--out", tmp_path / "out", home=tmp_path)
+    done = latemiles("analyze", path, home=tmp_path)
     assert done.returncode == 0, done.stderr
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    summary = json.loads((tmp_path / "runs" / "two" / "summary.json").read_text())
     assert any("left thigh" in note for note in summary["quality"]["notes"])
+    # What is analysed without --out joins the library.
+    (entry,) = latemiles("runs", "--json", home=tmp_path).stdout.splitlines()
+    assert json.loads(entry)["figures"]["verdict"] == "too short"
 
 
 def test_import_names_the_recording_and_verify_accepts_it(tmp_path):

@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
+    from rich.table import Table
 
     from latemiles.session.home import Home
 
-__all__ = ["State", "console", "progress_bar", "shown_step", "state_of"]
+__all__ = ["State", "console", "print_table", "progress_bar", "shown_step", "state_of"]
+
+_WIDE: Final = 200
+"""Characters of a line that nobody folds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,14 @@ def console() -> Console:
 
     # Settings are named [influx] and the like: brackets are text, not markup.
     return Console(highlight=False, soft_wrap=True, markup=False)
+
+
+def print_table(table: Table) -> None:
+    """Print a table: as wide as the terminal, and whole where it goes to a file or another program."""
+    from rich.console import Console
+
+    out = console()
+    (out if out.is_terminal else Console(highlight=False, markup=False, width=_WIDE)).print(table)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from latemiles.cli import (
     live,
     replay,
     report,
+    runs,
     sensors,
     serve,
     sync,
@@ -32,7 +33,7 @@ from latemiles.errors import LatemilesError
 
 __all__ = ["app", "main", "run"]
 
-COMPUTING = frozenset({"analyze", "demo", "live", "replay", "report", "serve"})
+COMPUTING = frozenset({"analyze", "demo", "live", "refresh", "replay", "report", "serve"})
 """Commands that need compiled kernels."""
 
 INTERRUPTED: Final = 130
@@ -59,7 +60,7 @@ def _global(
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
 
 
-for module in (demo, sensors, live, replay, analyze, report, files, sync, gateway, serve, doctor):
+for module in (demo, sensors, live, replay, analyze, report, runs, files, sync, gateway, serve, doctor):
     module.register(app)
 
 

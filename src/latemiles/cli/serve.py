@@ -1,14 +1,18 @@
-"""Command ``serve``: runs whose sensors are elsewhere, interpreted here."""
+"""Command ``serve``: the run library as pages, or runs whose sensors are elsewhere."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latemiles.cli.context import console, state_of
 from latemiles.errors import EnvironmentMissing
+
+if TYPE_CHECKING:
+    from latemiles.session.home import Home
 
 __all__ = ["register"]
 
@@ -20,22 +24,50 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     context: typer.Context,
-    come_from: Annotated[str, typer.Option("--from", help="Where runs come from: mqtt.")] = "mqtt",
+    come_from: Annotated[
+        str | None, typer.Option("--from", help="Take runs of gateways instead; where from: mqtt.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the library's pages.")] = 8766,
     units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
 ) -> None:
-    """Take the runs of `latemiles gateway`, of any number of athletes at once; Ctrl-C stops.
+    """Show the run library in a browser on this machine; Ctrl-C stops.
 
-    Each run is recorded, interpreted, stored, and delivered to the configured servers. Stopped or killed in
-    the middle of a run, it goes on with it when it is started again.
+    With `--from mqtt`: take the runs of `latemiles gateway`, of any number of athletes at once. Each run is
+    recorded, interpreted, stored, and delivered to the configured servers. Stopped or killed in the middle
+    of a run, it goes on with it when it is started again.
     """
-    from latemiles.session.gateway_run import run_server
-    from latemiles.session.sink_settings import load_sinks
-
-    if come_from != "mqtt":
+    if come_from not in (None, "mqtt"):
         raise typer.BadParameter(f"--from takes mqtt, got '{come_from}'.")
     if units not in ("metric", "mile"):
         raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
     home = state_of(context).find_home()
+    if come_from == "mqtt":
+        _take_runs(home, units)
+    else:
+        _show_library(home, port, units)
+
+
+def _show_library(home: Home, port: int, units: str) -> None:
+    from latemiles.session.library_pages import LibraryPages, problem_page
+    from latemiles.store import Store
+    from latemiles.web.library import create_library_app
+    from latemiles.web.server import serve as serve_pages
+
+    say = console().print
+    with Store(home.store) as store:
+        library = LibraryPages(home, store, units)
+        app = create_library_app(library.pages, library.actions, problem_page=problem_page)
+
+        def tell(at: int) -> None:
+            say(f"The run library is at http://127.0.0.1:{at}/ on this machine only. Ctrl-C stops.")
+
+        asyncio.run(serve_pages(app, port=port, on_ready=tell))
+
+
+def _take_runs(home: Home, units: str) -> None:
+    from latemiles.session.gateway_run import run_server
+    from latemiles.session.sink_settings import load_sinks
+
     sinks = load_sinks(home.settings)
     if sinks.mqtt is None:
         raise EnvironmentMissing(

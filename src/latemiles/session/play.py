@@ -146,7 +146,7 @@ def play(
     recorder = RecordingWriter(target, header) if recording is None else None
     pipeline = Pipeline(header, driver_for, config=config)
     with Store(home.store) as store:
-        run = store.begin_run(header, target, replace=True)
+        run = store.begin_run(header, target.resolve(), replace=True)
         source = records if isinstance(records, AsyncIterator) else paced(records, options.speed)
         session = LiveSession(source, pipeline, recorder, [_StoreSink(store, run)])
         tell = say

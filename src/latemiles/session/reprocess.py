@@ -14,6 +14,7 @@ from latemiles.recording.reader import Recording
 from latemiles.report.files import write_outputs
 from latemiles.report.summary import summary_dict
 from latemiles.session.home import Home
+from latemiles.session.library import keep_result
 from latemiles.session.settings import load_config
 
 __all__ = ["AnalyzeOptions", "Outcome", "analyze_file", "finish_run"]
@@ -55,7 +56,7 @@ def analyze_file(
     path : Path
         A recording (.mcap), or a file whose ending names an import format.
     out : Path or None
-        Folder for the results; None: the run's folder in the home.
+        Folder for the results; None: the run's folder in the home, and the run joins the library.
     options : AnalyzeOptions
         What was asked for.
     progress : callable or None
@@ -72,7 +73,8 @@ def analyze_file(
         If the file cannot be read or used.
     """
     home = Home(options.home)
-    with Recording.open(_as_recording(path, home)) as recording:
+    source = _as_recording(path, home)
+    with Recording.open(source) as recording:
         analysis = analyze(
             recording,
             standing=options.standing,
@@ -82,7 +84,10 @@ def analyze_file(
             config=load_config(home.settings, options.units),
             progress=progress,
         )
-    return finish_run(analysis, out or home.runs / analysis.header.run, options)
+    if out is None:
+        # Results that go elsewhere belong to whoever asked for them; the library keeps its own.
+        out = home.run_folder(keep_result(home, analysis, source, options.units))
+    return finish_run(analysis, out, options)
 
 
 def finish_run(analysis: Analysis, out: Path, options: AnalyzeOptions) -> Outcome:

@@ -17,10 +17,12 @@ _HEADERS = (
     # Charts set lengths and colours by style attributes, hence unsafe-inline for styles alone.
     (
         b"content-security-policy",
-        b"default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+        b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # Nothing leaves for another site; without it a browser would hide the origin of our own forms from us.
+    (b"referrer-policy", b"same-origin"),
     (b"cache-control", b"no-cache"),
 )
 
@@ -29,7 +31,7 @@ class HostGuard:
     """Refuses requests under a foreign name or from a foreign page; adds the headers that keep the page ours.
 
     The Host check stops DNS rebinding, the Origin check stops another site's page from opening the
-    websocket or setting marks.
+    websocket, setting marks or sending forms: a browser tells the origin of each of these.
 
     Parameters
     ----------
