@@ -7,11 +7,15 @@ import contextlib
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,13 +25,13 @@ from latemiles.recording.reader import Recording
 from latemiles.session.gateway import SILENCE_S, SpoolSender, fill
 from latemiles.session.gateway_frames import Answer, pack, unpack
 from latemiles.session.home import Home
-from latemiles.session.remote_runs import RemoteRuns
+from latemiles.session.remote_runs import RemoteRuns, resumed
 from latemiles.session.spool import Spool, waiting_spools
 from latemiles.signals.events import Stride
 from latemiles.signals.records import Record, RunHeader
 from latemiles.sinks.follower import Backoff
 from latemiles.sinks.mqtt import MqttSettings
-from latemiles.store import Store
+from latemiles.store import RunRow, Store
 from reference.servers import Server, mosquitto, running
 from reference.sink_rows import until
 
@@ -142,6 +146,67 @@ async def test_a_run_arrives_exactly_once_and_the_spool_is_done(broker: Server, 
         (run,) = store.runs()
         assert (run.status, run.athlete) == ("ended", "anna")
         assert len(store.events(run.id, Stride)) > 100
+
+
+async def test_two_athletes_may_name_their_runs_alike(broker: Server, records, tmp_path: Path):
+    runs = {name: of(records[:400], name) for name in ("anna", "ben")}
+    async with asyncio.timeout(90), serving(tmp_path / "home", broker), asyncio.TaskGroup() as group:
+        for name, mine in runs.items():
+            spool = Spool(tmp_path / f"{name}.spool", mine[0])
+            one = sender(spool, broker)
+            # The usual wait: a server that is compiling its kernels is not silent, only slow.
+            one.silence_s = SILENCE_S
+            group.create_task(one.run())
+            group.create_task(fill(spool, source(mine), one.wake))
+    for name, mine in runs.items():
+        assert recorded(tmp_path / "home", name) == mine
+    with Store(tmp_path / "home" / "store.sqlite") as store:
+        assert sorted(run.athlete for run in store.runs()) == ["anna", "ben"]
+
+
+def test_runs_named_alike_that_begin_at_one_moment_are_kept_apart(records, tmp_path: Path):
+    meeting = threading.Barrier(2)
+
+    class Meeting(Store):
+        """Nobody gets an answer on what is there before everybody has asked."""
+
+        def runs(self, athlete: str | None = None) -> list[RunRow]:
+            found = super().runs(athlete)
+            meeting.wait(timeout=10.0)
+            return found
+
+    heads = [of(records[:1], name)[0] for name in ("anna", "ben")]
+    with Meeting(tmp_path / "store.sqlite") as store, ThreadPoolExecutor(2) as pool:
+        for run in pool.map(partial(resumed, Home(tmp_path), store), heads):
+            run.leave()
+    with Store(tmp_path / "store.sqlite") as store:
+        assert sorted(run.athlete for run in store.runs()) == ["anna", "ben"]
+
+
+async def test_a_run_whose_store_was_locked_is_gone_on_with(
+    broker: Server, records, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("latemiles.store.connection.BUSY_TIMEOUT_S", 0.05)
+    mine, said = of(records[:2000], "anna"), []
+    spool = Spool(tmp_path / "a.spool", mine[0])
+    one = sender(spool, broker)
+    async with asyncio.timeout(60), serving(tmp_path / "home", broker, said) as server:
+        other = sqlite3.connect(tmp_path / "home" / "store.sqlite", isolation_level=None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(one.run())
+            group.create_task(fill(spool, source(mine, 40, 0.02), one.wake))
+            await until(lambda: server.runs and server.runs[0].next > 100, 30.0)
+            other.execute("BEGIN IMMEDIATE")
+            await until(lambda: any("another program" in line for line in said), 30.0)
+            other.execute("ROLLBACK")
+        other.close()
+    assert recorded(tmp_path / "home", "anna") == mine
+    assert sum("another program" in line for line in said) == 1
+    with Store(tmp_path / "home" / "store.sqlite") as store:
+        (run,) = store.runs()
+        assert run.status == "ended"
+        indexes = [(stride.side, stride.index) for stride in store.events(run.id, Stride)]
+    assert len(set(indexes)) == len(indexes) > 50
 
 
 async def test_a_broker_that_dies_three_times_leaves_no_gap(broker: Server, records, tmp_path: Path):

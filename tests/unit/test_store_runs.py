@@ -142,6 +142,31 @@ def test_runs_are_listed_newest_first_with_their_strides(store, run):
     assert [r.id for r in store.runs(athlete="maya")] == [run]
 
 
+def test_runs_kept_apart_get_ids_of_their_own_and_keep_them(store):
+    def begun(athlete, recording):
+        header = RunHeader("run-1", athlete=athlete)
+        return store.begin_run(header, recording, replace=True, apart=True)
+
+    recordings = {
+        "maya/1": "run-1",
+        "jonas/1": "jonas.run-1",
+        "maya/2": "maya.run-1",
+        "maya/3": "maya.run-1.2",
+    }
+    for recording, expected in recordings.items():
+        name = begun(recording.partition("/")[0], recording)
+        assert name == expected
+        store.commit(name, strides(3))
+    store.delete_run("run-1")
+    # A recording that is there already keeps its id, although the short one is free again.
+    assert begun("jonas", "jonas/1") == "jonas.run-1"
+    assert {run.id: run.strides for run in store.runs()} == {
+        "jonas.run-1": 0,
+        "maya.run-1": 3,
+        "maya.run-1.2": 3,
+    }
+
+
 def test_a_run_is_not_begun_twice_unless_replaced(store, run):
     store.commit(run, strides(4))
     store.set_notes(run, "felt heavy")

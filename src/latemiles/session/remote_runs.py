@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ from latemiles.sinks.mqtt import MqttConnection, MqttSettings, connected
 from latemiles.sinks.outbox import SinkError
 from latemiles.store import Store
 
-__all__ = ["RemoteRun", "RemoteRuns"]
+__all__ = ["RemoteRun", "RemoteRuns", "resumed"]
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,8 @@ class RemoteRun:
         self.path = _path(home, header)
         self._store = store
         self._pipeline = Pipeline(header, driver_for, config=load_config(home.settings, units))
-        self._run = store.begin_run(_unique(header, store), self.path, replace=True)
+        # Two athletes may have a run of one name.
+        self._run = store.begin_run(header, self.path, replace=True, apart=True)
         self._recorder = RecordingWriter(self.path, header)
         self.is_over = False
 
@@ -107,6 +108,10 @@ class RemoteRun:
         if not self.is_over:
             self._recorder.close()
 
+    def abandon(self) -> None:
+        """Let go of the recording as it stands, after a failure: it can be gone on with."""
+        self._recorder.abandon()
+
     def _keep(self, events: list[Event]) -> None:
         if events:
             self._store.commit(self._run, events)
@@ -124,10 +129,14 @@ def resumed(home: Home, store: Store, header: RunHeader, units: str = "metric") 
         return RemoteRun(home, store, header, units)
     with _saved(part) as recording:
         run = RemoteRun(home, store, recording.header, units)
-        for record in recording.records():
-            if not isinstance(record, RunHeader):
-                run.take(record)
-    run.flush()
+        try:
+            for record in recording.records():
+                if not isinstance(record, RunHeader):
+                    run.take(record)
+            run.flush()
+        except LatemilesError:
+            run.abandon()
+            raise
     part.unlink()
     return run
 
@@ -149,12 +158,6 @@ def _saved(part: Path) -> Iterator[Recording]:
         whole.unlink(missing_ok=True)
 
 
-def _unique(header: RunHeader, store: Store) -> RunHeader:
-    """The header with a name that no other athlete's run has in the store."""
-    taken = any(row.id == header.run and row.athlete != header.athlete for row in store.runs())
-    return replace(header, run=f"{header.athlete}.{header.run}") if taken else header
-
-
 def _path(home: Home, header: RunHeader) -> Path:
     # Two athletes may have a run of one name.
     return home.recordings / f"{safe_name(header.athlete)}.{safe_name(header.run)}.mcap"
@@ -165,10 +168,14 @@ class _Lane:
     """One run's queue and its worker."""
 
     frames: asyncio.Queue[Frame]
+    backoff: Backoff
+    """Waits after a failure, such as a full disk."""
     run: RemoteRun | None = None
     confirmed: int = -1
     asked_s: float = -1e9
     """When a missing stretch was last asked for, s."""
+    is_stuck: bool = False
+    """Has failed, and has confirmed nothing since."""
 
 
 class RemoteRuns:
@@ -189,7 +196,7 @@ class RemoteRuns:
     confirm_s : float
         How often what was taken is confirmed, s.
     backoff : Backoff or None
-        Waits between attempts to connect.
+        Waits between attempts to connect, and to go on with a run that failed.
     """
 
     def __init__(
@@ -265,7 +272,8 @@ class RemoteRuns:
                 continue
             lane = self._lanes.get(base)
             if lane is None:
-                lane = self._lanes[base] = _Lane(asyncio.Queue(WAITING_FRAMES))
+                waits = Backoff(self._backoff.first_s, self._backoff.longest_s)
+                lane = self._lanes[base] = _Lane(asyncio.Queue(WAITING_FRAMES), waits)
                 part = partial(self._work, base, lane)
                 self._workers[base] = asyncio.create_task(supervise(f"run {base}", part), name=f"run {base}")
             try:
@@ -274,20 +282,32 @@ class RemoteRuns:
                 self.dropped += 1
 
     async def _work(self, base: str, lane: _Lane) -> None:
+        """Take the frames of one run; what stops it is waited out, for its gateway keeps everything."""
+        while True:
+            try:
+                await self._take_all(base, lane)
+            except LatemilesError as error:
+                if not lane.is_stuck:
+                    self._say(f"{base}: {error} Its gateway keeps what it heard; it is tried again.")
+                lane.is_stuck = True
+                run, lane.run = lane.run, None
+                if run is not None:
+                    # Its pipeline may have seen more than the store: the recording alone is gone on from.
+                    run.abandon()
+                await asyncio.sleep(lane.backoff.next_s())
+
+    async def _take_all(self, base: str, lane: _Lane) -> None:
         """Take the frames of one run in order, and confirm."""
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(self._confirm_s):
-                        frame = await lane.frames.get()
-                except TimeoutError:
-                    await self._confirm(base, lane)
-                    continue
-                await self._take(base, lane, frame)
-                if lane.run is not None and lane.run.next - lane.confirmed > 100:
-                    await self._confirm(base, lane)
-        except LatemilesError as error:
-            self._say(f"{base}: {error} This run is not taken any further.")
+        while True:
+            try:
+                async with asyncio.timeout(self._confirm_s):
+                    frame = await lane.frames.get()
+            except TimeoutError:
+                await self._confirm(base, lane)
+                continue
+            await self._take(base, lane, frame)
+            if lane.run is not None and lane.run.next - lane.confirmed > 100:
+                await self._confirm(base, lane)
 
     async def _take(self, base: str, lane: _Lane, frame: Frame) -> None:
         if lane.run is None:
@@ -334,6 +354,8 @@ class RemoteRuns:
             return
         run.flush()
         lane.confirmed = run.next
+        lane.is_stuck = False
+        lane.backoff.reset()
         await self._answer(base)
 
     async def _answer(self, base: str, *, resend: bool = False) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -127,6 +128,7 @@ class Store:
         *,
         basis: str = "causal",
         replace: bool = False,
+        apart: bool = False,
     ) -> str:
         """Open a run and return its id.
 
@@ -141,6 +143,9 @@ class Store:
         replace : bool
             Forget what is kept of this run and begin again, as a new analysis does.
             Notes, shoes and route stay.
+        apart : bool
+            Where the id is taken by another athlete's run, or by one with another recording, give this one
+            an id of its own; the same recording always gets the same.
 
         Raises
         ------
@@ -148,17 +153,19 @@ class Store:
             If the run is there already and ``replace`` is not set, or belongs to another athlete.
         """
         with self.writing() as db:
+            # Chosen with the write lock held: two runs of one name may begin at the same moment.
+            run = _own_id(db, header, str(recording)) if apart else header.run
             sql = "SELECT athlete, notes, shoes, route FROM runs WHERE id = ?"
-            old = db.execute(sql, (header.run,)).fetchone()
+            old = db.execute(sql, (run,)).fetchone()
             if old and (not replace or old[0] != header.athlete):
                 raise StoreError(
-                    f"Run '{header.run}' of '{old[0]}' is in the store already. "
+                    f"Run '{run}' of '{old[0]}' is in the store already. "
                     "Give the new one another id, or replace the old one on purpose."
                 )
             if old:
-                self._delete(db, header.run)
+                self._delete(db, run)
             row = (
-                header.run,
+                run,
                 header.athlete,
                 header.started_utc_ns,
                 header.source,
@@ -171,7 +178,7 @@ class Store:
                 *(old[2:] if old else ("", "")),
             )
             db.execute(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
-        return header.run
+        return run
 
     def commit(self, run: str, events: Iterable[Event]) -> int:
         """Keep the events of a run, all or none, and return how many were kept.
@@ -372,6 +379,20 @@ class Store:
         """Rows that a sink refused, oldest first."""
         with self.reading() as db:
             return outbox.rows_set_aside(db, sink)
+
+
+def _own_id(db: sqlite3.Connection, header: RunHeader, recording: str) -> str:
+    """The id under which this recording is kept already, or else the first that nobody has."""
+    mine = "SELECT id FROM runs WHERE athlete = ? AND recording = ? AND recording <> ''"
+    known = db.execute(mine, (header.athlete, recording)).fetchone()
+    if known is not None:
+        return str(known[0])
+    names = chain(
+        (header.run, f"{header.athlete}.{header.run}"),
+        (f"{header.athlete}.{header.run}.{number}" for number in count(2)),
+    )
+    taken = "SELECT 1 FROM runs WHERE id = ?"
+    return next(name for name in names if db.execute(taken, (name,)).fetchone() is None)
 
 
 def _decoded(table: EventTable, rows: Iterable[Sequence[Any]]) -> list[tuple[int, Event]]:
