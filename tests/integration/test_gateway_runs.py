@@ -183,6 +183,27 @@ def test_runs_named_alike_that_begin_at_one_moment_are_kept_apart(records, tmp_p
         assert sorted(run.athlete for run in store.runs()) == ["anna", "ben"]
 
 
+async def test_a_gateway_without_a_server_says_so_once_and_asks_ever_more_rarely(
+    broker: Server, records, tmp_path: Path
+):
+    mine, said = of(records[:400], "anna"), []
+    spool = Spool(tmp_path / "a.spool", mine[0])
+    one = sender(spool, broker, said)
+    one.silence_s = 0.1
+    await fill(spool, source(mine), one.wake)
+    began = time.monotonic()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(one.run())
+        await until(lambda: one.resent == 4, 30.0)
+        took_s = time.monotonic() - began
+        async with serving(tmp_path / "home", broker):
+            await until(lambda: one.is_over, 30.0)
+    # 0.1, 0.2, 0.4 and 0.8 s; a busy machine only makes it longer.
+    assert took_s > 1.4
+    assert ["confirms" in line for line in said] == [True, False], said
+    assert recorded(tmp_path / "home", "anna") == mine
+
+
 async def test_a_run_whose_store_was_locked_is_gone_on_with(
     broker: Server, records, tmp_path: Path, monkeypatch
 ):
@@ -275,6 +296,7 @@ async def test_killed_servers_and_gateways_go_on_where_they_were(broker: Server,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_fifty_athletes_at_once_are_complete_at_the_server(broker: Server, records, tmp_path: Path):
     athletes, cut = 50, 400
     runs = {f"athlete-{k:02d}": of(records[:cut], f"athlete-{k:02d}") for k in range(athletes)}
@@ -282,7 +304,8 @@ async def test_fifty_athletes_at_once_are_complete_at_the_server(broker: Server,
     cpu_before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     senders = []
     async with (
-        asyncio.timeout(100),
+        # Twelve seconds on an idle machine; it is there to find an end that is never reached.
+        asyncio.timeout(380),
         serving(tmp_path / "home", broker) as server,
         asyncio.TaskGroup() as group,
     ):

@@ -32,6 +32,10 @@ WINDOW: Final = 32
 """Frames under way: three seconds of a run, and for fifty gateways less than a broker keeps for one."""
 SILENCE_S: Final = 3.0
 """Nothing confirmed for so long: what is under way is sent again, s."""
+LONGEST_SILENCE_S: Final = 30.0
+"""Each silence that follows another waits twice as long: a slow server must not be given more to do, s."""
+TOLD_FROM: Final = 3
+"""Silences in a row before a person is told: a server that starts again is no news."""
 
 
 async def fill(spool: Spool, source: AsyncIterator[Record], wake: Callable[[], None]) -> None:
@@ -83,7 +87,7 @@ class SpoolSender:
     backoff : Backoff
         Waits between attempts to connect.
     silence_s : float
-        How long to wait for an answer before sending again, s.
+        How long to wait for an answer before sending again, at first, s.
     """
 
     spool: Spool
@@ -104,6 +108,10 @@ class SpoolSender:
     """Frames under way: running number to the end of their records."""
     _heard_s: float = 0.0
     _trouble: bool = False
+    _silences: int = 0
+    """How many more than answers."""
+    _is_told: bool = False
+    """A person knows that no server confirms."""
 
     def wake(self) -> None:
         """There is a new frame."""
@@ -166,9 +174,17 @@ class SpoolSender:
                 await self._news.wait()
         except TimeoutError:
             link.check()
-            if self._ends and loop.time() - self._heard_s > self.silence_s:
+            patience_s = min(self.silence_s * 2.0**self._silences, LONGEST_SILENCE_S)
+            if self._ends and loop.time() - self._heard_s > patience_s:
                 self._rewind()
                 self.resent += 1
+                self._silences += 1
+                if self._silences == TOLD_FROM and not self._is_told:
+                    self._is_told = True
+                    self.say(
+                        f"{link.label} is there, but no server confirms run {self.spool.run}. Check that "
+                        "'latemiles serve --from mqtt' runs. The run is kept here and sent later."
+                    )
 
     async def _listen(self, link: MqttConnection) -> None:
         while not self.is_over:
@@ -183,6 +199,11 @@ class SpoolSender:
     def _take(self, answer: Answer) -> None:
         if answer.next > self.spool.confirmed or answer.is_over:
             self._heard_s = asyncio.get_running_loop().time()
+            if self._is_told:
+                self.say(f"A server takes run {self.spool.run}.")
+            self._is_told = False
+            # Step by step: a server that is slow now is slow with the next frames too.
+            self._silences = max(0, self._silences - 1)
         if answer.next != self.spool.confirmed:
             # Less than before, where a server has lost its disk: it gets everything again.
             self.spool.confirm(answer.next)

@@ -40,7 +40,11 @@ log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
 CONFIRM_S: Final = 0.5
-"""How often what was taken is flushed and confirmed, s."""
+"""No frame for so long: what was taken is flushed and confirmed, s."""
+CONFIRM_RECORDS: Final = 100
+"""So many were taken: the same."""
+CONFIRM_AT_LEAST_S: Final = 1.0
+"""A server with more to do than it can is slow, not silent: it confirms as often as this, s."""
 WAITING_FRAMES: Final = 64
 """Frames of one run that may wait; more are dropped and asked for again."""
 SESSION_S: Final = 3600
@@ -172,6 +176,7 @@ class _Lane:
     """Waits after a failure, such as a full disk."""
     run: RemoteRun | None = None
     confirmed: int = -1
+    confirmed_s: float = -1e9
     asked_s: float = -1e9
     """When a missing stretch was last asked for, s."""
     is_stuck: bool = False
@@ -298,6 +303,7 @@ class RemoteRuns:
 
     async def _take_all(self, base: str, lane: _Lane) -> None:
         """Take the frames of one run in order, and confirm."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 async with asyncio.timeout(self._confirm_s):
@@ -306,7 +312,8 @@ class RemoteRuns:
                 await self._confirm(base, lane)
                 continue
             await self._take(base, lane, frame)
-            if lane.run is not None and lane.run.next - lane.confirmed > 100:
+            news = lane.run.next - lane.confirmed if lane.run is not None else 0
+            if news > CONFIRM_RECORDS or loop.time() - lane.confirmed_s > CONFIRM_AT_LEAST_S:
                 await self._confirm(base, lane)
 
     async def _take(self, base: str, lane: _Lane, frame: Frame) -> None:
@@ -354,6 +361,7 @@ class RemoteRuns:
             return
         run.flush()
         lane.confirmed = run.next
+        lane.confirmed_s = asyncio.get_running_loop().time()
         lane.is_stuck = False
         lane.backoff.reset()
         await self._answer(base)
