@@ -164,6 +164,8 @@ class HostCore:
         Notifications that the radio holds before it refuses more.
     seed : int
         Of the session numbers.
+    serial : bytes
+        Serial number, lowest byte first.
     """
 
     def __init__(
@@ -177,6 +179,7 @@ class HostCore:
         tick: int = 0,
         places: int = 8,
         seed: int = 1,
+        serial: bytes = bytes(range(8)),
     ) -> None:
         self.ffi, self.lib = library.ffi, library.lib
         self.flash = flash
@@ -206,7 +209,7 @@ class HostCore:
                 "ring": self._ring,
                 "ring_bytes": ring_bytes,
                 "flash_bytes": flash.size if flash else 0,
-                "serial": bytes(range(8)),
+                "serial": serial,
             },
         )
         if not self.lib.lm_core_init(self.core, config):
@@ -232,7 +235,7 @@ class HostCore:
         self._kept: list[Any] = []
         port = self.ffi.new("struct lm_port *")
         make = self._callback
-        port.now = make("uint32_t(void *)", lambda: self.tick)
+        port.now = make("uint32_t(void *)", self.now)
         port.random = make("uint32_t(void *)", lambda: int(self._rng.integers(1, 2**32)))
         port.notify = make("int(void *, uint8_t, const uint8_t *, uint16_t)", self._notify)
         port.connection = make(
@@ -254,6 +257,10 @@ class HostCore:
                 "void(void *, bool)", lambda is_on: self.lib.fake_imu_power(self.chip, is_on)
             )
         return port
+
+    def now(self) -> int:
+        """What the crystal's counter shows."""
+        return self.tick
 
     def _notify(self, channel: int, data: Any, n: int) -> int:
         if len(self.held) >= self.places:

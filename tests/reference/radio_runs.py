@@ -20,7 +20,7 @@ from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.feed import index_pattern
 from latemiles.sim.radio import RadioParams
 from latemiles.sim.virtual_pods import foot_pod, strap
-from latemiles.sim.world import SensorPlan, World, serial_of
+from latemiles.sim.world import ImuMaker, SensorPlan, World, serial_of
 
 RATE_HZ = 208.0
 DRIVER = latemiles_v1.LatemilesV1()
@@ -81,6 +81,7 @@ async def scene(
     skews: tuple[float, ...] = (),
     offsets: tuple[float, ...] = (),
     words: Sequence[Speed] = (),
+    make_imu: ImuMaker | None = None,
 ) -> AsyncIterator[Scene]:
     """A run that has begun, with ``count`` sensors."""
     segments = [SEGMENTS[k % 3] for k in range(count)]
@@ -93,7 +94,7 @@ async def scene(
         )
         for k, segment in enumerate(segments)
     ]
-    async with World(plans, params or RadioParams()) as world:
+    async with World(plans, params or RadioParams(), make_imu=make_imu) as world:
         for imu in world.imus:
             world.link.set_loss(imu.address, loss)
         wanted = [Wanted(s, serial_of(k)) for k, s in enumerate(SEGMENTS[:count])]

@@ -27,7 +27,7 @@ from latemiles.sim.feed import from_stream
 from latemiles.sim.radio import RadioParams
 from latemiles.sim.runner import SimulatedRun
 from latemiles.sim.virtual_pods import foot_pod, strap
-from latemiles.sim.world import SensorPlan, World, plans_of_run, serial_of
+from latemiles.sim.world import ImuMaker, SensorPlan, World, plans_of_run, serial_of
 
 __all__ = ["WorldPlan", "radio_run", "world_of_recording", "world_of_run"]
 
@@ -46,6 +46,8 @@ class WorldPlan:
     words: Sequence[Speed] = ()
     """What a watch says: from a foot pod and a heart rate strap."""
     params: RadioParams = field(default_factory=RadioParams)
+    make_imu: ImuMaker | None = None
+    """Makes the sensors; None: the emulator."""
 
 
 def world_of_run(run: SimulatedRun) -> WorldPlan:
@@ -100,7 +102,7 @@ def radio_run(
 
     @asynccontextmanager
     async def listening() -> AsyncIterator[Reception]:
-        async with World(plan.sensors, plan.params) as world:
+        async with World(plan.sensors, plan.params, make_imu=plan.make_imu) as world:
             pods = []
             if plan.words:
                 await world.add(foot_pod(plan.words, world.zero_s))

@@ -195,16 +195,19 @@ class Peripheral:
         told = self.device.gatt_server.subscribers.get(self.connection, {}).get(item.handle)
         return told is not None and told != b"\0\0"
 
-    def notify(self, item: Characteristic[bytes], value: bytes) -> bool:
+    def notify(
+        self, item: Characteristic[bytes], value: bytes, sent: Callable[[], None] | None = None
+    ) -> bool:
         """Notify, straight into the radio's queue; False if nobody listens.
 
-        Past Bumble's host, whose logging of every packet costs more than the radio.
+        Past Bumble's host, whose logging of every packet costs more than the radio. ``sent`` is called once
+        the host has it, and never if the link ends before.
         """
         if not self.is_subscribed(item):
             return False
         pdu = struct.pack("<HHBH", 3 + len(value), _ATT_CHANNEL, _NOTIFICATION, item.handle) + value
         for connection in self.controller.le_connections.values():
-            self.link.queue(self.controller, connection, pdu)
+            self.link.queue(self.controller, connection, pdu, sent=sent)
             return True
         return False
 

@@ -12,8 +12,9 @@ import dataclasses
 import math
 import random
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from bumble import hci, ll
 from bumble.controller import Connection, Controller
@@ -100,13 +101,22 @@ class RadioController(Controller):
         return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
 
 
+class _Queued(NamedTuple):
+    """One L2CAP PDU that waits for the air."""
+
+    data: bytes
+    handle: int
+    """Link whose host gets its credit back; -1: none does."""
+    sent: Callable[[], None] | None
+
+
 @dataclass(slots=True)
 class _Air:
     """One link between two controllers, by the peripheral's address."""
 
     phase_s: float
     last_heard_s: float
-    queues: dict[RadioController, deque[tuple[bytes, int]]] = field(default_factory=dict)
+    queues: dict[RadioController, deque[_Queued]] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
     @property
@@ -258,15 +268,35 @@ class RadioLink(LocalLink):
         self.queue(sender_controller, connection, data, is_credited=True)
 
     def queue(
-        self, sender: RadioController, connection: Connection, data: bytes, *, is_credited: bool = False
+        self,
+        sender: RadioController,
+        connection: Connection,
+        data: bytes,
+        *,
+        is_credited: bool = False,
+        sent: Callable[[], None] | None = None,
     ) -> None:
-        """Queue one L2CAP PDU on a link; ``is_credited`` gives the host's credit back once it is sent."""
+        """Queue one L2CAP PDU on a link.
+
+        Parameters
+        ----------
+        sender : RadioController
+            Whose it is.
+        connection : Connection
+            Its end of the link.
+        data : bytes
+            The PDU.
+        is_credited : bool
+            Whether the host's credit is given back once it is sent.
+        sent : callable or None
+            Called once it was received; never, if the link ends before.
+        """
         address = self._name(connection.self_address, connection.peer_address)
         air = self._air.get(address)
         if air is None:
             return
         handle = connection.handle if is_credited else -1
-        air.queues.setdefault(sender, deque()).append((data, handle))
+        air.queues.setdefault(sender, deque()).append(_Queued(data, handle, sent))
         if air.timer is None:
             self._plan(address, air)
 
@@ -305,11 +335,13 @@ class RadioLink(LocalLink):
                     # No acknowledgement: this side is silent until the next event, then sends it again.
                     self.counts["repeated"] += 1
                     break
-                data, handle = queue.popleft()
+                pdu = queue.popleft()
                 self.counts["pdus"] += 1
-                self._deliver(sender, address, data)
-                if handle >= 0:
-                    sender.give_credit(handle)
+                self._deliver(sender, address, pdu.data)
+                if pdu.handle >= 0:
+                    sender.give_credit(pdu.handle)
+                if pdu.sent is not None:
+                    pdu.sent()
         self._plan(address, air)
 
     def _deliver(self, sender: RadioController, address: str, data: bytes) -> None:

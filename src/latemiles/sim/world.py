@@ -20,7 +20,7 @@ from latemiles.sim.radio import RadioLink, RadioParams
 from latemiles.sim.runner import SimulatedRun
 from latemiles.sim.virtual_imu import VirtualImu
 
-__all__ = ["SensorPlan", "World", "plans_of_run", "serial_of"]
+__all__ = ["ImuMaker", "SensorPlan", "World", "address_of", "emulated_imu", "plans_of_run", "serial_of"]
 
 _FIRST_SERIAL: Final = 0x4C4D_0000_0000_A001
 
@@ -28,6 +28,11 @@ _FIRST_SERIAL: Final = 0x4C4D_0000_0000_A001
 def serial_of(lane: int) -> str:
     """Serial number of the virtual sensor of a lane, as text."""
     return about.serial_text(_FIRST_SERIAL + 0x111 * lane)
+
+
+def address_of(lane: int) -> str:
+    """Bluetooth address of the virtual sensor of a lane."""
+    return f"C0:00:00:00:00:{lane + 1:02X}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,11 @@ class SensorPlan:
     skew: float = 0.0
     tick_offset_s: float = 0.0
     battery_percent: float = 97.0
+
+    @property
+    def role(self) -> int:
+        """Number of its segment in the protocol."""
+        return protocol.ROLES.index(self.segment) if self.segment is not None else 0
 
 
 def plans_of_run(run: SimulatedRun) -> list[SensorPlan]:
@@ -65,11 +75,14 @@ class World:
         Of the radio.
     rate_hz : int
         Sample rate of the sensors.
+    make_imu : callable
+        Makes the sensor of a place from its plan; the emulator, or the firmware's own core in its place.
     """
 
     sensors: Sequence[SensorPlan]
     params: RadioParams = field(default_factory=RadioParams)
     rate_hz: int = 208
+    make_imu: ImuMaker | None = None
     link: RadioLink = field(init=False)
     adapter: VirtualAdapter = field(init=False)
     imus: list[VirtualImu] = field(init=False, default_factory=list)
@@ -93,20 +106,7 @@ class World:
         await asyncio.sleep(0.1)
 
     async def _add(self, lane: int, plan: SensorPlan) -> None:
-        serial = _FIRST_SERIAL + 0x111 * lane
-        role = protocol.ROLES.index(plan.segment) if plan.segment is not None else 0
-        firmware = ImuFirmware(serial, rate_hz=self.rate_hz, battery_percent=plan.battery_percent, role=role)
-        firmware.on_start = self.begin
-        imu = VirtualImu(
-            self.link,
-            serial,
-            f"C0:00:00:00:00:{lane + 1:02X}",
-            plan.feed,
-            self.zero_s,
-            skew=plan.skew,
-            tick_offset_s=plan.tick_offset_s,
-            firmware=firmware,
-        )
+        imu = (self.make_imu or emulated_imu)(self, lane, plan)
         self.imus.append(imu)
         await imu.start()
 
@@ -144,3 +144,25 @@ class World:
     def imu(self, segment: Segment) -> VirtualImu:
         """The sensor that sits on a segment."""
         return self.imus[SEGMENTS.index(segment)]
+
+
+ImuMaker = Callable[[World, int, SensorPlan], VirtualImu]
+
+
+def emulated_imu(world: World, lane: int, plan: SensorPlan) -> VirtualImu:
+    """The sensor of a lane as the emulator has it."""
+    serial = _FIRST_SERIAL + 0x111 * lane
+    firmware = ImuFirmware(
+        serial, rate_hz=world.rate_hz, battery_percent=plan.battery_percent, role=plan.role
+    )
+    firmware.on_start = world.begin
+    return VirtualImu(
+        world.link,
+        serial,
+        address_of(lane),
+        plan.feed,
+        world.zero_s,
+        skew=plan.skew,
+        tick_offset_s=plan.tick_offset_s,
+        firmware=firmware,
+    )
