@@ -73,14 +73,16 @@ static void resend(struct lm_core *core, const struct request *r)
         answer(core, r, LM_CODE_WRONG_LENGTH);
         return;
     }
+    if (k > LM_LIMIT_MAX_RANGES) {
+        answer(core, r, LM_CODE_BAD_VALUE);
+        return;
+    }
     if (!core->stream.has_frames) {
         answer(core, r, LM_CODE_NOT_THERE);
         return;
     }
-    if (k > LM_LIMIT_MAX_RANGES - link->range_count) {
-        answer(core, r, LM_CODE_BUSY);
-        return;
-    }
+    /* The host asks for all that it still misses, so the newest request takes the place of the one before. */
+    link->range_count = 0;
     for (uint32_t i = 0; i < k; i++) {
         const uint8_t *range = r->payload + 1 + i * LM_RANGE_BYTES;
         const uint32_t first = lm_get_u32(range);

@@ -48,6 +48,7 @@ struct lm_stream {
     uint32_t next_index; /* of the next sample */
     uint32_t dropped;    /* samples that were lost in the sensor */
     uint32_t live_next;  /* number of the next frame to send live */
+    uint32_t taken_next; /* number after the last live frame that the radio took: those it refused lie between */
     uint32_t log_next;   /* index of the next sample to log */
     uint8_t epoch;
     uint8_t open_n;      /* samples in the open frame */

@@ -100,6 +100,7 @@ static void send_live(struct lm_core *core)
             return;
         }
         s->live_next++;
+        s->taken_next = s->live_next;
         s->until_temperature = s->until_temperature == 0U ? FRAMES_BETWEEN_TEMPERATURES : s->until_temperature;
         s->until_temperature--;
     }
@@ -251,6 +252,7 @@ void lm_core_subscribed(struct lm_core *core, uint8_t channel, bool is_on)
     if (channel == LM_CHANNEL_DATA && is_on && !core->link.is_subscribed[channel]) {
         /* What was sampled before anybody listened is sent when it is asked for. */
         core->stream.live_next = core->ring.head;
+        core->stream.taken_next = core->ring.head;
     }
     core->link.is_subscribed[channel] = is_on;
 }

@@ -4,15 +4,15 @@
 #include "lm_internal.h"
 
 /* What the radio still held when the link ended, and what its controller held behind that, nobody heard: so much is
- * logged again. */
+ * logged again, with all that the radio refused since. */
 #define FRAMES_AGAIN (LM_LIMIT_MAX_QUEUED + 8U)
 
 void lm_outage_begin(struct lm_core *core)
 {
     const struct lm_ring *ring = &core->ring;
-    const uint32_t sent = core->link.is_subscribed[LM_CHANNEL_DATA] ? core->stream.live_next : ring->head;
-    const uint32_t back = sent - ring->tail < FRAMES_AGAIN ? sent - ring->tail : FRAMES_AGAIN;
-    const uint8_t *frame = lm_ring_frame(ring, sent - back);
+    const uint32_t sent = core->link.is_subscribed[LM_CHANNEL_DATA] ? core->stream.taken_next : ring->head;
+    const uint32_t from = lm_before(sent - FRAMES_AGAIN, ring->tail) ? ring->tail : sent - FRAMES_AGAIN;
+    const uint8_t *frame = lm_ring_frame(ring, from);
 
     if (core->log.is_erasing) {
         return; /* the host has just said that it wants nothing kept; the ring still holds what it held */

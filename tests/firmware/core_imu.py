@@ -45,6 +45,7 @@ ERASE_S = 0.05
 CHIP_STEP_S = 0.005
 FRAME_SAMPLES = 10
 BATTERY_MV = 4150
+RING_BYTES = 126_720
 
 
 class _RadioCore(HostCore):
@@ -86,6 +87,8 @@ class CoreImu(Peripheral):
         What its settings hold.
     flash : Flash or None
         Where the log goes.
+    ring_bytes : int
+        RAM for frames.
     on_start : callable
         Told when sampling begins.
     """
@@ -103,17 +106,18 @@ class CoreImu(Peripheral):
         first_tick: int = 0,
         role: int = 0,
         flash: Flash | None = None,
+        ring_bytes: int = RING_BYTES,
         on_start: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(link, f"LM-{serial & 0xFFFF:04X}", address)
         self.serial, self.flash, self.settings = serial, flash, bytearray()
-        self.answers: list[tuple[bytes, bytes]] = []
-        """Every command with its result, in order."""
+        self._ring_bytes = ring_bytes
+        self.results: list[bytes] = []
+        """Every result, in order."""
         self.on_bootloader: Callable[[], None] = lambda: None
         self._library, self._feed, self._zero, self._on_start = library, feed, world_zero_s, on_start
         self._skew, self._first_tick, self._on_since_s = skew, first_tick, 0.0
         self._wake, self._boots, self._advertised = asyncio.Event(), 0, b""
-        self._asked: list[bytes] = []
         self.core = self._boot()
         if role:
             self.core.connect()
@@ -140,6 +144,7 @@ class CoreImu(Peripheral):
             self._library,
             flash=self.flash,
             settings=self.settings,
+            ring_bytes=self._ring_bytes,
             imu=self._feed is None,
             tick=self.tick_now(),
             seed=self.serial % 1000 + self._boots,
@@ -192,7 +197,6 @@ class CoreImu(Peripheral):
     def unlinked(self) -> None:
         """The host is gone."""
         self.core.disconnect()
-        self._asked.clear()
         self._wake.set()
 
     def _told_mtu(self, mtu: int) -> None:
@@ -209,7 +213,6 @@ class CoreImu(Peripheral):
         code = int(core.lib.lm_core_control(core.core, payload, len(payload)))
         if code:
             raise att.ATT_Error(code)
-        self._asked.append(payload)
         if core.state == STREAMING and not was_sampling:
             self._on_start()
         self._wake.set()
@@ -225,8 +228,7 @@ class CoreImu(Peripheral):
         if self.connection is None or self.queued >= PLACES:
             return False
         if channel == CONTROL:
-            if self._asked:
-                self.answers.append((self._asked.pop(0), data))
+            self.results.append(data)
             core = self.core
             self.spawn("indicate", lambda: self._indicate(core, data))
             return True
@@ -350,7 +352,8 @@ def maker(library: Library, **options: Any) -> Callable[[World, int, SensorPlan]
     library : Library
         The compiled core.
     **options
-        ``flash_sectors`` (0: a board without), ``has_chip``, ``first_tick``; a callable is given the lane.
+        ``flash_sectors`` (0: a board without), ``has_chip``, ``first_tick``, ``ring_bytes``; a callable is
+        given the lane.
     """
 
     def make(world: World, lane: int, plan: SensorPlan) -> CoreImu:
@@ -371,5 +374,3 @@ def maker(library: Library, **options: Any) -> Callable[[World, int, SensorPlan]
         )
 
     return make
-
-

@@ -158,10 +158,10 @@ def machine_of(library: Library) -> type[RuleBasedStateMachine]:
             code = self.core.ask(RESEND, body)[0]
             if claimed != k or k == 0:
                 assert code == LENGTH
-            elif self.session == 0:
-                assert code == NOT_THERE
+            elif k > 16:
+                assert code == VALUE
             else:
-                assert code in (OK, BUSY)
+                assert code == (NOT_THERE if self.session == 0 else OK)
 
         @precondition(lambda self: self.is_linked)
         @rule(command=st.sampled_from([SLEEP, BOOTLOADER]), is_right=st.booleans())

@@ -110,6 +110,27 @@ def test_a_long_outage_is_found_in_the_log_with_nothing_missing(core_library: Li
     assert sensor.core.most_queued <= 5
 
 
+def test_what_a_silent_link_took_no_more_is_in_the_log_too(core_library: Library) -> None:
+    sensor = Sensor(core_library, Flash())
+    sensor.start()
+    sensor.live(50)
+    core = sensor.core
+    # Out of reach: the radio takes what it has room for, and says seconds later that the link is gone.
+    for _ in range(22):
+        sensor.next += 19
+        core.tick = round(sensor.next / 208 * TICK_HZ)
+        core.feed(ramp(sensor.next - 19, 19), core.tick)
+        while core.poll() == 0:
+            pass
+    assert core.disconnect()
+    sensor.live(60)
+    core.connect()
+    have = check(sensor.offload())
+    session, oldest = core.status().session, core.status().oldest_index
+    assert oldest > 19 * 80
+    assert {(session, k) for k in range(19 * 50, oldest)} <= have
+
+
 def test_the_log_overwrites_its_oldest_pages(core_library: Library) -> None:
     sensor = Sensor(core_library, Flash(2 * SECTOR))
     sensor.start()

@@ -296,3 +296,17 @@ def test_a_new_session_forgets_what_was_asked_of_the_old_one(core_library: Libra
     assert core.start()[0] == OK
     core.places = 8
     assert frames(pump(core)) == []
+
+
+def test_a_new_request_takes_the_place_of_the_one_before(core_library: Library) -> None:
+    core = started(core_library, 10, places=1)
+    for k in range(60):
+        core.feed(ramp(10 * k, 10), round(10 * (k + 1) / 208 * TICK_HZ))
+        core.poll()
+        core.deliver()
+    # Sixteen ranges, twice: all that a host can ask for at once, again before any of it has come.
+    assert core.resend(*[(30 * k, 10) for k in range(16)])[0] == OK
+    assert core.resend(*[(500 - 30 * k, 10) for k in range(16)])[0] == OK
+    core.places = 8
+    again = [struct.unpack_from("<I", p, 4)[0] for p in frames(pump(core)) if p[0] == 0x11]
+    assert [k for k in again if k not in (0, 10)] == [500 - 30 * k for k in range(16)]

@@ -92,7 +92,8 @@ def test_two_minutes_out_of_range_lose_exactly_what_the_ring_could_not_hold():
     made = act(play)
     missing = made.missing(RIGHT)
     assert len(missing) == missing[-1] - missing[0] + 1
-    ring_s = 10_000 / RATE_HZ
+    # 960 slots of ten samples, one of them being filled.
+    ring_s = 959 * 10 / RATE_HZ
     up = made.links(RIGHT, "up")[1]
     assert s(up.arrival_ns) < 143.0
     gone_s = len(missing) / RATE_HZ
@@ -256,7 +257,7 @@ def test_what_comes_twice_and_in_any_order_is_merged_by_index():
     made = act(play)
     (heard,) = made.samples(LEFT).values()
     assert len(made.missing(LEFT)) == 0
-    assert len(heard) > len(np.unique(heard)) + 200
+    assert len(heard) > len(np.unique(heard)) + 100
     assert (np.diff(heard) < 0).sum() > 20
     # What the clock makes of it: every sample once, in order of index, in order of time.
     stage = ClockStage(LEFT, RATE_HZ, DRIVER.capabilities)

@@ -50,6 +50,9 @@ def test_uuids_limits_and_kinds_are_those_of_the_table():
         assert getattr(protocol, name.upper()) == base.format(id=TABLE["uuid"][name])
     assert (TABLE["version"], TABLE["mtu_min"]) == (protocol.VERSION, protocol.MIN_MTU)
     assert TABLE["limits"]["max_ranges"] == protocol.MAX_RANGES
+    assert TABLE["limits"]["bootloader_key"] == protocol.BOOTLOADER_KEY
+    payloads = {name: size_of(f) for name, f in TABLE["command_payload"].items() if name != "resend"}
+    assert {command.name.lower(): n for command, n in protocol.PAYLOAD_BYTES.items()} == payloads
     assert TABLE["tick_hz"] == latemiles_v1.TICK_HZ
     assert TABLE["frame"]["max_samples"] == latemiles_v1.MAX_SAMPLES
     kinds, flags = TABLE["frame"]["kind"], TABLE["frame"]["flag"]

@@ -15,6 +15,7 @@ from latemiles.errors import PacketError
 from latemiles.signals.frames import Segment
 
 __all__ = [
+    "BOOTLOADER_KEY",
     "CLOCK",
     "CONTROL",
     "DATA",
@@ -22,6 +23,7 @@ __all__ = [
     "LOG",
     "MAX_RANGES",
     "MIN_MTU",
+    "PAYLOAD_BYTES",
     "ROLES",
     "SERVICE",
     "STATUS",
@@ -49,6 +51,8 @@ MIN_MTU: Final = 247
 """Below this a frame of 19 samples does not fit one notification."""
 MAX_RANGES: Final = 16
 """Most ranges of one request to send again."""
+BOOTLOADER_KEY: Final = 0x544F4F42
+"""Keeps a stray write from ending a run."""
 
 
 def characteristic(number: int) -> str:
@@ -85,6 +89,24 @@ class Command(IntEnum):
     BOOTLOADER = 0x0C
     SLEEP = 0x0D
     SET_CALIBRATION = 0x0E
+
+
+PAYLOAD_BYTES: Final = {
+    Command.START: 6,
+    Command.STOP: 0,
+    Command.SET_ROLE: 1,
+    Command.SET_UTC: 8,
+    Command.MARK: 0,
+    Command.IDENTIFY: 1,
+    Command.LOG_LIST: 0,
+    Command.LOG_READ: 6,
+    Command.LOG_ERASE: 0,
+    Command.CONNECTION: 8,
+    Command.BOOTLOADER: 4,
+    Command.SLEEP: 0,
+    Command.SET_CALIBRATION: 28,
+}
+"""Bytes of each command's payload; that of RESEND says itself how long it is."""
 
 
 class Code(IntEnum):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from bumble import att
 from bumble.gatt import Service
 from numpy.typing import NDArray
 
@@ -23,10 +24,12 @@ __all__ = ["VirtualImu"]
 
 BOOT_S: Final = 2.0
 """From a reset to the first advertisement."""
-QUEUE_LIVE: Final = 20
+RESTART_S: Final = 1.0
+"""From the command to the restart."""
+QUEUE_LIVE: Final = 5
 """PDUs that may wait for the radio before live frames stay in the ring."""
-QUEUE_RESENT: Final = 5
-"""PDUs that may wait before another resent frame is queued: live frames wait an event or two at most."""
+QUEUE_RESENT: Final = 4
+"""PDUs that may wait before another resent frame is queued: a place is kept for live frames."""
 _STATUS_EVERY_S: Final = 1.0
 _BATTERY_PERCENT_PER_S: Final = 100.0 / (12 * 3600.0)
 
@@ -90,6 +93,10 @@ class VirtualImu(Peripheral):
         self.firmware = firmware or ImuFirmware(serial)
         self.crystal = Crystal(skew, -tick_offset_s)
         self.mtu = 517
+        self.on_bootloader: Callable[[], None] = lambda: None
+        """Told when the sensor has gone into its bootloader: a drive on its cable."""
+        self.results: list[bytes] = []
+        """Every result of a command, in order."""
         self._feed, self._zero = feed, world_zero_s
         self._first_index: int | None = None
         self._epoch = -1
@@ -143,6 +150,7 @@ class VirtualImu(Peripheral):
     async def reboot(self) -> None:
         """Start over: the link goes silent, RAM is lost, two seconds later it advertises again."""
         self.link.set_in_range(self.address, is_near=False)
+        self.is_on = True
         self.firmware.reboot()
         loop = asyncio.get_running_loop()
         self.crystal.zero_s = loop.time() - self._zero() + BOOT_S
@@ -168,10 +176,25 @@ class VirtualImu(Peripheral):
     # What its firmware is told.
 
     def _on_command(self, payload: bytes) -> None:
-        answer = self.firmware.command(payload)
-        self.indicate(self.control, answer.encode())
+        if not 2 <= len(payload) <= protocol.MIN_MTU - 3:
+            raise att.ATT_Error(att.ErrorCode.INVALID_ATTRIBUTE_LENGTH)
+        answer = self.firmware.command(payload).encode()
+        self.results.append(answer)
+        self.indicate(self.control, answer)
+        # The end of a session fills no frame.
+        self._send_live()
         if self.firmware.resends or self.firmware.log_reads:
             self._resending.set()
+        if self.firmware.restart is not None:
+            self.spawn("restart", self._restart)
+
+    async def _restart(self) -> None:
+        """Off or into the bootloader, when the host has had time to hear of it."""
+        await asyncio.sleep(RESTART_S)
+        self.is_on = False
+        self.link.set_in_range(self.address, is_near=False)
+        if self.firmware.restart is protocol.Command.BOOTLOADER:
+            self.on_bootloader()
 
     def _on_clock(self, payload: bytes) -> None:
         if len(payload) == 4:
@@ -210,8 +233,12 @@ class VirtualImu(Peripheral):
             self._first_index, self._epoch = block.first_index + at, firmware.epoch
         first = block.first_index + at - self._first_index
         firmware.take(first, block.counts[at:stop], ticks[at:stop])
-        has_room = self.is_subscribed(self.data) and self.queued < QUEUE_LIVE
-        for frame in firmware.live_frames(has_room=has_room):
+        self._send_live()
+
+    def _send_live(self) -> None:
+        if not self.is_subscribed(self.data):
+            self.firmware.skip_live()
+        for frame in self.firmware.live_frames(has_room=self.queued < QUEUE_LIVE):
             self.notify(self.data, frame)
 
     async def _resend(self) -> None:
