@@ -23,7 +23,8 @@ import pytest
 from latemiles.errors import PacketError
 from latemiles.recording.reader import Recording
 from latemiles.session.gateway import SILENCE_S, SpoolSender, fill
-from latemiles.session.gateway_frames import Answer, pack, unpack
+from latemiles.session.gateway_frames import Answer, pack, raw_topic, unpack
+from latemiles.session.gateway_run import NewRun, run_gateway, spool_folder
 from latemiles.session.home import Home
 from latemiles.session.remote_runs import RemoteRuns, resumed
 from latemiles.session.spool import Spool, waiting_spools
@@ -93,7 +94,8 @@ async def serving(home: Path, broker: Server, said: list[str] | None = None) -> 
 
 def recorded(home: Path, athlete: str, run: str = "run-1") -> list[Record]:
     """What the server has written down of a run."""
-    with Recording.open(Home(home).recordings / f"{athlete}.{run}.mcap") as recording:
+    (path,) = Home(home).recordings.glob(f"{athlete}.{run}.*.mcap")
+    with Recording.open(path) as recording:
         return list(recording.records())
 
 
@@ -177,10 +179,65 @@ def test_runs_named_alike_that_begin_at_one_moment_are_kept_apart(records, tmp_p
 
     heads = [of(records[:1], name)[0] for name in ("anna", "ben")]
     with Meeting(tmp_path / "store.sqlite") as store, ThreadPoolExecutor(2) as pool:
-        for run in pool.map(partial(resumed, Home(tmp_path), store), heads):
+        topics = [raw_topic(head) for head in heads]
+        for run in pool.map(partial(resumed, Home(tmp_path), store), topics, heads):
+            assert run is not None
             run.leave()
     with Store(tmp_path / "store.sqlite") as store:
         assert sorted(run.athlete for run in store.runs()) == ["anna", "ben"]
+
+
+async def test_two_gateways_may_send_runs_of_one_athlete_and_one_name(
+    broker: Server, records, tmp_path: Path
+):
+    # A small computer whose clock begins anew each day, or one pseudonym given out twice.
+    mine = of(records[:400], "anna")
+    other = [replace(mine[0], started_utc_ns=7, extra={"gateway": "b"}), *mine[1:200]]
+    home = tmp_path / "home"
+    async with asyncio.timeout(90), serving(home, broker), asyncio.TaskGroup() as group:
+        for name, run in (("a", mine), ("b", other)):
+            spool = Spool(tmp_path / f"{name}.spool", run[0])
+            one = sender(spool, broker)
+            one.silence_s = SILENCE_S
+            group.create_task(one.run())
+            group.create_task(fill(spool, source(run), one.wake))
+    kept = [list(Recording.open(path).records()) for path in Home(home).recordings.glob("*.mcap")]
+    assert sorted(kept, key=len) == [other, mine]
+    with Store(home / "store.sqlite") as store:
+        assert {run.id for run in store.runs()} == {"run-1", "anna.run-1"}
+
+
+def test_a_run_named_like_one_that_still_waits_gets_a_spool_of_its_own(
+    broker: Server, records, tmp_path: Path
+):
+    mine, said = of(records[:120], "anna"), []
+    home, server = Home(tmp_path / "gym"), tmp_path / "server"
+    for length in (60, 120):
+        new = NewRun(mine[0], source(mine[:length]))
+        left = run_gateway(home, settings(broker), new, said.append, grace_s=0.2)
+    assert left == 2
+
+    async def send_what_waits() -> None:
+        spools = waiting_spools(spool_folder(home))
+        async with asyncio.timeout(60), serving(server, broker), asyncio.TaskGroup() as group:
+            for spool in spools:
+                group.create_task(sender(spool, broker).run())
+        for spool in spools:
+            spool.remove()
+
+    asyncio.run(send_what_waits())
+    kept = [list(Recording.open(path).records()) for path in Home(server).recordings.glob("*.mcap")]
+    assert sorted((run[1:] for run in kept), key=len) == [mine[1:60], mine[1:120]]
+
+
+async def test_two_servers_on_one_broker_are_told_of_each_other(broker: Server, tmp_path: Path):
+    said: list[list[str]] = [[], []]
+    async with (
+        asyncio.timeout(60),
+        serving(tmp_path / "one", broker, said[0]),
+        serving(tmp_path / "two", broker, said[1]),
+    ):
+        await until(lambda: all(any("another" in line for line in lines) for lines in said), 30.0)
 
 
 async def test_a_gateway_without_a_server_says_so_once_and_asks_ever_more_rarely(

@@ -17,7 +17,7 @@ from latemiles.session.gateway_frames import Answer, ack_topic, raw_topic
 from latemiles.session.spool import Spool
 from latemiles.signals.records import Packet, Record, RunHeader
 from latemiles.sinks.follower import Backoff
-from latemiles.sinks.messages import RunStatus, encoded, topic
+from latemiles.sinks.messages import RunStatus, encoded
 from latemiles.sinks.mqtt import MqttConnection, MqttSettings, Will, connected
 from latemiles.sinks.outbox import SinkError, SinkRefused
 
@@ -129,11 +129,11 @@ class SpoolSender:
                 await asyncio.sleep(self.backoff.next_s())
 
     async def _connected(self) -> None:
-        base = topic(self.spool.athlete, self.spool.run, "").rstrip("/")
-        status = RunStatus(self.spool.header())
+        header = self.spool.header()
+        raw, status = raw_topic(header), RunStatus(header)
         will = Will(status.topic(), encoded(status.message("lost")))
         async with connected(self.settings, will=will) as link:
-            await link.subscribe(ack_topic(base))
+            await link.subscribe(ack_topic(raw))
             await link.publish(status.topic(), encoded(status.message("running")), retain=True)
             if self._trouble:
                 self.say(f"{link.label} is back; what was heard meanwhile is being sent.")
@@ -142,7 +142,7 @@ class SpoolSender:
             self._rewind()
             listening = asyncio.create_task(self._listen(link), name="gateway answers")
             try:
-                await self._send(link, raw_topic(base))
+                await self._send(link, raw)
             finally:
                 listening.cancel()
                 await asyncio.wait({listening})

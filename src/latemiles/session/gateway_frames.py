@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from latemiles.errors import PacketError
-from latemiles.recording.format import CHANNELS, FormatError, decode, encode
-from latemiles.signals.records import Record
+from latemiles.recording.format import CHANNELS, FormatError, decode, encode, header_to_json
+from latemiles.signals.records import Record, RunHeader
+from latemiles.sinks.messages import topic
 
-__all__ = ["Answer", "Frame", "ack_topic", "pack", "raw_topic", "unpack"]
+__all__ = ["RAW_PATTERN", "Answer", "Frame", "ack_topic", "pack", "raw_topic", "unpack"]
 
 MAGIC: Final = b"LMG1"
 _HEAD: Final = struct.Struct("<4sBIHI")
 _RECORD: Final = struct.Struct("<BQI")
 _LAST: Final = 1
 ANSWER_SCHEMA: Final = "latemiles/gateway-answer/1"
+RAW_PATTERN: Final = "latemiles/v1/+/+/raw/+"
+"""Topic filter of the frames of all runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,18 @@ class Answer:
             raise PacketError("An answer to a gateway cannot be read. Update latemiles on both.") from error
 
 
-def raw_topic(base: str) -> str:
-    """Topic of the frames of a run, by the run's own topic."""
-    return f"{base}/raw"
+def raw_topic(header: RunHeader) -> str:
+    """Topic of the frames of a run.
+
+    Its last level tells runs apart that are named alike: by the same athlete, by one whose clock begins anew
+    each day, or by two gateways.
+    """
+    return f"{topic(header.athlete, header.run, 'raw')}/{zlib.crc32(header_to_json(header)):08x}"
 
 
-def ack_topic(base: str) -> str:
-    """Topic of the answers."""
-    return f"{base}/raw/answer"
+def ack_topic(raw: str) -> str:
+    """Topic of the answers to what is sent on a topic of frames."""
+    return f"{raw}/answer"
 
 
 def pack(first: int, records: Sequence[Record], *, is_last: bool = False) -> bytes:

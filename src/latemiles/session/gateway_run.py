@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 from latemiles.session.followers import Deliveries, make_sinks
@@ -20,7 +22,7 @@ from latemiles.sinks.messages import safe_name
 from latemiles.sinks.mqtt import MqttSettings
 from latemiles.store import Store
 
-__all__ = ["NewRun", "run_gateway", "run_server"]
+__all__ = ["NewRun", "run_gateway", "run_server", "spool_folder"]
 
 Say = Callable[[str], None]
 
@@ -73,8 +75,7 @@ async def _gateway(home: Home, settings: MqttSettings, new: NewRun | None, say: 
     if spools:
         say(f"{len(spools)} earlier runs wait here for the server; they are sent too.")
     if new is not None:
-        name = f"{safe_name(new.header.athlete)}.{safe_name(new.header.run)}.spool"
-        spools.append(Spool(folder / name, new.header))
+        spools.append(_new_spool(folder, new.header))
     senders = [SpoolSender(spool, settings, say) for spool in spools]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(s.run(), name=f"send {s.spool.run}") for s in senders]
@@ -96,6 +97,15 @@ async def _gateway(home: Home, settings: MqttSettings, new: NewRun | None, say: 
             )
             one.spool.close()
     return len(left)
+
+
+def _new_spool(folder: Path, header: RunHeader) -> Spool:
+    """A spool beside whatever waits; its run is told from every other one that is named alike."""
+    name = f"{safe_name(header.athlete)}.{safe_name(header.run)}"
+    # A small computer without a clock of its own may give today's run the name of yesterday's.
+    paths = (folder / f"{name}{more}.spool" for more in chain([""], (f".{k}" for k in count(2))))
+    path = next(path for path in paths if not path.exists())
+    return Spool(path, replace(header, extra={**header.extra, "gateway": secrets.token_hex(4)}))
 
 
 async def _heard(new: NewRun, sender: SpoolSender) -> None:

@@ -21,14 +21,13 @@ from latemiles.recording.reader import Recording
 from latemiles.recording.recover import recover
 from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.registry import driver_for
-from latemiles.session.gateway_frames import Answer, Frame, ack_topic, raw_topic, unpack
+from latemiles.session.gateway_frames import RAW_PATTERN, Answer, Frame, ack_topic, raw_topic, unpack
 from latemiles.session.home import Home
 from latemiles.session.live import supervise
 from latemiles.session.settings import load_config
 from latemiles.signals.events import Event
 from latemiles.signals.records import Record, RunHeader
 from latemiles.sinks.follower import Backoff
-from latemiles.sinks.messages import safe_name
 from latemiles.sinks.mqtt import MqttConnection, MqttSettings, connected
 from latemiles.sinks.outbox import SinkError
 from latemiles.store import Store
@@ -47,6 +46,10 @@ CONFIRM_AT_LEAST_S: Final = 1.0
 """A server with more to do than it can is slow, not silent: it confirms as often as this, s."""
 WAITING_FRAMES: Final = 64
 """Frames of one run that may wait; more are dropped and asked for again."""
+STEADY_S: Final = 10.0
+"""A connection that has lasted so long was a good one, s."""
+PUSHED_OUT: Final = 4
+"""So many others in a row: somebody has the same client id."""
 SESSION_S: Final = 3600
 """How long the broker keeps frames for a server that is away, s."""
 
@@ -68,13 +71,14 @@ class RemoteRun:
 
     def __init__(self, home: Home, store: Store, header: RunHeader, units: str = "metric") -> None:
         self.header = header
-        self.path = _path(home, header)
+        self.path = _path(home, raw_topic(header))
         self._store = store
-        self._pipeline = Pipeline(header, driver_for, config=load_config(home.settings, units))
+        self._pipeline: Pipeline | None = Pipeline(
+            header, driver_for, config=load_config(home.settings, units)
+        )
         # Two athletes may have a run of one name.
         self._run = store.begin_run(header, self.path, replace=True, apart=True)
         self._recorder = RecordingWriter(self.path, header)
-        self.is_over = False
 
     @property
     def next(self) -> int:
@@ -84,7 +88,8 @@ class RemoteRun:
     def take(self, record: Record) -> None:
         """Take the next record: written down, interpreted, stored."""
         self._recorder.append(record)
-        self._keep(self._pipeline.push(record))
+        if self._pipeline is not None:
+            self._keep(self._pipeline.push(record))
 
     def take_frame(self, frame: Frame) -> bool:
         """Take what is new of a frame; False if something before it is missing.
@@ -95,12 +100,19 @@ class RemoteRun:
             return False
         for record in frame.records[self.next - frame.first :]:
             self.take(record)
-        if frame.is_last and not self.is_over:
-            self.is_over = True
+        if frame.is_last and self._pipeline is not None:
             self._keep(self._pipeline.finish())
             self._recorder.close()
             self._store.end_run(self._run)
+            # Only now: a run that fails in its last step is gone on with like any other. The pipeline of a
+            # run that is over would be kept for as long as the server lives.
+            self._pipeline = None
         return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its last frame was taken."""
+        return self._pipeline is None
 
     def flush(self) -> None:
         """Make what was taken survive the death of this process."""
@@ -121,16 +133,37 @@ class RemoteRun:
             self._store.commit(self._run, events)
 
 
-def resumed(home: Home, store: Store, header: RunHeader, units: str = "metric") -> RemoteRun:
-    """A run as far as its recording goes, ready for more; a new run where there is no recording."""
-    path = _path(home, header)
+def resumed(
+    home: Home, store: Store, raw: str, header: RunHeader | None = None, units: str = "metric"
+) -> RemoteRun | None:
+    """A run as far as its recording goes, ready for more.
+
+    Parameters
+    ----------
+    home : Home
+        Where recordings are.
+    store : Store
+        Where events go.
+    raw : str
+        Topic of the run's frames.
+    header : RunHeader or None
+        Record number 0, where it is known.
+    units : str
+        ``metric`` or ``mile``: how long a split is.
+
+    Returns
+    -------
+    RemoteRun or None
+        A new run where there is no recording; None where the header is not known either.
+    """
+    path = _path(home, raw)
     part = path.with_suffix(".part")
     if path.exists() and not part.exists():
         path.rename(part)
     # With both there, the process died while it copied: the copy is the shorter one.
     path.unlink(missing_ok=True)
     if not part.exists():
-        return RemoteRun(home, store, header, units)
+        return RemoteRun(home, store, header, units) if header is not None else None
     with _saved(part) as recording:
         run = RemoteRun(home, store, recording.header, units)
         try:
@@ -162,9 +195,9 @@ def _saved(part: Path) -> Iterator[Recording]:
         whole.unlink(missing_ok=True)
 
 
-def _path(home: Home, header: RunHeader) -> Path:
-    # Two athletes may have a run of one name.
-    return home.recordings / f"{safe_name(header.athlete)}.{safe_name(header.run)}.mcap"
+def _path(home: Home, raw: str) -> Path:
+    athlete, run, _, key = raw.split("/")[2:]
+    return home.recordings / f"{athlete}.{run}.{key}.mcap"
 
 
 @dataclass(slots=True)
@@ -232,27 +265,39 @@ class RemoteRuns:
 
     async def serve(self) -> None:
         """Take frames until cancelled; outages of the broker are waited out."""
-        told = False
+        told, brief, loop = False, 0, asyncio.get_running_loop()
         try:
             while True:
+                began_s = loop.time()
                 try:
                     async with connected(
                         self._settings,
-                        client_id=self._settings.client_id or "latemiles-server",
+                        # Its own: the sink of this process has the client id of the settings.
+                        client_id=f"{self._settings.client_id or 'latemiles'}-server",
                         keep_session_s=SESSION_S,
                     ) as link:
                         self._link = link
-                        await link.subscribe("latemiles/v1/+/+/raw")
+                        await link.subscribe(RAW_PATTERN)
                         if told:
                             self._say(f"{link.label} is back.")
                         told = False
-                        self._backoff.reset()
+                        began_s = loop.time()
                         await self._receive(link)
                 except SinkError as error:
-                    self._link = None
+                    was_there, self._link = self._link is not None, None
                     if not told:
                         self._say(f"{error} Gateways keep what they hear and send it later.")
                     told = True
+                    if loop.time() - began_s > STEADY_S:
+                        brief = 0
+                        self._backoff.reset()
+                    elif was_there:
+                        brief += 1
+                    if brief == PUSHED_OUT:
+                        self._say(
+                            "The broker takes this server and drops it again and again. Is there another "
+                            "'latemiles serve' on it? Two push each other out; end one of them."
+                        )
                     await asyncio.sleep(self._backoff.next_s())
         finally:
             self._link = None
@@ -264,36 +309,36 @@ class RemoteRuns:
                 run.leave()
 
     async def _receive(self, link: MqttConnection) -> None:
-        for base in self._lanes:
+        for raw in self._lanes:
             # Whoever waits for this server learns at once that it is back.
-            await self._answer(base, resend=True)
+            await self._answer(raw, resend=True)
         while True:
             message = await link.receive()
-            base = message.topic.removesuffix(raw_topic(""))
+            raw = message.topic
             try:
                 frame = unpack(message.payload)
             except PacketError as error:
-                log.warning("%s: %s", base, error)
+                log.warning("%s: %s", raw, error)
                 continue
-            lane = self._lanes.get(base)
+            lane = self._lanes.get(raw)
             if lane is None:
                 waits = Backoff(self._backoff.first_s, self._backoff.longest_s)
-                lane = self._lanes[base] = _Lane(asyncio.Queue(WAITING_FRAMES), waits)
-                part = partial(self._work, base, lane)
-                self._workers[base] = asyncio.create_task(supervise(f"run {base}", part), name=f"run {base}")
+                lane = self._lanes[raw] = _Lane(asyncio.Queue(WAITING_FRAMES), waits)
+                part = partial(self._work, raw, lane)
+                self._workers[raw] = asyncio.create_task(supervise(f"run {raw}", part), name=f"run {raw}")
             try:
                 lane.frames.put_nowait(frame)
             except asyncio.QueueFull:
                 self.dropped += 1
 
-    async def _work(self, base: str, lane: _Lane) -> None:
+    async def _work(self, raw: str, lane: _Lane) -> None:
         """Take the frames of one run; what stops it is waited out, for its gateway keeps everything."""
         while True:
             try:
-                await self._take_all(base, lane)
+                await self._take_all(raw, lane)
             except LatemilesError as error:
                 if not lane.is_stuck:
-                    self._say(f"{base}: {error} Its gateway keeps what it heard; it is tried again.")
+                    self._say(f"{raw}: {error} Its gateway keeps what it heard; it is tried again.")
                 lane.is_stuck = True
                 run, lane.run = lane.run, None
                 if run is not None:
@@ -301,7 +346,7 @@ class RemoteRuns:
                     run.abandon()
                 await asyncio.sleep(lane.backoff.next_s())
 
-    async def _take_all(self, base: str, lane: _Lane) -> None:
+    async def _take_all(self, raw: str, lane: _Lane) -> None:
         """Take the frames of one run in order, and confirm."""
         loop = asyncio.get_running_loop()
         while True:
@@ -309,53 +354,42 @@ class RemoteRuns:
                 async with asyncio.timeout(self._confirm_s):
                     frame = await lane.frames.get()
             except TimeoutError:
-                await self._confirm(base, lane)
+                await self._confirm(raw, lane)
                 continue
-            await self._take(base, lane, frame)
+            await self._take(raw, lane, frame)
             news = lane.run.next - lane.confirmed if lane.run is not None else 0
             if news > CONFIRM_RECORDS or loop.time() - lane.confirmed_s > CONFIRM_AT_LEAST_S:
-                await self._confirm(base, lane)
+                await self._confirm(raw, lane)
 
-    async def _take(self, base: str, lane: _Lane, frame: Frame) -> None:
+    async def _take(self, raw: str, lane: _Lane, frame: Frame) -> None:
         if lane.run is None:
-            lane.run = await self._open(base, frame)
+            lane.run = await self._open(raw, frame)
         run = lane.run
         was_over = run is None or run.is_over
         if run is None or not run.take_frame(frame):
             loop = asyncio.get_running_loop()
             if loop.time() - lane.asked_s > self._confirm_s:
                 lane.asked_s = loop.time()
-                await self._answer(base, resend=True)
+                await self._answer(raw, resend=True)
         elif frame.is_last or frame.end <= lane.confirmed:
             # The end, or something sent twice: its gateway has missed an answer.
-            await self._confirm(base, lane, again=True)
+            await self._confirm(raw, lane, again=True)
         if run is not None and run.is_over and not was_over:
             self._say(f"Run {run.header.run} of {run.header.athlete} is over: {run.path}")
 
-    async def _open(self, base: str, frame: Frame) -> RemoteRun | None:
+    async def _open(self, raw: str, frame: Frame) -> RemoteRun | None:
         """Begin or go on with a run; None while its first frame has not come and nothing is known of it."""
         first = frame.records[0] if frame.records else None
-        if isinstance(first, RunHeader):
-            header = first
-        else:
-            known = self._known(base)
-            if known is None:
-                return None
-            header = known
-        run = await asyncio.to_thread(resumed, self._home, self._store, header, self._units)
-        words = "goes on" if run.next > 1 else "begins"
-        self._say(f"Run {header.run} of {header.athlete} {words}.")
+        header = first if isinstance(first, RunHeader) else None
+        if header is not None and raw_topic(header) != raw:
+            raise PacketError("Its header belongs to another run. Update latemiles on both sides.")
+        run = await asyncio.to_thread(resumed, self._home, self._store, raw, header, self._units)
+        if run is not None:
+            words = "goes on" if run.next > 1 else "begins"
+            self._say(f"Run {run.header.run} of {run.header.athlete} {words}.")
         return run
 
-    def _known(self, base: str) -> RunHeader | None:
-        """Header of a run of which there is a recording already; its own header is read from there."""
-        athlete, run = base.split("/")[2:4]
-        path = self._home.recordings / f"{athlete}.{run}.mcap"
-        if path.exists() or path.with_suffix(".part").exists():
-            return RunHeader(run, athlete)
-        return None
-
-    async def _confirm(self, base: str, lane: _Lane, *, again: bool = False) -> None:
+    async def _confirm(self, raw: str, lane: _Lane, *, again: bool = False) -> None:
         run = lane.run
         if run is None or (run.next == lane.confirmed and not again):
             return
@@ -364,10 +398,10 @@ class RemoteRuns:
         lane.confirmed_s = asyncio.get_running_loop().time()
         lane.is_stuck = False
         lane.backoff.reset()
-        await self._answer(base)
+        await self._answer(raw)
 
-    async def _answer(self, base: str, *, resend: bool = False) -> None:
-        lane, link = self._lanes[base], self._link
+    async def _answer(self, raw: str, *, resend: bool = False) -> None:
+        lane, link = self._lanes[raw], self._link
         run = lane.run
         answer = Answer(run.next, resend, run.is_over) if run is not None else Answer(0, resend=True)
         if run is not None and resend:
@@ -376,7 +410,7 @@ class RemoteRuns:
         if link is None:
             return
         try:
-            await link.publish(ack_topic(base), answer.to_bytes())
+            await link.publish(ack_topic(raw), answer.to_bytes())
         except SinkError:
             # The gateway sends again after a silence, and is answered then.
-            log.debug("%s: an answer was lost", base)
+            log.debug("%s: an answer was lost", raw)
