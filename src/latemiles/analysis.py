@@ -115,7 +115,7 @@ def analyze(
     smoothed = basis == "smoothed"
     first: FirstPass | None = None
     if smoothed:
-        scout = make(basis="causal")
+        scout = make(basis="causal", is_scout=True)
         heard = _play(scout, run, _part(progress, 0.0, 0.4))
         first = replace(scout.first_pass, speeds=tuple(heard.speeds))
     pipeline = make(basis=basis, known=first, watch=keeper)
@@ -157,10 +157,10 @@ def _play(pipeline: Pipeline, run: Run, progress: Progress | None) -> Findings:
     """Every record through a pipeline; what it said, sorted by kind."""
     findings = Findings()
     shown = 0.0
-    for record in run.records():
-        findings.hear(record)
-        findings.take(pipeline.push(record))
-        now_s = getattr(record, "arrival_ns", 0) * 1e-9
+    for stretch in run.stretches():
+        findings.hear(stretch)
+        findings.take(pipeline.push_stretch(stretch))
+        now_s = stretch.end_ns * 1e-9
         if progress is not None and now_s >= shown:
             progress(min(1.0, now_s / run.duration_s) if run.duration_s > 0.0 else 1.0)
             shown = now_s + 10.0

@@ -6,10 +6,8 @@ before a gun) are moved by whole seconds, which keeps the grid, and what was fou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from heapq import merge
 from math import floor
 from typing import Any, Final
 
@@ -22,7 +20,8 @@ from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers.samples import records as sample_records
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment
-from latemiles.signals.records import Pose, Record, RunHeader, Speed
+from latemiles.signals.records import Pose, RunHeader, Speed
+from latemiles.signals.stretches import Stretch, stretches_of, with_speeds
 
 __all__ = ["Run", "Track", "run_of_recording", "run_of_streams", "told_poses", "told_tracks"]
 
@@ -40,7 +39,7 @@ class Run:
     """Records that can be gone through more than once."""
 
     header: RunHeader
-    records: Callable[[], Iterable[Record]]
+    stretches: Callable[[], Iterable[Stretch]]
     duration_s: float
     """Session time of the last sample, s."""
     zero_s: float = 0.0
@@ -72,12 +71,13 @@ class Run:
             replace(track, t_s=t, arrival_ns=max(0, round(t * 1e9)))
             for track, t in zip(tracks, times, strict=True)
         ]
-        return replace(self, records=partial(_merged, self.records, timed))
+        stretches = self.stretches
+        return replace(self, stretches=lambda: with_speeds(stretches(), timed))
 
 
 def run_of_recording(recording: Recording) -> Run:
     """A recording as it is."""
-    return Run(recording.header, recording.records, recording.duration_s)
+    return Run(recording.header, recording.stretches, recording.duration_s)
 
 
 def run_of_streams(streams: Mapping[str, ImuStream]) -> Run:
@@ -115,16 +115,7 @@ def run_of_streams(streams: Mapping[str, ImuStream]) -> Run:
     if not isinstance(header, RunHeader):
         raise TypeError("sample_records must begin with the header.")
     header = with_full_scales(header, by_segment)
-    return Run(header, partial(sample_records, by_segment, known_of), last_s, zero_s)
-
-
-def _arrival_ns(record: Record) -> int:
-    return -1 if isinstance(record, RunHeader) else record.arrival_ns
-
-
-def _merged(records: Callable[[], Iterable[Record]], extra: list[Speed]) -> Iterator[Record]:
-    """Records with the told speeds in their place."""
-    return merge(records(), extra, key=_arrival_ns)
+    return Run(header, lambda: stretches_of(sample_records(by_segment, known_of)), last_s, zero_s)
 
 
 def told_poses(run: Run, standing: object, movement: object) -> list[Pose]:

@@ -23,8 +23,9 @@ from latemiles.signals.events import (
     Stride,
 )
 from latemiles.signals.frames import SEGMENTS
-from latemiles.signals.records import Record, Speed
+from latemiles.signals.records import Speed
 from latemiles.signals.results import QualityReport
+from latemiles.signals.stretches import Stretch
 
 __all__ = ["Findings", "quality_report"]
 
@@ -52,11 +53,10 @@ class Findings:
         """The last one found."""
         return self.calibrations[-1] if self.calibrations else None
 
-    def hear(self, record: Record) -> None:
-        """Note what the record itself says."""
-        if isinstance(record, Speed):
-            self.speeds.append(record)
-        self.duration_s = max(self.duration_s, getattr(record, "arrival_ns", 0) * 1e-9)
+    def hear(self, stretch: Stretch) -> None:
+        """Note what the records themselves say."""
+        self.speeds += [record for _, record in stretch.others if isinstance(record, Speed)]
+        self.duration_s = max(self.duration_s, stretch.end_ns * 1e-9)
 
     def move(self, by_s: float) -> None:
         """Count all times from elsewhere."""

@@ -10,19 +10,19 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError
-from latemiles.kernels.resample import COLUMNS, TOUCH_S, insert_samples, ready_count, resample, trim
+from latemiles.kernels.resample import COLUMNS, TOUCH_S, insert_many, ready_count, resample, trim
 from latemiles.signals.blocks import GridBlock, SampleBlock
 from latemiles.signals.events import Gap
 from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.quality import SampleQuality
 
-__all__ = ["GAP_REASONS", "AlignParams", "AlignStage"]
+__all__ = ["GAP_REASONS", "AlignParams", "AlignStage", "TimedRun"]
 
 GAP_REASONS: Final = (
     "not heard",
@@ -36,6 +36,8 @@ GAP_REASONS: Final = (
 
 _HEAD = struct.Struct("<8q2d")
 _LANE = struct.Struct("<5q2d")
+_NO_PACKETS = np.empty((0, 3), dtype=np.int64)
+_NO_SAMPLES = (np.empty(0), np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,23 @@ class AlignParams:
             raise ConfigError(
                 "bridge_s", f"expected a time of 0 s or more, got {self.bridge_s}. Use about 0.05."
             )
+
+
+class TimedRun(NamedTuple):
+    """Samples of many packets of all sensors in session time."""
+
+    packets: NDArray[np.int64]
+    """(m, 3) lane, first sample and end of each packet, in order of arrival; C-contiguous."""
+    keep: NDArray[np.int64]
+    """(N,) 1 for a sample that counts, 0 for one that had been heard before."""
+    t_s: NDArray[np.float64]
+    """(N,) s; increases within a packet."""
+    acc: NDArray[np.float64]
+    """(N, 3) m/s^2."""
+    gyr: NDArray[np.float64]
+    """(N, 3) rad/s."""
+    flags: NDArray[np.int64]
+    """(N,) SampleQuality bits."""
 
 
 class AlignStage:
@@ -89,17 +108,17 @@ class AlignStage:
         self._tails = np.zeros(self._lanes, dtype=np.int64)
         self._next = 0
         self._started = False
-        self._newest_s = -inf
-        self._last_s = [-inf] * self._lanes
+        self._newest_s = np.array([-inf])
+        self._ends_s = np.full(self._lanes, -inf)
         self._gap_from = [-1] * self._lanes
         self._heard = [False] * self._lanes
         self._notes: list[tuple[float, int]] = [(-inf, 0)] * self._lanes
-        self._late = [0] * self._lanes
+        self._late = np.zeros(self._lanes, dtype=np.int64)
 
     @property
     def late_samples(self) -> tuple[int, ...]:
         """Samples of each lane that came after the grid had passed, and were dropped."""
-        return tuple(self._late)
+        return tuple(self._late.tolist())
 
     def note(self, segment: Segment, t_s: float, reason: str) -> None:
         """Tell why a sensor is not heard around a time; the gap that holds ``t_s`` will carry the reason."""
@@ -123,20 +142,55 @@ class AlignStage:
         list of Gap
             Gaps that ended in it.
         """
+        heard = [block for block in blocks if block.t_s.shape[0]]
+        stops = np.cumsum([block.t_s.shape[0] for block in heard], dtype=np.int64)
+        lanes = [block.segment.lane for block in heard]
+        packets = np.array([lanes, [0, *stops[:-1]], stops], dtype=np.int64).T if heard else _NO_PACKETS
+        samples = [(block.t_s, block.acc, block.gyr, block.flags) for block in heard]
+        columns = map(_whole, zip(*samples, strict=True)) if heard else _NO_SAMPLES
+        run = TimedRun(np.ascontiguousarray(packets), np.ones(stops[-1:].sum(), dtype=np.int64), *columns)
+        return self.push_run(run, 0, len(heard))
+
+    def push_run(self, run: TimedRun, start: int, stop: int) -> tuple[GridBlock, list[Gap]]:
+        """Take in packets ``start`` to ``stop`` of many; the same as ``push`` of their blocks.
+
+        Parameters
+        ----------
+        run : TimedRun
+            Packets in order of arrival.
+        start, stop : int
+            Those to take.
+
+        Returns
+        -------
+        GridBlock
+            The next grid samples of all lanes, possibly none.
+        list of Gap
+            Gaps that ended in it.
+        """
         pieces: list[GridBlock] = []
         gaps: list[Gap] = []
-        for block in blocks:
-            lane = block.segment.lane
-            if lane >= self._lanes or block.t_s.shape[0] == 0:
-                continue
-            tail = self._tails[lane]
-            if self._started and tail > self._heads[lane] and block.t_s[0] <= self._rows[lane, tail - 1, 0]:
-                # What is certain before a late block comes must not depend on how the records are cut.
-                self._advance(pieces, gaps)
-            self._insert(lane, block)
-            if not self._started or self._next / self.rate_hz < self._overdue_s():
-                self._advance(pieces, gaps)
-        self._advance(pieces, gaps)
+        taken = run.packets[start:stop]
+        self._make_room(int((taken[:, 2] - taken[:, 1]).sum()))
+        at, is_due = start, False
+        while at < stop:
+            at, is_due = insert_many(
+                self._rows,
+                self._heads,
+                self._tails,
+                self._ends_s,
+                self._late,
+                self._newest_s,
+                run.packets,
+                run.keep,
+                run[2:],
+                at,
+                stop,
+                is_due,
+                (self._started, self._next, self.rate_hz, self.params.max_wait_s),
+                self._limits,
+            )
+            self._advance(pieces, gaps)
         return self._joined(pieces), gaps
 
     def finish(self) -> tuple[GridBlock, list[Gap]]:
@@ -158,27 +212,6 @@ class AlignStage:
                     self._close_gap(lane, self._next, gaps)
         return self._joined(pieces), gaps
 
-    def _insert(self, lane: int, block: SampleBlock) -> None:
-        self._make_room(block.t_s.shape[0])
-        # The step before the next grid sample may still begin inside a segment that starts this early.
-        oldest = (self._next - 1) / self.rate_hz - float(self._limits[lane]) if self._started else -inf
-        self._tails[lane], late, _ = insert_samples(
-            self._rows[lane],
-            self._heads[lane],
-            self._tails[lane],
-            block.t_s,
-            block.acc,
-            block.gyr,
-            block.flags,
-            oldest,
-        )
-        self._late[lane] += late
-        newest = float(block.t_s[-1])
-        if newest > self._newest_s:
-            self._newest_s = newest
-        if self._tails[lane] > self._heads[lane]:
-            self._last_s[lane] = float(self._rows[lane, self._tails[lane] - 1, 0])
-
     def _make_room(self, count: int) -> None:
         capacity = self._rows.shape[1]
         if int(self._tails.max()) + count <= capacity:
@@ -196,7 +229,7 @@ class AlignStage:
 
     def _overdue_s(self) -> float:
         """Grid samples before this are waited for no longer; it moves in tenths of a second, to save work."""
-        return floor(10.0 * self._newest_s) / 10.0 - self.params.max_wait_s
+        return floor(10.0 * float(self._newest_s[0])) / 10.0 - self.params.max_wait_s
 
     def _start(self, *, is_last: bool = False) -> None:
         """Fix the first grid index: the first multiple of the step inside the data."""
@@ -204,7 +237,7 @@ class AlignStage:
         if self._started or filled.size == 0:
             return
         starts = [float(self._rows[lane, self._heads[lane], 0]) for lane in filled]
-        waiting = filled.size < self._lanes and self._newest_s - min(starts) <= self.params.max_wait_s
+        waiting = filled.size < self._lanes and self._newest_s[0] - min(starts) <= self.params.max_wait_s
         if is_last or not waiting:
             # Sensors never start at the same instant: begin where all that are there from the start are.
             start_s = max(s for s in starts if s <= min(starts) + self.params.bridge_s)
@@ -217,7 +250,7 @@ class AlignStage:
             return
         overdue_s = self._overdue_s()
         next_s = self._next / self.rate_hz
-        if next_s >= overdue_s and min(self._last_s) < next_s + 0.5 / self.rate_hz:
+        if next_s >= overdue_s and self._ends_s.min() < next_s + 0.5 / self.rate_hz:
             return
         count = ready_count(
             self._rows,
@@ -226,7 +259,7 @@ class AlignStage:
             self._next,
             self.rate_hz,
             self._limits,
-            self._newest_s,
+            float(self._newest_s[0]),
             overdue_s,
         )
         self._emit(count, pieces, gaps)
@@ -291,7 +324,9 @@ class AlignStage:
 
     def save(self) -> bytes:
         """Everything the stage remembers, as bytes; equal histories give equal bytes."""
-        parts = [_HEAD.pack(self._lanes, self._next, int(self._started), 0, 0, 0, 0, 0, self._newest_s, 0.0)]
+        parts = [
+            _HEAD.pack(self._lanes, self._next, int(self._started), 0, 0, 0, 0, 0, self._newest_s[0], 0.0)
+        ]
         for lane in range(self._lanes):
             head, tail = int(self._heads[lane]), int(self._tails[lane])
             note_s, code = self._notes[lane]
@@ -302,7 +337,7 @@ class AlignStage:
 
     def load(self, state: bytes) -> None:
         """Go on from what ``save`` gave; the stage must have been made with the same settings."""
-        lanes, self._next, started, *_, self._newest_s, _ = _HEAD.unpack_from(state)
+        lanes, self._next, started, *_, self._newest_s[0], _ = _HEAD.unpack_from(state)
         if lanes != self._lanes:
             raise ConfigError(
                 "lanes", f"expected a state of {self._lanes} lanes, got {lanes}. Use its settings."
@@ -318,7 +353,11 @@ class AlignStage:
             rows = np.frombuffer(state, dtype=np.float64, count=count * COLUMNS, offset=at)
             self._rows[lane, :count] = rows.reshape(count, COLUMNS)
             self._tails[lane] = count
-            self._last_s[lane] = float(rows[-COLUMNS]) if count else -inf
+            self._ends_s[lane] = float(rows[-COLUMNS]) if count else -inf
             at += rows.nbytes
             self._gap_from[lane], self._heard[lane], self._late[lane] = gap_from, bool(heard), late
             self._notes[lane] = (note_s, code)
+
+
+def _whole(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)

@@ -19,13 +19,14 @@ from latemiles.kernels.clock import (
     clock_push,
     new_clock_state,
 )
+from latemiles.kernels.clock_many import clock_push_many
 from latemiles.kernels.record import as_state
 from latemiles.signals.blocks import SampleBlock
 from latemiles.signals.events import Gap
 from latemiles.signals.frames import Segment
-from latemiles.signals.packets import Capabilities, DecodedPacket
+from latemiles.signals.packets import Capabilities, DecodedPacket, DecodedStretch
 
-__all__ = ["ClockFit", "ClockStage", "Timed"]
+__all__ = ["ClockFit", "ClockStage", "Timed", "TimedStretch"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -51,6 +52,17 @@ class Timed(NamedTuple):
     """Its samples in session time; None when all of them had been heard before."""
     restart: Gap | None
     """The sensor started over before this packet: from its last sample to the first of this one."""
+
+
+class TimedStretch(NamedTuple):
+    """What many packets became."""
+
+    t_s: F8
+    """(N,) session time of every sample, s; means nothing where it is not kept."""
+    keep: I8
+    """(N,) 1 for a new sample, 0 for one that had been heard before."""
+    restarts: list[tuple[int, Gap]]
+    """Packets with which the sensor started over, and from when to when it was silent."""
 
 
 class ClockStage:
@@ -154,6 +166,44 @@ class ClockStage:
             SampleBlock(self.segment, times[new], packet.acc[new], packet.gyr[new], packet.flags[new]),
             restart,
         )
+
+    def push_many(self, packets: DecodedStretch, arrival_ns: I8) -> TimedStretch:
+        """Session time for the samples of many packets, as ``push`` of one after the other.
+
+        Parameters
+        ----------
+        packets : DecodedStretch
+            Of m packets in order of arrival.
+        arrival_ns : int64 array, shape (m,)
+            When each was heard, ns of the session.
+        """
+        rows = packets.flags.shape[0]
+        if packets.t_s is not None:
+            if rows:
+                self._count_told(packets.t_s)
+            return TimedStretch(packets.t_s, np.ones(rows, dtype=np.int64), [])
+        times, keep = np.empty(rows), np.empty(rows, dtype=np.int64)
+        restarts: list[tuple[int, Gap]] = []
+        state = self._state
+        heard = np.flatnonzero(packets.sizes)
+        if heard.size and packets.tick[heard[0]] >= 0 and state["packets"][0] == 0:
+            state["tick_s"] = 1.0 / packets.tick_hz
+            if packets.sample_ticks is not None:
+                state["period"] = packets.sample_ticks / packets.tick_hz
+        arrival_s = arrival_ns * 1e-9
+        told = packets.sizes, packets.epoch, packets.first_index, packets.tick, packets.is_resent, arrival_s
+        at, row = 0, 0
+        while at < len(packets.sizes):
+            at, row, status, before = clock_push_many(
+                state, at, row, *told, self._known.knots, self._known.first, times, keep
+            )
+            if status & RESTARTED:
+                self._close_fit(state["closed"][0])
+                first = float(times[row - packets.sizes[at - 1]])
+                restarts.append((at - 1, Gap(before, first, self.segment, "sensor restarted")))
+            if status & FIT_KNOT:
+                self._add_fit_knot()
+        return TimedStretch(times, keep, restarts)
 
     def fit(self) -> ClockFit:
         """The two-sided fit of all that was heard so far, for ``known`` of a second pass.

@@ -7,14 +7,18 @@ from math import isfinite
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError, PacketError
 from latemiles.estimators.stuck import StuckStage
-from latemiles.signals.packets import DecodedPacket, Driver
+from latemiles.signals.packets import DecodedPacket, DecodedStretch, Driver, StretchDriver
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import SensorInfo
 
 __all__ = ["DecodeStage"]
+
+I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
 
 NEAR_LIMIT: Final = 0.98
 """Share of full scale from which a reading counts as clipped: calibration may have scaled the limit."""
@@ -68,16 +72,43 @@ class DecodeStage:
         self.packets += 1
         if packet.flags.shape[0] == 0:
             return None
-        packet = self._with_clipping(packet)
-        self.clipped_acc += int(np.count_nonzero(packet.flags & int(SampleQuality.ACC_CLIPPED)))
-        self.clipped_gyr += int(np.count_nonzero(packet.flags & int(SampleQuality.GYR_CLIPPED)))
-        return self._stuck.push(packet)
+        flags = self._with_clipping(packet)
+        return self._stuck.push(packet if flags is packet.flags else packet._replace(flags=flags))
 
-    def _with_clipping(self, packet: DecodedPacket) -> DecodedPacket:
-        flags = packet.flags
+    def push_many(self, data: bytes, start: I8, stop: I8) -> tuple[DecodedStretch, B1]:
+        """Samples of many notifications, ``data[start:stop]`` each, as ``push`` of one after the other.
+
+        Parameters
+        ----------
+        data : bytes
+            Holds the payloads.
+        start, stop : int64 arrays, shape (m,)
+            Where each begins and ends.
+
+        Returns
+        -------
+        DecodedStretch
+            With damaged packets and repeated samples taken out.
+        bool array, shape (m,)
+            ``is_stuck`` after each.
+        """
+        if isinstance(self.driver, StretchDriver):
+            stretch = self.driver.decode_many(data, start, stop)
+        else:
+            stretch = decode_each(self.driver, data, start, stop)
+        damaged = int(np.count_nonzero(stretch.is_damaged))
+        self.damaged += damaged
+        self.packets += len(start) - damaged
+        if len(stretch.flags):
+            stretch = stretch._replace(flags=self._with_clipping(stretch))
+        return self._stuck.push_many(stretch)
+
+    def _with_clipping(self, samples: DecodedPacket | DecodedStretch) -> I8:
+        """Quality bits with clipping near the stated ranges; also counts what is clipped."""
+        flags = samples.flags
         for values, full_scale, bit in (
-            (packet.acc, self.info.acc_range_m_s2, SampleQuality.ACC_CLIPPED),
-            (packet.gyr, self.info.gyr_range_rad_s, SampleQuality.GYR_CLIPPED),
+            (samples.acc, self.info.acc_range_m_s2, SampleQuality.ACC_CLIPPED),
+            (samples.gyr, self.info.gyr_range_rad_s, SampleQuality.GYR_CLIPPED),
         ):
             if not isfinite(full_scale):
                 continue
@@ -86,7 +117,9 @@ class DecodeStage:
             if np.fmax.reduce(values, axis=None) < limit and np.fmin.reduce(values, axis=None) > -limit:
                 continue
             flags = flags | np.where((np.abs(values) >= limit).any(axis=1), int(bit), 0)
-        return packet if flags is packet.flags else packet._replace(flags=flags)
+        self.clipped_acc += int(np.count_nonzero(flags & int(SampleQuality.ACC_CLIPPED)))
+        self.clipped_gyr += int(np.count_nonzero(flags & int(SampleQuality.GYR_CLIPPED)))
+        return flags
 
     def save(self) -> bytes:
         """The counts."""
@@ -101,3 +134,43 @@ class DecodeStage:
             )
         self.packets, self.damaged, self.clipped_acc, self.clipped_gyr = _STATE.unpack_from(state)
         self._stuck.load(state[_STATE.size :])
+
+
+def decode_each(driver: Driver, data: bytes, start: I8, stop: I8) -> DecodedStretch:
+    """Many notifications through a driver that takes them one by one; arguments as for `StretchDriver`."""
+    packets: list[DecodedPacket | None] = []
+    for begin, end in zip(start.tolist(), stop.tolist(), strict=True):
+        try:
+            packets.append(driver.decode(data[begin:end]))
+        except PacketError:
+            packets.append(None)
+    heard = [packet for packet in packets if packet is not None and packet.flags.shape[0]]
+    first = heard[0] if heard else DecodedPacket(*_no_samples())
+    times = [packet.t_s for packet in heard if packet.t_s is not None]
+    parts = [(packet.acc, packet.gyr, packet.flags) for packet in heard] or [_no_samples()]
+    acc, gyr, flags = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return DecodedStretch(
+        acc,
+        gyr,
+        flags,
+        sizes=np.array([0 if p is None else p.flags.shape[0] for p in packets], dtype=np.int64),
+        is_damaged=np.array([p is None for p in packets], dtype=np.bool_),
+        first_index=_column([None if p is None else p.first_index for p in packets]),
+        tick=_column([None if p is None else p.tick for p in packets]),
+        epoch=np.array([0 if p is None else p.epoch for p in packets], dtype=np.int64),
+        is_resent=np.array([p is not None and p.is_resent for p in packets], dtype=np.bool_),
+        is_marked=np.array(
+            [p is not None and p.is_marked and p.flags.shape[0] > 0 for p in packets], dtype=np.bool_
+        ),
+        tick_hz=first.tick_hz,
+        sample_ticks=first.sample_ticks,
+        t_s=np.concatenate(times) if times else None,
+    )
+
+
+def _column(values: list[int | None]) -> I8:
+    return np.array([-1 if value is None else value for value in values], dtype=np.int64)
+
+
+def _no_samples() -> tuple[NDArray[np.float64], NDArray[np.float64], I8]:
+    return np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64)

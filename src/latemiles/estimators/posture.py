@@ -54,6 +54,8 @@ class PostureStage:
     pace : callable, optional
         Speed over ground (m/s, NaN while unknown) at a session time, if the orientations account for it:
         gentle bends are then not marked.
+    has_angles : bool
+        Without, only the calibration and the events come out: what a first pass is after.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class PostureStage:
         told: Sequence[Pose] = (),
         params: PostureParams | None = None,
         pace: Callable[[float], float] = _unknown,
+        has_angles: bool = True,
     ) -> None:
         if basis not in ("causal", "smoothed"):
             raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
@@ -82,6 +85,7 @@ class PostureStage:
         self._second = self._seconds.samples
         self._lag = self._seconds.lag
         self._held = Held(self._lag + 2, self._second) if self._lag else None
+        self._has_angles = has_angles
         self._next = -1
         """Grid index of the sample expected next; -1 before the first."""
         self._emitted = 0
@@ -131,10 +135,10 @@ class PostureStage:
                 np.ascontiguousarray(orient.quality[:, at:stop] | grid.quality[:, at:stop]),
             )
             self._seconds.take(part, np.ascontiguousarray(grid.gyr[:, at:stop]))
-            if self._held is None:
+            if self._held is None and self._has_angles:
                 known = self._seconds.causal(part.first, len(part))
                 parts.append(angles_of(part, self.rate_hz, *known))
-            else:
+            elif self._held is not None:
                 self._held.put(part)
             self._next += stop - at
             at = stop

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError
 from latemiles.signals.frames import GRAVITY_M_S2
-from latemiles.signals.packets import DecodedPacket
+from latemiles.signals.packets import DecodedPacket, DecodedStretch
 
 __all__ = ["STUCK_S", "StuckStage"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
 
 STUCK_S: Final = 0.1
 """All six readings the same to the bit for this long while something moves: noise alone forbids it."""
@@ -55,29 +56,52 @@ class StuckStage:
 
     def push(self, packet: DecodedPacket) -> DecodedPacket:
         """The packet, with NaN in place of samples that only repeat."""
-        stream = int(packet.is_resent)
-        rows = np.hstack([packet.acc, packet.gyr])
-        same = (rows == np.vstack([self._last[stream], rows[:-1]])).all(axis=1)
-        self._last[stream] = rows[-1]
-        if not same.any():
-            self._run[stream] = 0
-            if not packet.is_resent:
-                self.is_stuck = False
-            return packet
-        run = _lengths(same, self._run[stream])
-        self._run[stream] = int(run[-1])
-        resting = np.abs(np.linalg.norm(packet.acc, axis=1) - GRAVITY_M_S2) < _REST_M_S2
-        resting &= np.linalg.norm(packet.gyr, axis=1) < _REST_RAD_S
-        stuck = run >= np.where(resting, self._limits[1], self._limits[0])
+        stuck = self._repeats(int(packet.is_resent), packet.acc, packet.gyr)
         if not packet.is_resent:
             self.times += int(bool(stuck[-1]) and not self.is_stuck)
             self.is_stuck = bool(stuck[-1])
         if not stuck.any():
             return packet
-        self.samples += int(stuck.sum())
-        acc, gyr = packet.acc.copy(), packet.gyr.copy()
-        acc[stuck], gyr[stuck] = np.nan, np.nan
+        acc, gyr = _without(stuck, packet.acc, packet.gyr)
         return packet._replace(acc=acc, gyr=gyr)
+
+    def push_many(self, packets: DecodedStretch) -> tuple[DecodedStretch, B1]:
+        """Many packets, as ``push`` of one after the other; also ``is_stuck`` after each, (m,)."""
+        after = np.full(len(packets.sizes), self.is_stuck)
+        stuck = np.zeros(len(packets.flags), dtype=np.bool_)
+        resent = np.repeat(packets.is_resent, packets.sizes)
+        for stream, rows in enumerate((~resent, resent)):
+            if rows.any():
+                stuck[rows] = self._repeats(stream, packets.acc[rows], packets.gyr[rows])
+        live = np.flatnonzero(~packets.is_resent & (packets.sizes > 0))
+        if live.size:
+            ends = stuck[np.cumsum(packets.sizes)[live] - 1]
+            self.times += int(np.count_nonzero(ends & ~np.concatenate(([self.is_stuck], ends[:-1]))))
+            newest = np.searchsorted(live, np.arange(len(after)), side="right") - 1
+            after = np.where(newest >= 0, ends[newest], self.is_stuck)
+            self.is_stuck = bool(ends[-1])
+        if not stuck.any():
+            return packets, after
+        acc, gyr = _without(stuck, packets.acc, packets.gyr)
+        return packets._replace(acc=acc, gyr=gyr), after
+
+    def _repeats(self, stream: int, acc: F8, gyr: F8) -> B1:
+        """Which samples of one stream only repeat what came before."""
+        last = self._last[stream]
+        same = np.empty(len(acc), dtype=np.bool_)
+        same[0] = bool((acc[0] == last[:3]).all() and (gyr[0] == last[3:]).all())
+        same[1:] = (acc[1:] == acc[:-1]).all(axis=1) & (gyr[1:] == gyr[:-1]).all(axis=1)
+        last[:3], last[3:] = acc[-1], gyr[-1]
+        if not same.any():
+            self._run[stream] = 0
+            return same
+        run = _lengths(same, self._run[stream])
+        self._run[stream] = int(run[-1])
+        resting = np.abs(np.linalg.norm(acc, axis=1) - GRAVITY_M_S2) < _REST_M_S2
+        resting &= np.linalg.norm(gyr, axis=1) < _REST_RAD_S
+        stuck: B1 = run >= np.where(resting, self._limits[1], self._limits[0])
+        self.samples += int(np.count_nonzero(stuck))
+        return stuck
 
     def save(self) -> bytes:
         """Everything the stage remembers, as bytes; equal histories give equal bytes."""
@@ -99,3 +123,9 @@ def _lengths(same: NDArray[np.bool_], carried: int) -> I8:
     at = np.arange(len(same))
     broken = np.maximum.accumulate(np.where(same, -1, at))
     return np.where(broken < 0, at + 1 + carried, at - broken)
+
+
+def _without(stuck: B1, acc: F8, gyr: F8) -> tuple[F8, F8]:
+    acc, gyr = acc.copy(), gyr.copy()
+    acc[stuck], gyr[stuck] = np.nan, np.nan
+    return acc, gyr

@@ -13,7 +13,7 @@ from numba import njit
 
 from latemiles.signals.quality import SampleQuality
 
-__all__ = ["COLUMNS", "TOUCH_S", "insert_samples", "ready_count", "resample", "trim"]
+__all__ = ["COLUMNS", "TOUCH_S", "insert_many", "insert_samples", "ready_count", "resample", "trim"]
 
 COLUMNS: Final = 8
 TOUCH_S: Final = 1e-6
@@ -65,6 +65,89 @@ def insert_samples(rows, head, tail, t, acc, gyr, flags, oldest):
         rows[at, 7] = flags[i]
         tail += 1
     return tail, late, moved
+
+
+@njit(cache=True)
+def _insert_kept(rows, head, tail, t, acc, gyr, flags, keep, a, b, oldest):
+    """Put the samples a to b that are kept into one lane's rows; new tail and those that came too late."""
+    late = 0
+    while a < b:
+        end = a
+        while end < b and keep[end] == 1:
+            end += 1
+        if end > a:
+            tail, missed, _ = insert_samples(
+                rows, head, tail, t[a:end], acc[a:end], gyr[a:end], flags[a:end], oldest
+            )
+            late += missed
+        a = end + 1
+    return tail, late
+
+
+@njit(cache=True)
+def insert_many(
+    buffers, heads, tails, ends_s, late, newest_s, packets, keep, samples, at, stop, is_due, grid, limits
+):
+    """Put packets ``at`` to ``stop`` into their lanes' rows, in order of arrival.
+
+    Parameters
+    ----------
+    buffers, heads, tails : arrays
+        Samples waiting, see the head of this file; there must be room for all.
+    ends_s : float64 array, shape (lanes,)
+        Time of the last sample of each lane, s.
+    late : int64 array, shape (lanes,)
+        Samples of each lane that came too late.
+    newest_s : float64 array, shape (1,)
+        Newest time heard of any lane, s.
+    packets : int64 array, shape (m, 3)
+        Lane, first sample and end of each packet; of a lane that is not there it is passed over.
+    keep : int64 array, shape (N,)
+        1 for a sample that counts.
+    samples : tuple of arrays
+        Time (N,), force (N, 3), rate (N, 3), quality bits (N,).
+    at, stop : int
+        Packets to take.
+    is_due : bool
+        Whether the grid has gone on as far as it could before packet ``at``.
+    grid : tuple
+        Whether it has begun, next index, rate (Hz), longest wait (s).
+    limits : float64 array, shape (lanes,)
+        Longest step that is bridged, s.
+
+    Returns
+    -------
+    at : int
+        First packet that is not in.
+    is_due : bool
+        True: the grid has to go on before that packet, which comes late. False: after the last one taken.
+    """
+    t, acc, gyr, flags = samples
+    started, following, rate_hz, wait_s = grid
+    for p in range(at, stop):
+        lane, a, b = packets[p, 0], packets[p, 1], packets[p, 2]
+        while a < b and keep[a] == 0:
+            a += 1
+        while b > a and keep[b - 1] == 0:
+            b -= 1
+        if lane >= buffers.shape[0] or a == b:
+            continue
+        rows, head, tail = buffers[lane], heads[lane], tails[lane]
+        if started and tail > head and t[a] <= rows[tail - 1, 0] and not (is_due and p == at):
+            # What is certain before a late packet comes must not depend on how the records are cut.
+            return p, True
+        # The step before the next grid sample may still begin inside a segment that starts this early.
+        oldest = (following - 1) / rate_hz - limits[lane] if started else -math.inf
+        tail, missed = _insert_kept(rows, head, tail, t, acc, gyr, flags, keep, a, b, oldest)
+        tails[lane] = tail
+        late[lane] += missed
+        if t[b - 1] > newest_s[0]:
+            newest_s[0] = t[b - 1]
+        if tail > head:
+            ends_s[lane] = rows[tail - 1, 0]
+        if not started or following / rate_hz < math.floor(10.0 * newest_s[0]) / 10.0 - wait_s:
+            return p + 1, False
+    return stop, False
 
 
 @njit(cache=True)

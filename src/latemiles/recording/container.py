@@ -11,14 +11,16 @@ from collections.abc import Collection, Iterator
 from io import BytesIO
 from typing import BinaryIO, Final, NamedTuple
 
+import numpy as np
 import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Footer, Header, Metadata, Statistics
 
-from latemiles.recording.format import CHANNELS, Decoder, FormatError, decoder_for
+from latemiles.recording.format import CHANNELS, Decoder, FormatError, decoder_for, packet_lane
 from latemiles.signals.records import Record
+from latemiles.signals.stretches import I8, Stretch
 
 __all__ = [
     "CHUNK_LIMIT",
@@ -238,6 +240,7 @@ class MessageDecoder:
 
     def __init__(self, *, fixed_channels: bool = False) -> None:
         self._decoders: dict[int, Decoder | None] = {}
+        self._lanes: dict[int, int] = {}
         if fixed_channels:
             for channel_id, spec in enumerate(CHANNELS, start=1):
                 self._decoders[channel_id] = decoder_for(spec.topic)
@@ -275,6 +278,9 @@ class MessageDecoder:
         except UNREADABLE as error:
             raise FormatError("a channel cannot be read") from error
         self._decoders[channel.id] = decoder_for(channel.topic)
+        lane = packet_lane(channel.topic)
+        if lane is not None:
+            self._lanes[channel.id] = lane
 
     def message(self, channel: int, arrival_ns: int, data: bytes) -> Record | None:
         """One message as a record; None for a topic that is not ours; raises FormatError."""
@@ -283,3 +289,51 @@ class MessageDecoder:
         except KeyError as error:
             raise FormatError(f"a message is of channel {channel}, which is not described") from error
         return None if decoder is None else decoder(arrival_ns, data)
+
+    def stretch(self, data: bytes) -> tuple[I8, Stretch]:
+        """Running numbers of all messages, and the same records as ``records`` gives, as one stretch.
+
+        Raises
+        ------
+        FormatError
+            If a message cannot be read.
+        """
+        channel, sequence, log_time, start, stop = self._heads(data)
+        lane = np.full(len(channel), -1, dtype=np.int64)
+        for known, of_packets in self._lanes.items():
+            lane[channel == known] = of_packets
+        packets = np.flatnonzero(lane >= 0)
+        others: list[tuple[int, Record]] = []
+        for k in np.flatnonzero(lane < 0).tolist():
+            record = self.message(int(channel[k]), int(log_time[k]), data[start[k] : stop[k]])
+            if record is not None:
+                others.append((int(np.searchsorted(packets, k)), record))
+        arrival_ns, lane, start, stop = (column[packets] for column in (log_time, lane, start, stop))
+        return sequence, Stretch(data, arrival_ns, lane, start, stop, tuple(others))
+
+    def _heads(self, data: bytes) -> I8:
+        """Channel, running number, time, start and stop of each message, (5, n); takes note of channels."""
+        # Compiled, and so slow to import: replaying a file does not need it.
+        from latemiles.kernels.unpack import scan_messages
+
+        raw, size = np.frombuffer(data, dtype=np.uint8), len(data)
+        room = size // (_INNER_HEAD_BYTES + _MESSAGE_HEAD.size) + 1
+        heads = np.empty((5, room), dtype=np.int64)
+        found, at = 0, 0
+        while at < size:
+            count, at = scan_messages(raw, at, *heads[:, found:])
+            found += count
+            if at == size:
+                break
+            if size - at < _INNER_HEAD_BYTES:
+                raise FormatError("a chunk ends inside a record")
+            opcode, length = _RECORD_HEAD.unpack_from(data, at)
+            start = at + _INNER_HEAD_BYTES
+            at = start + length
+            if at > size:
+                raise FormatError("a chunk ends inside a record")
+            if opcode == Opcode.MESSAGE:
+                raise FormatError("a message is too short")
+            if opcode == Opcode.CHANNEL:
+                self.add_channel(data[start:at])
+        return heads[:, :found]

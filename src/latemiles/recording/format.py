@@ -30,6 +30,7 @@ __all__ = [
     "header_from_json",
     "header_to_json",
     "kind_of",
+    "packet_lane",
     "profile_version",
 ]
 
@@ -284,9 +285,17 @@ _DECODERS: Final[Mapping[str, Decoder]] = {
 }
 
 
+_PACKET_LANES: Final = {f"packet/{s.value}": s.lane for s in Segment}
+
+
 def decoder_for(topic: str) -> Decoder | None:
     """The function that reads the messages of a topic; None for a topic of another making, to be skipped."""
     return _DECODERS.get(topic)
+
+
+def packet_lane(topic: str) -> int | None:
+    """``Segment.lane`` of the sensor whose packets a topic holds; None for a topic of other records."""
+    return _PACKET_LANES.get(topic)
 
 
 def decode(topic: str, arrival_ns: int, data: bytes) -> Record:

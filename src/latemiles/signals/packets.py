@@ -6,15 +6,16 @@ imports no sensor family.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Capabilities", "DecodedPacket", "Driver"]
+__all__ = ["Capabilities", "DecodedPacket", "DecodedStretch", "Driver", "StretchDriver"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
 
 
 class DecodedPacket(NamedTuple):
@@ -44,6 +45,35 @@ class DecodedPacket(NamedTuple):
     is_marked: bool = False
     """The button on the sensor was pressed."""
     temperature_c: float = float("nan")
+
+
+class DecodedStretch(NamedTuple):
+    """The samples of many notifications of one sensor in a row, packet after packet; see `DecodedPacket`."""
+
+    acc: F8
+    """(N, 3) m/s^2, sensor frame, C-contiguous."""
+    gyr: F8
+    """(N, 3) rad/s, sensor frame, C-contiguous."""
+    flags: I8
+    """(N,) SampleQuality bits: clipped."""
+    sizes: I8
+    """(m,) samples of each packet; 0 for one that holds none or is damaged."""
+    is_damaged: B1
+    """(m,) whether the packet does not follow the protocol."""
+    first_index: I8
+    """(m,) counter of the packet's first sample; -1 where there is none."""
+    tick: I8
+    """(m,) device time of its first sample, as sent; -1 where there is none."""
+    epoch: I8
+    """(m,)."""
+    is_resent: B1
+    """(m,)."""
+    is_marked: B1
+    """(m,)."""
+    tick_hz: float = float("nan")
+    sample_ticks: float | None = None
+    t_s: F8 | None = None
+    """(N,) session seconds where they are known exactly; else None."""
 
 
 class Capabilities(NamedTuple):
@@ -77,4 +107,20 @@ class Driver(Protocol):
         ------
         PacketError
             If the bytes do not follow the protocol; nothing else is ever raised.
+        """
+
+
+@runtime_checkable
+class StretchDriver(Driver, Protocol):
+    """A driver that also decodes many notifications in one go; for the others it is done one by one."""
+
+    def decode_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
+        """Interpret the notifications ``data[start:stop]``, each as ``decode`` does; none raises.
+
+        Parameters
+        ----------
+        data : bytes
+            Holds the payloads.
+        start, stop : int64 arrays, shape (m,)
+            Where each begins and ends.
         """

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import PacketError
-from latemiles.signals.packets import Capabilities, DecodedPacket
+from latemiles.kernels.unpack import unpack_counts
+from latemiles.signals.packets import Capabilities, DecodedPacket, DecodedStretch
 from latemiles.signals.quality import SampleQuality
 
 __all__ = [
@@ -53,6 +54,10 @@ ACC_RANGE_M_S2: Final = 16.0 * 9.80665
 GYR_RANGE_RAD_S: Final = 2000.0 * pi / 180.0
 
 _HEADER: Final = struct.Struct("<BBBBII")
+_FIELDS: Final = np.dtype(
+    [("first", "u1"), ("n", "u1"), ("flags", "u1"), ("epoch", "u1"), ("index", "<u4"), ("tick", "<u4")]
+)
+"""The same for many frames at once."""
 _SAMPLE_BYTES: Final = 12
 _FULL: Final = 32768.0
 
@@ -170,6 +175,39 @@ class LatemilesV1:
             has_gap_before=bool(flags & GAP_BEFORE),
             is_marked=bool(flags & MARK),
             temperature_c=temperature,
+        )
+
+    def decode_many(self, data: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> DecodedStretch:
+        """Interpret many notifications, each as ``decode`` does; see `StretchDriver`."""
+        size = stop - start
+        is_long = size >= _HEADER.size
+        raw = np.frombuffer(data, dtype=np.uint8)
+        heads = np.zeros((len(start), _HEADER.size), dtype=np.uint8)
+        heads[is_long] = raw[start[is_long, None] + np.arange(_HEADER.size)]
+        head = heads.view(_FIELDS)[:, 0]
+        kind = head["first"] & 0x0F
+        n = head["n"].astype(np.int64)
+        is_sound = is_long & (head["first"] >> 4 == VERSION) & (kind <= WITH_TEMPERATURE)
+        is_sound &= size == _HEADER.size + _SAMPLE_BYTES * n + 2 * (kind == WITH_TEMPERATURE)
+        is_sound &= (n >= 1) & (n <= MAX_SAMPLES)
+        count = np.where(is_sound, n, 0)
+        total = int(count.sum())
+        acc, gyr = np.empty((total, 3)), np.empty((total, 3))
+        flags = np.empty(total, dtype=np.int64)
+        scales = self.acc_range / _FULL, self.gyr_range / _FULL
+        unpack_counts(raw, start + _HEADER.size, count, *scales, acc, gyr, flags)
+        return DecodedStretch(
+            acc,
+            gyr,
+            flags,
+            count,
+            ~is_sound,
+            first_index=head["index"].astype(np.int64),
+            tick=head["tick"].astype(np.int64),
+            epoch=head["epoch"].astype(np.int64),
+            is_resent=kind == RESEND,
+            is_marked=is_sound & (head["flags"] & MARK != 0),
+            tick_hz=TICK_HZ,
         )
 
 

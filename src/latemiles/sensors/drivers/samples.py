@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from latemiles.errors import PacketError
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment
-from latemiles.signals.packets import Capabilities, DecodedPacket
+from latemiles.signals.packets import Capabilities, DecodedPacket, DecodedStretch
 from latemiles.signals.records import Packet, Record, RunHeader, SensorInfo
 
 __all__ = ["NAME", "Samples", "encode", "records"]
@@ -27,6 +27,8 @@ MAX_SAMPLES: Final = 4096
 
 _MAGIC: Final = b"LMS1"
 _HEADER: Final = struct.Struct("<4sI")
+_FIELDS: Final = np.dtype([("magic", "S4"), ("k", "<u4")])
+"""The header, for many packets at once."""
 _COLUMNS: Final = 7
 
 
@@ -87,6 +89,50 @@ class Samples:
             flags=np.zeros(k, dtype=np.int64),
             t_s=t_s,
         )
+
+    def decode_many(self, data: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> DecodedStretch:
+        """Interpret many packets, each as ``decode`` does; see `StretchDriver`."""
+        raw = np.frombuffer(data, dtype=np.uint8)
+        is_sound = stop - start >= _HEADER.size
+        heads = np.zeros((len(start), _HEADER.size), dtype=np.uint8)
+        heads[is_sound] = raw[start[is_sound, None] + np.arange(_HEADER.size)]
+        head = heads.view(_FIELDS)[:, 0]
+        k = head["k"].astype(np.int64)
+        is_sound &= (head["magic"] == _MAGIC) & (k >= 1) & (k <= MAX_SAMPLES)
+        is_sound &= stop - start == _HEADER.size + 8 * _COLUMNS * k
+        count = np.where(is_sound, k, 0)
+        table = _rows(raw, start + _HEADER.size, count)
+        packet = np.repeat(np.arange(len(count)), count)
+        t_s = table[:, 0]
+        bad = ~np.isfinite(t_s)
+        bad[1:] |= (packet[1:] == packet[:-1]) & ~(t_s[1:] > t_s[:-1])
+        if bad.any():
+            is_sound[packet[bad]] = False
+            table, count = table[is_sound[packet]], np.where(is_sound, count, 0)
+        none = np.full(len(count), -1, dtype=np.int64)
+        never = np.zeros(len(count), dtype=np.bool_)
+        return DecodedStretch(
+            acc=np.array(table[:, 1:4], order="C"),
+            gyr=np.array(table[:, 4:], order="C"),
+            flags=np.zeros(len(table), dtype=np.int64),
+            sizes=count,
+            is_damaged=~is_sound,
+            first_index=none,
+            tick=none,
+            epoch=np.zeros(len(count), dtype=np.int64),
+            is_resent=never,
+            is_marked=never,
+            t_s=np.array(table[:, 0]),
+        )
+
+
+def _rows(raw: NDArray[np.uint8], start: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Samples (N, 7) of packets whose ``count`` samples begin at byte ``start``."""
+    size = 8 * _COLUMNS
+    before = np.cumsum(count) - count
+    at = np.repeat(start - size * before, count) + size * np.arange(int(count.sum()))
+    rows: NDArray[np.float64] = raw[at[:, None] + np.arange(size)].view("<f8").astype(np.float64, copy=False)
+    return rows
 
 
 def records(streams: Mapping[Segment, ImuStream], header: Mapping[str, Any]) -> Iterator[Record]:

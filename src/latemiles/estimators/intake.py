@@ -1,0 +1,171 @@
+"""From packets to the grid: every sensor's decoder and clock, and what aligns them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.estimators.align import AlignParams, AlignStage, TimedRun
+from latemiles.estimators.clock import ClockFit, ClockStage
+from latemiles.estimators.decode import DecodeStage
+from latemiles.signals.blocks import GridBlock
+from latemiles.signals.events import Event, Gap, LinkChanged, Marked
+from latemiles.signals.frames import SEGMENTS, Segment
+from latemiles.signals.packets import Driver
+from latemiles.signals.records import Packet, Record, SensorInfo
+from latemiles.signals.stretches import Stretch
+
+__all__ = ["Intake"]
+
+STUCK_WORDS: Final = "repeats one value: switch it off and on"
+
+_HANGS: Final = "stuck at one value"
+_NONE: Final = np.empty(0, dtype=np.int64)
+_NO_SAMPLES: Final = (_NONE, np.empty(0), np.empty((0, 3)), np.empty((0, 3)), _NONE)
+
+
+class _Note(NamedTuple):
+    """Why a sensor is not heard around a time."""
+
+    segment: Segment
+    t_s: float
+    reason: str
+
+
+_Stop = tuple[int, _Note | Marked | LinkChanged]
+"""A packet, and what happens before it."""
+
+
+class Intake:
+    """Brings the sensors of a run onto one grid.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Of the grid.
+    sensors : sequence of (SensorInfo, Driver)
+        At most one a segment.
+    params : AlignParams
+        Waiting and bridging.
+    clocks : dict of Segment to ClockFit
+        What an earlier pass found of the clocks.
+    """
+
+    def __init__(
+        self,
+        rate_hz: float,
+        sensors: Sequence[tuple[SensorInfo, Driver]],
+        params: AlignParams,
+        clocks: dict[Segment, ClockFit],
+    ) -> None:
+        self.decoders: dict[Segment, DecodeStage] = {}
+        self.clocks: dict[Segment, ClockStage] = {}
+        rates = [float("nan")] * len(SEGMENTS)
+        for info, driver in sensors:
+            # A file of one sample has no rate of its own; the grid's serves until the clock knows better.
+            rate = info.rate_hz if np.isfinite(info.rate_hz) and info.rate_hz > 0.0 else rate_hz
+            self.decoders[info.segment] = DecodeStage(info, driver)
+            self.clocks[info.segment] = ClockStage(
+                info.segment, rate, driver.capabilities, clocks.get(info.segment)
+            )
+            rates[info.segment.lane] = rate
+        self.align = AlignStage(rate_hz, rates, params)
+
+    def push(self, packet: Packet) -> tuple[GridBlock | None, list[Event]]:
+        """Take one packet; grid samples that became certain, marks and gaps."""
+        clock = self.clocks.get(packet.segment)
+        if clock is None:
+            return None, []
+        decoder = self.decoders[packet.segment]
+        was_stuck = decoder.is_stuck
+        decoded = decoder.push(packet.payload)
+        if decoded is None:
+            return None, []
+        events: list[Event] = []
+        if decoder.is_stuck != was_stuck:
+            events.append(_stuck(packet.arrival_ns, packet.segment, decoder.is_stuck))
+        if decoded.is_marked:
+            events.append(_marked(packet.arrival_ns, packet.segment))
+        timed = clock.push(decoded, packet.arrival_ns)
+        if timed.restart is not None:
+            self.align.note(*_restarted(timed.restart))
+        if timed.block is None:
+            return None, events
+        if decoder.is_stuck:
+            self.align.note(*_Note(packet.segment, float(timed.block.t_s[-1]), _HANGS))
+        grid, gaps = self.align.push([timed.block])
+        return grid, [*events, *gaps]
+
+    def push_stretch(self, stretch: Stretch) -> Iterator[tuple[GridBlock | None, list[Event], Record | None]]:
+        """Take the packets of a stretch; what ``push`` makes of them one by one, cut where others lie.
+
+        Yields
+        ------
+        GridBlock or None
+            Grid samples that became certain.
+        list of Event
+            Marks and gaps.
+        Record or None
+            A record that is no packet, to be heard after these before going on.
+        """
+        run, stops = self._timed(stretch)
+        at = 0
+        for before, what in sorted([*stretch.others, *stops], key=lambda stop: stop[0]):
+            grid, gaps = self.align.push_run(run, at, before) if before > at else (None, [])
+            at = before
+            events: list[Event] = list(gaps)
+            if isinstance(what, _Note):
+                self.align.note(*what)
+                yield grid, events, None
+            elif isinstance(what, Marked | LinkChanged):
+                yield grid, [*events, what], None
+            else:
+                yield grid, events, what
+        if at < len(run.packets):
+            grid, gaps = self.align.push_run(run, at, len(run.packets))
+            yield grid, list(gaps), None
+
+    def _timed(self, stretch: Stretch) -> tuple[TimedRun, list[_Stop]]:
+        """Samples of the stretch in session time, and what happens before some of its packets."""
+        packets = np.zeros((len(stretch.lane), 3), dtype=np.int64)
+        packets[:, 0] = stretch.lane
+        columns: list[tuple[NDArray[Any], ...]] = [_NO_SAMPLES]
+        stops: list[_Stop] = []
+        rows = 0
+        for segment, clock in self.clocks.items():
+            which = np.flatnonzero(stretch.lane == segment.lane)
+            decoder = self.decoders[segment]
+            was_stuck = decoder.is_stuck
+            decoded, is_stuck = decoder.push_many(stretch.data, stretch.start[which], stretch.stop[which])
+            timed = clock.push_many(decoded, stretch.arrival_ns[which])
+            for k in np.flatnonzero(np.diff(is_stuck, prepend=was_stuck)).tolist():
+                stops.append((which[k], _stuck(stretch.arrival_ns[which[k]], segment, is_stuck[k])))
+            for k in which[decoded.is_marked].tolist():
+                stops.append((k, _marked(stretch.arrival_ns[k], segment)))
+            stops += [(which[k], _restarted(gap)) for k, gap in timed.restarts]
+            ends = np.cumsum(decoded.sizes)
+            for k in np.flatnonzero(is_stuck).tolist():
+                here = slice(ends[k] - decoded.sizes[k], ends[k])
+                kept = timed.t_s[here][timed.keep[here] == 1]
+                if kept.size:
+                    stops.append((which[k], _Note(segment, float(kept[-1]), _HANGS)))
+            packets[which, 1], packets[which, 2] = rows + ends - decoded.sizes, rows + ends
+            rows += len(decoded.flags)
+            columns.append((timed.keep, timed.t_s, decoded.acc, decoded.gyr, decoded.flags))
+        return TimedRun(packets, *map(np.concatenate, zip(*columns, strict=True))), stops
+
+
+def _restarted(gap: Gap) -> _Note:
+    return _Note(gap.segment, gap.t_s, gap.reason)
+
+
+def _stuck(arrival_ns: int, segment: Segment, is_stuck: bool) -> LinkChanged:
+    state, detail = ("stuck", STUCK_WORDS) if is_stuck else ("up", "measures again")
+    return LinkChanged(float(arrival_ns * 1e-9), segment, state, detail, float("nan"))
+
+
+def _marked(arrival_ns: int, segment: Segment) -> Marked:
+    return Marked(float(arrival_ns * 1e-9), f"button on the {segment.label} sensor")

@@ -1,0 +1,106 @@
+"""Bytes of many packets, and of the messages that hold them, to numbers."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from latemiles.signals.quality import SampleQuality
+
+__all__ = ["MESSAGE", "scan_messages", "unpack_counts"]
+
+MESSAGE = 5
+"""Opcode of an MCAP message."""
+RECORD_HEAD = 9
+MESSAGE_HEAD = 22
+"""Bytes of the heads of an MCAP record and of a message in it."""
+
+_ACC_CLIPPED = int(SampleQuality.ACC_CLIPPED)
+_GYR_CLIPPED = int(SampleQuality.GYR_CLIPPED)
+
+
+@njit(cache=True)
+def _unsigned(data, at, size):
+    """Little-endian number of ``size`` bytes; of eight bytes a huge one comes out negative."""
+    value = 0
+    for k in range(size - 1, -1, -1):
+        value = (value << 8) | int(data[at + k])
+    return value
+
+
+@njit(cache=True)
+def scan_messages(data, at, channel, sequence, log_time, start, stop):
+    """Heads of the messages from byte ``at`` on, up to a record of another kind.
+
+    Parameters
+    ----------
+    data : uint8 array, shape (n,)
+        Records of an MCAP chunk.
+    at : int
+        Where a record begins.
+    channel, sequence, log_time, start, stop : int64 arrays, shape (m,)
+        Out: of each message its channel, running number, time, and where its content begins and ends.
+
+    Returns
+    -------
+    count : int
+        Messages found.
+    at : int
+        Where the first record that is no message begins, or the first that is damaged, or the end.
+    """
+    count = 0
+    size = data.shape[0]
+    while count < channel.shape[0] and size - at >= RECORD_HEAD + MESSAGE_HEAD and data[at] == MESSAGE:
+        length = _unsigned(data, at + 1, 8)
+        body = at + RECORD_HEAD
+        if length < MESSAGE_HEAD or length > size - body:
+            break
+        channel[count] = _unsigned(data, body, 2)
+        sequence[count] = _unsigned(data, body + 2, 4)
+        log_time[count] = _unsigned(data, body + 6, 8)
+        start[count] = body + MESSAGE_HEAD
+        at = body + length
+        stop[count] = at
+        count += 1
+    return count, at
+
+
+@njit(cache=True)
+def _signed16(data, at):
+    value = int(data[at]) | int(data[at + 1]) << 8
+    return value - 65536 if value >= 32768 else value
+
+
+@njit(cache=True)
+def unpack_counts(data, start, count, acc_scale, gyr_scale, acc, gyr, flags):
+    """Samples of many frames: six 16-bit counts each, gyr x y z, acc x y z.
+
+    Parameters
+    ----------
+    data : uint8 array
+        Holds the frames.
+    start, count : int64 arrays, shape (m,)
+        Where each frame's first sample begins, and how many it has.
+    acc_scale, gyr_scale : float
+        m/s^2 and rad/s a count.
+    acc, gyr : float64 arrays, shape (N, 3)
+        Out.
+    flags : int64 array, shape (N,)
+        Out: SampleQuality bits of counts at their limit.
+    """
+    row = 0
+    for p in range(start.shape[0]):
+        at = start[p]
+        for _ in range(count[p]):
+            bits = 0
+            for c in range(3):
+                turn = _signed16(data, at + 2 * c)
+                force = _signed16(data, at + 6 + 2 * c)
+                gyr[row, c] = turn * gyr_scale
+                acc[row, c] = force * acc_scale
+                if turn == 32767 or turn == -32768:
+                    bits |= _GYR_CLIPPED
+                if force == 32767 or force == -32768:
+                    bits |= _ACC_CLIPPED
+            flags[row] = bits
+            row += 1
+            at += 12
