@@ -42,6 +42,8 @@ __all__ = ["FirstPass", "Pipeline", "grid_rate_hz"]
 
 CHUNK_S: Final = 0.1
 """The causal basis goes through the stages in pieces this long: ten looks a second."""
+SCOUT_CHUNK_S: Final = 1.0
+"""A scout's mounting changes once a second, and nobody looks at its angles."""
 SMOOTHED_CHUNK_S: Final = 5.0
 """The smoothed basis lags by far more than this anyway; larger pieces cost less."""
 SMOOTHED_WAIT_S: Final = 60.0
@@ -154,7 +156,7 @@ class Pipeline:
             params = type(params)(max_wait_s=SMOOTHED_WAIT_S, bridge_s=params.bridge_s)
         sensors = [(info, driver_for(info)) for info in self.header.sensors if info.segment in SEGMENTS]
         self._intake = Intake(self.rate_hz, sensors, params, known.clocks if known else {})
-        chunk_s = SMOOTHED_CHUNK_S if smoothed else CHUNK_S
+        chunk_s = SMOOTHED_CHUNK_S if smoothed else SCOUT_CHUNK_S if self._is_scout else CHUNK_S
         self._chunks = GridChunks(round(chunk_s * self.rate_hz), len(SEGMENTS), self.rate_hz)
 
     def _build_stages(self, known: FirstPass | None, poses: Sequence[Pose]) -> None:
@@ -202,6 +204,8 @@ class Pipeline:
             case Pose():
                 self._posture.tell(record)
             case Speed():
+                if self._is_scout:
+                    self._settle_course()
                 self._strides.tell_speed(record)
                 self._pace.tell(record)
             case Link(arrival_ns=ns):
@@ -254,6 +258,11 @@ class Pipeline:
             return []
         self._chunks.push(grid)
         return [event for chunk in self._chunks.take() for event in self._levelled(chunk)]
+
+    def _settle_course(self) -> None:
+        """The chunks that a causal pass has done by now went by the speed as it was known until now."""
+        first, stop = self._chunks.held
+        self._pace.settle(first, stop - stop % round(CHUNK_S * self.rate_hz), self.rate_hz)
 
     def _levelled(self, chunk: GridBlock) -> list[Event]:
         """Take a chunk of the grid through the pipeline; what it says of the mounting serves the next."""

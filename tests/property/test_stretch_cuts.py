@@ -175,7 +175,8 @@ def test_many_packets_decode_as_each_does(name, payloads):
 def test_clipping_is_counted_alike_in_a_stretch(heard):
     info = replace(heard[0].sensors[0], acc_range_m_s2=3.0, gyr_range_rad_s=0.5)
     payloads = [r.payload for r in heard[1] if isinstance(r, Packet) and r.segment == info.segment][:400]
-    one, many = DecodeStage(info, driver_for(info)), DecodeStage(info, driver_for(info))
+    driver = driver_for(heard[0].sensors[0])
+    one, many = DecodeStage(info, driver), DecodeStage(info, driver)
     decoded = [p for payload in [*payloads, b"?"] if (p := one.push(payload)) is not None]
     stop = np.cumsum([len(p) for p in [*payloads, b"?"]])
     found, _ = many.push_many(b"".join(payloads) + b"?", stop - [len(p) for p in [*payloads, b"?"]], stop)

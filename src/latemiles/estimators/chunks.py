@@ -37,6 +37,11 @@ class GridChunks:
         self._quality = np.empty((lanes, 0), dtype=np.int64)
         self._first = 0
 
+    @property
+    def held(self) -> tuple[int, int]:
+        """First sample that waits and the end of those that do."""
+        return self._first, self._first + self._quality.shape[1]
+
     def push(self, grid: GridBlock) -> None:
         """Take the samples that follow on the last ones."""
         if grid.quality.shape[1] == 0:

@@ -43,6 +43,8 @@ class DecodeStage:
     def __init__(self, info: SensorInfo, driver: Driver) -> None:
         self.info = info
         self.driver = driver
+        # Once: asking an object for its protocol takes longer than decoding a packet.
+        self._for_many = driver if isinstance(driver, StretchDriver) else None
         self.packets = 0
         """Packets that were decoded."""
         self.damaged = 0
@@ -92,8 +94,8 @@ class DecodeStage:
         bool array, shape (m,)
             ``is_stuck`` after each.
         """
-        if isinstance(self.driver, StretchDriver):
-            stretch = self.driver.decode_many(data, start, stop)
+        if self._for_many is not None:
+            stretch = self._for_many.decode_many(data, start, stop)
         else:
             stretch = decode_each(self.driver, data, start, stop)
         damaged = int(np.count_nonzero(stretch.is_damaged))

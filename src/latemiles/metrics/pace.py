@@ -55,6 +55,8 @@ class Pace:
             self._words = [(-t, v) for t, v in reversed(back)]
             self._is_told = True
         self._gains = self._is_told and is_over_ground
+        self._settled: list[Course] = []
+        """Of the samples that come next, as far as it was said that what is known now shall hold."""
 
     def tell(self, record: Speed) -> None:
         """Hear one word of the source."""
@@ -68,8 +70,25 @@ class Pace:
         """Speed at a session time, m/s; NaN where the source is silent."""
         return float(self._at(np.array([t_s]))[0])
 
+    def settle(self, first: int, stop: int, rate_hz: float) -> None:
+        """Let the course of samples up to ``stop`` be what is known now; ``first`` is the next one asked for."""
+        done = first + sum(len(part.pace_m_s) for part in self._settled)
+        if stop > done:
+            self._settled.append(self._course(done, stop - done, rate_hz))
+
     def course(self, first: int, k: int, rate_hz: float) -> Course:
         """Speed at k samples of the grid from ``first`` on."""
+        if not self._settled:
+            return self._course(first, k, rate_hz)
+        self.settle(first, first + k, rate_hz)
+        pace, gained = (
+            np.concatenate([getattr(part, name) for part in self._settled])
+            for name in ("pace_m_s", "gained_m_s")
+        )
+        self._settled = [Course(pace[k:], gained[k:])] if len(pace) > k else []
+        return Course(pace[:k], gained[:k])
+
+    def _course(self, first: int, k: int, rate_hz: float) -> Course:
         if not self._words:
             return no_course(k)
         t = (first + np.arange(-1, k)) / rate_hz

@@ -25,7 +25,7 @@ from latemiles.recording.container import (
 )
 from latemiles.recording.format import FORMAT_VERSION, FormatError, profile_version
 from latemiles.signals.records import Mark, Record, RunHeader
-from latemiles.signals.stretches import Stretch
+from latemiles.signals.stretches import Stretch, joined
 
 if TYPE_CHECKING:
     from latemiles.signals.blocks import ImuStream
@@ -98,14 +98,14 @@ class Recording:
         return _records(self.path, self._size)
 
     def stretches(self) -> Iterator[Stretch]:
-        """The same as ``records``, a chunk of the file at a time, for whoever wants them all quickly.
+        """The same as ``records``, half a minute at a time, for whoever wants them all quickly.
 
         Raises
         ------
         RecordingError
             At the first damage.
         """
-        return _reading(self.path, self._size, _sound_stretches)
+        return joined(_reading(self.path, self._size, _sound_stretches))
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
