@@ -71,7 +71,7 @@ class Pace:
         return float(self._at(np.array([t_s]))[0])
 
     def settle(self, first: int, stop: int, rate_hz: float) -> None:
-        """Let the course of samples up to ``stop`` be what is known now; ``first`` is the next one asked for."""
+        """Let the course of samples up to ``stop`` be what is known now; ``first`` is asked for next."""
         done = first + sum(len(part.pace_m_s) for part in self._settled)
         if stop > done:
             self._settled.append(self._course(done, stop - done, rate_hz))
