@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,15 +9,11 @@ import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 
 from latemiles.report import render_report
-from latemiles.web import LiveBroadcast, LiveView, create_app
+from latemiles.web import LiveBoard, LiveBroadcast, create_app
 from reference.axe import grave_findings
+from reference.browser import CHROMIUM, DESK, FLAGS, PHONE, offered, view_of
 from reference.made_up_analysis import made_up_run
-from reference.made_up_run import STATES, made_up_events
 from reference.page_server import serving
-
-CHROMIUM = os.environ.get("LATEMILES_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -35,20 +28,6 @@ async def chromium():
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         await browser.close()
-
-
-@cache
-def view_of(name):
-    view = LiveView(name, "Maya O.")
-    view.push(made_up_events(STATES[name]))
-    return view
-
-
-def offered(name):
-    broadcast = LiveBroadcast()
-    view = view_of(name)
-    broadcast.offer(view.state(), view.log)
-    return broadcast
 
 
 async def test_the_harness_finds_what_is_wrong(chromium):
@@ -78,7 +57,8 @@ async def test_the_runner_page_has_no_grave_finding_in_any_state(chromium, theme
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_the_coach_page_has_no_grave_finding(chromium, theme):
     page = await chromium.new_page(viewport=DESK)
-    async with serving(create_app(None, offered("half_marathon"))) as port:
+    board = LiveBoard(offered("thigh", athlete="Jonas K."), offered("half_marathon"))
+    async with serving(create_app(None, board, on_mark=lambda _: None)) as port:
         await page.goto(f"http://127.0.0.1:{port}/coach?theme={theme}")
         await expect(page.locator("#headline")).to_contain_text("further forward")
         assert await grave_findings(page, contrast=theme == "dark") == []

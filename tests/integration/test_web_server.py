@@ -41,7 +41,7 @@ async def test_pages_state_and_health_answer_without_a_run():
             assert "a &#x27;" not in page.text
             assert "<title>a &lt;b&gt;" in page.text
         assert (await web.get("/health")).json() == {"status": "ok", "live": False}
-        assert (await web.get("/api/state")).json() == {"state": None, "log_length": 0}
+        assert (await web.get("/api/state")).json() == {"state": None, "log_length": 0, "runs": []}
         assert (await web.get("/api/runs")).json() == []
         assert (await web.get("/api/runs/x")).status_code == 404
         for name in ("runner.js", "coach.js", "chart.js", "figure.js", "live.js", "tokens.css", "icon.svg"):

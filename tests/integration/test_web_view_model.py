@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latemiles.signals.events import DriftUpdate, LinkChanged, LiveState, Slip, Stride
+from latemiles.signals.events import DriftUpdate, Gap, LinkChanged, LiveState, Marked, Slip, Stride
 from latemiles.signals.frames import Segment
-from latemiles.signals.records import RunHeader
+from latemiles.signals.records import RunHeader, Speed
 from latemiles.store import Store
-from latemiles.web import LiveView
+from latemiles.web import LiveBoard, LiveView
 from latemiles.web.state_word import WordKeeper, wanted_word
-from reference.made_up_run import BAND_DEG, STANDING_S, STATES, MadeUpRun, made_up_events
+from reference.made_up_run import BAND_DEG, STANDING_S, STATES, MadeUpRun, made_up_events, shown_to
 
 NAN = math.nan
 
@@ -290,3 +290,64 @@ def test_a_slipped_thigh_is_good_again_when_form_drift_has_tied_its_level():
     assert view.state()["word"] != "sensor"
     view.push([replace(update(0.0, t_s=80.0, verdict="no change"), metric=key), update(0.0, t_s=84.0)])
     assert view.state()["sensors"][0]["status"] == "good"
+
+
+def test_grade_and_heart_rate_are_drawn_as_they_are_told_and_not_once_they_are_old():
+    view = LiveView("r")
+    shown_to(view, replace(STATES["learning"], minutes=4.0))
+    points = [e for e in view.log if e["k"] == "point" and e["row"] == "heart_rate"]
+    assert 8 <= len(points) <= 12
+    assert all(140.0 < p["v"] < 175.0 for p in points)
+    conditions = view.state()["conditions"]
+    assert 140.0 < conditions["heart_rate"] < 175.0
+    assert abs(conditions["grade"]) < 1.0
+    view.push([Marked(400.0, "")])
+    assert view.state()["conditions"] == {"grade": None, "heart_rate": None}
+
+
+def test_what_a_source_does_not_tell_stays_unknown():
+    view = LiveView("r")
+    view.push([Marked(1.0, "")])
+    view.hear(Speed(0, 1.0, speed_m_s=3.0))
+    view.push([Marked(9.0, "")])
+    assert view.state()["conditions"] == {"grade": None, "heart_rate": None}
+
+
+def test_loss_is_told_piece_by_piece():
+    view = LiveView("r")
+    still = LiveState(0.0, (0.1, 0.0, 0.0), (0.1, 0.0, 0.0), (0.1, 0.0, 0.0))
+    view.push([replace(still, t_s=float(t)) for t in range(100)])
+    view.push([Gap(62.0, 67.0, Segment.PELVIS, "radio"), replace(still, t_s=100.0)])
+    pelvis = next(s for s in view.state()["sensors"] if s["name"] == "pelvis")
+    known = [v for v in pelvis["lately"] if v is not None]
+    assert len(pelvis["lately"]) == 30
+    assert len(known) in (10, 11)
+    assert max(known) == 0.5
+    assert sum(v > 0.0 for v in known) == 1
+
+
+def test_the_posture_is_the_newest_still_and_none_once_it_is_old():
+    view = LiveView("r")
+    still = LiveState(5.0, (math.radians(10.0), 0.0, 0.0), (math.nan,) * 3, (math.radians(20.0), 0.0, 0.0))
+    view.push([*(replace(still, t_s=float(t)) for t in range(1, 6)), Marked(6.0, "")])
+    posture = view.state()["posture"]
+    assert posture["tilt"] == 10.0
+    assert posture["flexion_left"] is None
+    assert posture["flexion_right"] == 20.0
+    view.push([Marked(30.0, "")])
+    assert view.state()["posture"] is None
+
+
+def test_a_board_keeps_the_order_of_the_runs_and_lets_old_ones_go():
+    board = LiveBoard()
+    assert board.find(None) is None
+    for k in range(16):
+        view = LiveView(f"r{k}", f"athlete {k}")
+        if k != 3:
+            view.finish()
+        board.open().offer(view.state() | {"ended": k != 3}, view.log)
+    names = [tab["run"] for tab in board.tabs()]
+    assert names == ["r3", *(f"r{k}" for k in range(4, 16))]
+    assert board.find(None).latest["run"] == "r3"
+    assert board.find("r15").latest["ended"]
+    assert board.find("gone") is None

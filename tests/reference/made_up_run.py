@@ -27,6 +27,8 @@ from latemiles.signals.events import (
 )
 from latemiles.signals.frames import SEGMENTS, Segment, Side
 from latemiles.signals.quality import StrideQuality
+from latemiles.signals.records import Speed
+from latemiles.web import LiveView
 
 MILE_M = 1609.344
 STRIDE_S = 0.7
@@ -154,6 +156,31 @@ def _happenings(run: MadeUpRun, t: float) -> Iterator[Event]:
         yield Slip(t, Segment.PELVIS, math.radians(1.2))
     if 900.0 <= t < 900.0 + step:
         yield Marked(t, "gel")
+
+
+def made_up_told(run: MadeUpRun) -> Iterator[Speed]:
+    """What a watch tells beside the events: one hill, and a heart that drifts."""
+    rng = np.random.default_rng(run.seed + 1)
+    for t in range(int(STANDING_S), int(60.0 * run.minutes)):
+        grade = 0.03 * math.exp(-(((t - 2300.0) / 150.0) ** 2)) - 0.03 * math.exp(
+            -(((t - 2600.0) / 150.0) ** 2)
+        )
+        heart = 150.0 + 12.0 * (1.0 - math.exp(-t / 400.0)) + t / 900.0 + 200.0 * max(grade, 0.0)
+        grade += 0.004 * rng.standard_normal()
+        yield Speed(
+            int(t * 1e9), float(t), 3.4, grade, 3.4 * t, round(heart + rng.standard_normal()), "watch"
+        )
+
+
+def shown_to(view: LiveView, run: MadeUpRun) -> None:
+    """Show a view the whole run in order of time, as a session would."""
+    told = made_up_told(run)
+    record = next(told, None)
+    for event in made_up_events(run):
+        while record is not None and record.t_s <= event.t_s:
+            view.hear(record)
+            record = next(told, None)
+        view.push([event])
 
 
 _TIRES = MadeUpRun(minutes=36.0, drift_from_s=1200.0, drift_takes_s=600.0)

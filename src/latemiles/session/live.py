@@ -92,6 +92,8 @@ class LiveSession:
     recorder: RecordingWriter | None
     sinks: Sequence[EventSink]
     optional: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    listeners: list[Callable[[Record], None]] = field(default_factory=list)
+    """Told each record once it is written down and interpreted, before its events are shown."""
     end_source: Callable[[], None] | None = None
     """Asks a source that can to end by itself: sensors still send what is missing, and are told goodbye."""
     inbox: Inbox = field(default_factory=Inbox)
@@ -165,7 +167,10 @@ class LiveSession:
         # The header is the recording's first record since the recorder was made.
         if self.recorder is not None and not isinstance(record, RunHeader):
             self.recorder.append(record)
-        self._show(self.pipeline.push(record))
+        events = self.pipeline.push(record)
+        for listener in self.listeners:
+            listener(record)
+        self._show(events)
 
     async def _keep_flushing(self) -> None:
         """Bring what is written to the disk once a second, also when nothing more is heard."""

@@ -202,6 +202,7 @@ def _add_page(session: LiveSession, store: Store, header: RunHeader, options: Pl
     broadcast = LiveBroadcast()
     page = LivePage(LiveView(header.run, header.athlete, unit=unit), broadcast)
     session.sinks = [*session.sinks, _PageSink(page, session.pipeline)]
+    session.listeners.append(page.hear)
 
     def mark(label: str) -> None:
         session.inbox.offer(Mark(session.heard_ns, label))

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from latemiles.errors import StoreError
 from latemiles.store import RunRow, Store
-from latemiles.web.broadcast import LiveBroadcast
+from latemiles.web.broadcast import LiveBoard, LiveBroadcast, Subscriber
 from latemiles.web.guard import HostGuard
 from latemiles.web.view_model import LiveView
 
@@ -27,11 +27,13 @@ __all__ = ["create_app"]
 
 _STATIC = Path(__file__).parent / "static"
 _LONGEST_LABEL = 80
+_LOOK_AROUND_S = 2.0
+"""How long a page may go without hearing of the other runs, s."""
 
 
 def create_app(
     store: Store | None,
-    broadcast: LiveBroadcast,
+    broadcast: LiveBroadcast | LiveBoard,
     *,
     title: str = "latemiles",
     unit: str = "mile",
@@ -44,8 +46,8 @@ def create_app(
     ----------
     store : Store or None
         Runs that are over; None where there is no store.
-    broadcast : LiveBroadcast
-        The run that goes on.
+    broadcast : LiveBroadcast or LiveBoard
+        The run that goes on, or all of them.
     title : str
         Title of the pages.
     unit : str
@@ -53,7 +55,7 @@ def create_app(
     allowed_hosts : iterable of str
         Host names besides the loopback ones that may be used to reach the page.
     on_mark : callable or None
-        Called with a label when somebody marks the moment; None: marks are refused.
+        Called with a label when somebody marks the moment; None: marks cannot be set here.
 
     Returns
     -------
@@ -61,7 +63,8 @@ def create_app(
         Serves ``/`` (runner), ``/coach``, ``/ws``, ``/api/state``, ``/api/runs``, ``/api/runs/{run}``,
         ``/api/mark`` and ``/health``.
     """
-    pages = _Pages(store, broadcast, title, unit, on_mark)
+    board = broadcast if isinstance(broadcast, LiveBoard) else LiveBoard(broadcast)
+    pages = _Pages(store, board, title, unit, on_mark)
     routes = [
         Route("/", pages.runner),
         Route("/coach", pages.coach),
@@ -82,12 +85,12 @@ class _Pages:
     def __init__(
         self,
         store: Store | None,
-        broadcast: LiveBroadcast,
+        board: LiveBoard,
         title: str,
         unit: str,
         on_mark: Callable[[str], None] | None,
     ) -> None:
-        self._store, self._broadcast, self._unit, self._on_mark = store, broadcast, unit, on_mark
+        self._store, self._board, self._unit, self._on_mark = store, board, unit, on_mark
         self._html = {
             name: (_STATIC / f"{name}.html").read_text("utf-8").replace("{{title}}", html.escape(title))
             for name in ("runner", "coach")
@@ -100,10 +103,12 @@ class _Pages:
         return HTMLResponse(self._html["coach"])
 
     async def health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "live": self._broadcast.latest is not None})
+        return JSONResponse({"status": "ok", "live": bool(self._board.tabs())})
 
-    async def state(self, _: Request) -> Response:
-        return JSONResponse({"state": self._broadcast.latest, "log_length": len(self._broadcast.log)})
+    async def state(self, request: Request) -> Response:
+        found = self._board.find(request.query_params.get("run"))
+        state, length = (found.latest, len(found.log)) if found is not None else (None, 0)
+        return JSONResponse({"state": state, "log_length": length, "runs": self._board.tabs()})
 
     async def runs(self, _: Request) -> Response:
         rows = await asyncio.to_thread(self._store.runs) if self._store else []
@@ -119,7 +124,10 @@ class _Pages:
         return Response(message, media_type="application/json")
 
     async def mark(self, request: Request) -> Response:
-        if self._on_mark is None or self._broadcast.latest is None:
+        if self._on_mark is None:
+            words = "Marks cannot be set here: set them where the sensors are heard."
+            return JSONResponse({"error": words}, status_code=409)
+        if not self._board.tabs():
             return JSONResponse({"error": "No run is going on that could be marked."}, status_code=409)
         label = (await request.body())[: 4 * _LONGEST_LABEL].decode("utf-8", "replace").strip()
         self._on_mark(label[:_LONGEST_LABEL])
@@ -127,26 +135,54 @@ class _Pages:
 
     async def live(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        with self._broadcast.join() as subscriber:
-            ended = asyncio.ensure_future(_until_closed(websocket))
-            sent_run: str | None = None
-            sent = 0
-            try:
-                while True:
+        ended = asyncio.ensure_future(_until_closed(websocket))
+        try:
+            while (broadcast := self._board.find(websocket.query_params.get("run"))) is None:
+                if (await asyncio.wait({ended}, timeout=_LOOK_AROUND_S / 4.0))[0]:
+                    return
+            with broadcast.join() as subscriber:
+                await self._tell(websocket, broadcast, subscriber, ended)
+        except WebSocketDisconnect:
+            return
+        finally:
+            ended.cancel()
+
+    async def _tell(
+        self,
+        websocket: WebSocket,
+        broadcast: LiveBroadcast,
+        subscriber: Subscriber,
+        ended: asyncio.Future[None],
+    ) -> None:
+        """Tell one page of its run as it goes on, and of how the others are."""
+        sent_run: str | None = None
+        sent = 0
+        told: list[dict[str, Any]] = []
+        news = asyncio.ensure_future(subscriber.get())
+        try:
+            while True:
+                waiting: set[asyncio.Future[Any]] = {news, ended}
+                await asyncio.wait(waiting, timeout=_LOOK_AROUND_S, return_when=asyncio.FIRST_COMPLETED)
+                if ended.done():
+                    return
+                tabs, log = self._board.tabs(), broadcast.log
+                if news.done():
+                    state: dict[str, Any] | None = news.result()
                     news = asyncio.ensure_future(subscriber.get())
-                    await asyncio.wait({news, ended}, return_when=asyncio.FIRST_COMPLETED)
-                    if not news.done():
-                        news.cancel()
-                        return
-                    state, log = news.result(), self._broadcast.log
-                    if state["run"] != sent_run or len(log) < sent:
-                        sent_run, sent = state["run"], 0
-                    await websocket.send_text(_message(state, log[sent:], sent))
-                    sent = len(log)
-            except WebSocketDisconnect:
-                return
-            finally:
-                ended.cancel()
+                elif tabs != told:
+                    state = broadcast.latest
+                else:
+                    continue
+                if state is None:
+                    continue
+                if state["run"] != sent_run or len(log) < sent:
+                    sent_run, sent = state["run"], 0
+                message = _message(state, log[sent:], sent)
+                message |= {"runs": tabs, "marks": self._on_mark is not None}
+                await websocket.send_text(_text(message))
+                sent, told = len(log), tabs
+        finally:
+            news.cancel()
 
 
 async def _until_closed(websocket: WebSocket) -> None:
@@ -154,9 +190,12 @@ async def _until_closed(websocket: WebSocket) -> None:
         pass
 
 
-def _message(state: dict[str, Any], log: Any, first: int) -> str:
+def _message(state: dict[str, Any], log: Any, first: int) -> dict[str, Any]:
+    return {"state": state, "from": first, "log": list(log)}
+
+
+def _text(message: dict[str, Any]) -> str:
     # NaN is not JSON: a state that holds one is a mistake that should be seen here, not in the browser.
-    message = {"state": state, "from": first, "log": list(log)}
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
@@ -165,7 +204,7 @@ def _stored(store: Store, run: str, unit: str) -> str:
     view = LiveView(row.id, row.athlete, unit=unit)
     view.push(store.history(run))
     view.finish()
-    return _message(view.state(), view.log, 0)
+    return _text(_message(view.state(), view.log, 0))
 
 
 def _listed(row: RunRow) -> dict[str, Any]:

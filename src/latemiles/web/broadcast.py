@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from latemiles.signals.events import Event
+from latemiles.signals.records import Record
 from latemiles.web.view_model import LiveView
 
-__all__ = ["LiveBroadcast", "LivePage", "Subscriber"]
+__all__ = ["LiveBoard", "LiveBroadcast", "LivePage", "Subscriber"]
 
+_MOST_ENDED = 12
+"""Runs that are over and stay on the board; the oldest leave first."""
 _WAITING = 2
 """States that wait for a slow page; an older one is dropped."""
 
@@ -79,6 +82,53 @@ class LiveBroadcast:
         return len(self._subscribers)
 
 
+class LiveBoard:
+    """Several runs at once, in the order in which they came; a place never changes while its run is shown.
+
+    Parameters
+    ----------
+    *broadcasts : LiveBroadcast
+        Runs that are there from the beginning.
+    """
+
+    def __init__(self, *broadcasts: LiveBroadcast) -> None:
+        self._broadcasts = list(broadcasts)
+
+    def open(self) -> LiveBroadcast:
+        """A place for one more run; runs that ended long ago make room."""
+        ended = [b for b in self._broadcasts if b.latest is not None and b.latest["ended"]]
+        for old in ended[: max(0, len(ended) - _MOST_ENDED + 1)]:
+            self._broadcasts.remove(old)
+        broadcast = LiveBroadcast()
+        self._broadcasts.append(broadcast)
+        return broadcast
+
+    def find(self, run: str | None) -> LiveBroadcast | None:
+        """The broadcast of a run by name; without a name the newest that goes on, else the newest."""
+        if run is not None:
+            return next((b for b in self._shown() if b.latest is not None and b.latest["run"] == run), None)
+        going_on = [b for b in self._shown() if b.latest is not None and not b.latest["ended"]]
+        newest = going_on or self._shown() or self._broadcasts
+        return newest[-1] if newest else None
+
+    def tabs(self) -> list[dict[str, Any]]:
+        """A line a run: whose it is, its word and its number."""
+        return [_tab(b.latest) for b in self._shown() if b.latest is not None]
+
+    def _shown(self) -> list[LiveBroadcast]:
+        return [b for b in self._broadcasts if b.latest is not None]
+
+
+def _tab(state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run": state["run"],
+        "athlete": state["athlete"],
+        "word": state["word"],
+        "change": state["tilt"]["value"],
+        "ended": state["ended"],
+    }
+
+
 class LivePage:
     """What a session hands its events to: keeps the view and offers each new look to the pages.
 
@@ -100,6 +150,10 @@ class LivePage:
         """Take the events of one record."""
         if self.view.push(events):
             self._offer()
+
+    def hear(self, record: Record) -> None:
+        """Take a record for what no event tells; it is shown with the next look."""
+        self.view.hear(record)
 
     def notice(self, t_s: float, words: str) -> None:
         """List a line about the session itself among the marks."""

@@ -16,6 +16,8 @@ BODY_ORDER = (Segment.LEFT_THIGH, Segment.PELVIS, Segment.RIGHT_THIGH)
 
 _SHORT = {Segment.LEFT_THIGH: "left", Segment.PELVIS: "pelvis", Segment.RIGHT_THIGH: "right"}
 _SHARE_WINDOW_S = 300.0
+_BINS = 30
+"""Pieces of that window that are drawn one by one: ten seconds each."""
 _SILENT_S = 3.0
 """Angles missing for this long count as a lost signal; shorter holes are bridged or too short to tell."""
 _WEAK_SHARE = 0.9
@@ -123,11 +125,25 @@ class SensorState:
         if math.isnan(self._first_s):
             return math.nan
         begin = max(t_s - _SHARE_WINDOW_S, self._first_s)
-        lost_s = sum(max(0.0, min(end, t_s) - max(start, begin)) for start, end in self._gaps)
-        since = self.lost_since(t_s)
-        if math.isfinite(since):
-            lost_s += t_s - max(since, begin)
-        return min(1.0, lost_s / max(t_s - begin, 1.0))
+        return min(1.0, self._lost_s(begin, t_s) / max(t_s - begin, 1.0))
+
+    def _lost_s(self, begin: float, end: float) -> float:
+        """How much of a stretch of time was not heard, s."""
+        holes = [*self._gaps]
+        if math.isfinite(since := self.lost_since(end)):
+            holes.append((since, math.inf))
+        return sum(max(0.0, min(b, end) - max(a, begin)) for a, b in holes)
+
+    def _lost_lately(self, t_s: float) -> list[float | None]:
+        """Share lost in each ten seconds of the last five minutes, oldest first; None before it was heard."""
+        width = _SHARE_WINDOW_S / _BINS
+        last = math.floor(t_s / width)
+        bins: list[float | None] = []
+        for k in range(last - _BINS + 1, last + 1):
+            begin, end = max(k * width, self._first_s), min((k + 1) * width, t_s)
+            known = end > begin  # False with NaN: nothing was ever heard
+            bins.append(round(self._lost_s(begin, end) / (end - begin), 3) if known else None)
+        return bins
 
     def state(self, t_s: float) -> dict[str, Any]:
         """The dot: ``status`` is its shape, ``words`` what stands beside it."""
@@ -150,6 +166,7 @@ class SensorState:
             "words": words,
             "battery": None if math.isnan(self.battery) else self.battery / 100.0,
             "lost_share": None if math.isnan(share) else share,
+            "lately": self._lost_lately(t_s),
         }
 
 

@@ -25,6 +25,8 @@ from latemiles.signals.events import (
     Stride,
 )
 from latemiles.signals.frames import Segment, Side
+from latemiles.signals.records import Record, Speed
+from latemiles.web.conditions import Conditions
 from latemiles.web.medians import BLOCK, ROWS, RowTracker, usable
 from latemiles.web.run_clock import RunClock
 from latemiles.web.sensor_state import BODY_ORDER, SensorState
@@ -42,6 +44,8 @@ _SHORTEST_GAP_TOLD_S = 5.0
 """Shorter gaps are hatched, not listed."""
 _LONGEST_JUMP_S = 600.0
 """Looks are not made up for a longer silence than this, such as a pause in a recording."""
+_FRESH_STILL_S = 3.0
+"""An older still of the posture is not drawn as if it were now."""
 
 
 class LiveView:
@@ -74,6 +78,8 @@ class LiveView:
         self._tilt = TiltShown()
         self._rows = {row.name: RowTracker(row) for row in ROWS}
         self._sensors = {segment: SensorState(segment) for segment in BODY_ORDER}
+        self._conditions = Conditions()
+        self._newest_still: LiveState | None = None
         self._bands: dict[str, float] = {}
         self._drop_shown: dict[str, float] = {}
         self._now_s = -math.inf
@@ -111,6 +117,12 @@ class LiveView:
             if (take := self._take.get(type(event))) is not None:
                 take(event)
         return looked
+
+    def hear(self, record: Record) -> None:
+        """Take what no event tells: grade and heart rate."""
+        if isinstance(record, Speed):
+            for name, t_s, value in self._conditions.tell(record):
+                self.log.append(self._point(name, t_s, self._clock.place(t_s), value))
 
     def finish(self) -> None:
         """Take a last look when the run is over."""
@@ -178,10 +190,12 @@ class LiveView:
             point = row.push(stride, distance_m, in_baseline)
             if point is not None:
                 t_s, d, value = point
-                place = round(d, 1) if math.isfinite(d) else None
-                self.log.append(
-                    {"k": "point", "row": name, "t": round(t_s, 2), "d": place, "v": round(value, 3)}
-                )
+                self.log.append(self._point(name, t_s, d if math.isfinite(d) else None, value))
+
+    @staticmethod
+    def _point(row: str, t_s: float, place: float | None, value: float) -> dict[str, Any]:
+        d = None if place is None else round(place, 1)
+        return {"k": "point", "row": row, "t": round(t_s, 2), "d": d, "v": round(value, 3)}
 
     def _hear(self, stride: Stride) -> None:
         # A stored run has no stills; its strides say as well what was heard.
@@ -212,6 +226,7 @@ class LiveView:
             self._add("start", update.t_s, words=words)
 
     def _still(self, still: LiveState) -> None:
+        self._newest_still = still
         for sensor in self._sensors.values():
             sensor.still(still)
 
@@ -276,11 +291,22 @@ class LiveView:
             "drop": self._drop(t_s, reason),
             "sensors": [sensor.state(t_s) for sensor in self._sensors.values()],
             "rows": {name: self._row(row, t_s) for name, row in self._rows.items()},
+            "conditions": self._conditions.state(t_s),
+            "posture": self._posture(t_s),
             "start": self._start_window,
             "noticed": self._noticed,
         }
         state["headline"] = headline(state)
         return state
+
+    def _posture(self, t_s: float) -> dict[str, float | None] | None:
+        """The newest still in degrees; None when there is none or it is old."""
+        still = self._newest_still
+        if still is None or self._ended or t_s - still.t_s > _FRESH_STILL_S:
+            return None
+        names = ("tilt", "obliquity", "flexion_left", "adduction_left", "flexion_right", "adduction_right")
+        angles = (*still.pelvis[:2], *still.hip_left[:2], *still.hip_right[:2])
+        return {name: _or_none(round(math.degrees(a), 1)) for name, a in zip(names, angles, strict=True)}
 
     def _ready_in_s(self, t_s: float) -> float | None:
         if math.isnan(self._clock.start_s):

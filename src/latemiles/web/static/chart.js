@@ -3,7 +3,7 @@
 
    run: {
      rows: [{title, detail, reach: [low, high] degrees, ofThigh, lines: [line]}],     line: see below
-     strips: [{title, unit, span, upsideDown, points: [[x, value]], now: text}],
+     strips: [{title, unit, span, upsideDown, zero, missing, points: [[x, value]], now: text}],
      x: {max, step, unit, smooth, now},  gaps: [{from, to, side}],  slips: [{x, side}],  told: x or null,
      start: [from, to] or null
    }
@@ -14,7 +14,9 @@ window.latemiles = window.latemiles || {};
 latemiles.chart = (() => {
   const { known, signed, DASH } = latemiles.words;
   const { r1, disc, diamond, text, hatch, clamp } = latemiles.shapes;
-  const LEFT = 174, RIGHT = 198, TOP = 20, ROW_GAP = 6, AXIS = 26, STRIP = 40, STRIP_GAP = 8;
+  const TOP = 20, ROW_GAP = 6, AXIS = 26, STRIP_GAP = 8, NARROW = 700;
+  /* On a phone a row's words stand above it, not beside it. */
+  const WIDE_PLACE = { narrow: false, left: 190, right: 198, head: 0, strip: 40 }, NARROW_PLACE = { narrow: true, left: 34, right: 8, head: 44, strip: 62 };
   const COLOUR = { both: "var(--ink)", left: "var(--left)", right: "var(--right)" };
 
   const linear = (d0, d1, r0, r1) => (v) => r0 + ((v - d0) / (d1 - d0)) * (r1 - r0);
@@ -109,10 +111,24 @@ latemiles.chart = (() => {
     return out + (line.side === "right" ? diamond(at, y, 6) : disc(at, y, 4.5, line.side === "left" ? "left" : line.beyond ? "change" : "ink"));
   }
 
+  const worth = (line, whole) =>
+    !line.heard ? "not heard" : !known(line.start) ? "start not measured" : !known(line.band) ? "band not known" : line.beyond ? `beyond${whole}` : `inside${whole}`;
+  const value = (line) => (line.heard && known(line.change) ? `${signed(line.change)}°` : DASH);
+
+  /* Above the row: its name, and under that the value of each line. */
+  function headOf(row, top, width) {
+    const step = (width - 34) / 2;
+    let out = text(0, top + 14, row.title, "title ink halo") + text(width, top + 14, row.detail, "halo", "end");
+    row.lines.forEach((line, k) => {
+      const x = k * (step + 34), loud = line.beyond ? `${line.side === "both" ? "change" : line.side} heavy` : "ink";
+      const mark = line.side === "left" ? disc(x + 5, top + 30, 4.5) : line.side === "right" ? diamond(x + 5, top + 30, 6) : "";
+      const from = x + (mark ? 18 : 0);
+      out += mark + text(from, top + 35, value(line), `mid halo ${loud}`) + text(from + (value(line) === DASH ? 18 : 56), top + 34, worth(line, row.lines.length === 1 ? " the band" : ""), "halo");
+    });
+    return out;
+  }
+
   function valuesOf(row, x, middle) {
-    const worth = (line, whole) =>
-      !line.heard ? "not heard" : !known(line.start) ? "start not measured" : !known(line.band) ? "band not known" : line.beyond ? `beyond${whole}` : `inside${whole}`;
-    const value = (line) => (line.heard && known(line.change) ? `${signed(line.change)}°` : DASH);
     if (row.lines.length === 1) {
       const line = row.lines[0];
       return text(x + 18, middle + 2, value(line), `big ${line.beyond ? "change heavy" : "ink"}`) + text(x + 18, middle + 20, worth(line, " the band"));
@@ -132,26 +148,33 @@ latemiles.chart = (() => {
       const a = r1(X(run.start[0])), b = r1(X(run.start[1]));
       out += `<path d="M${a} ${zero - 4}v8M${b} ${zero - 4}v8M${a} ${zero}H${b}" class="start"/>`;
     }
-    out += text(0, zero - 2, row.title, "title ink") + text(0, zero + 15, row.detail);
+    if (!place.narrow) out += text(0, zero - 2, row.title, "title ink") + text(0, zero + 15, row.detail);
     for (let v = Math.ceil(low / 2) * 2; v <= high; v += 2) {
       if (k === 0 || v === 0) out += text(x0 - 8, Y(v) + 4, v === 0 ? "0" : signed(v, 0) + (v + 2 > high ? "°" : ""), "", "end");
       if (v !== 0) out += `<path d="M${x0 - 6} ${r1(Y(v))}h6" class="tick"/>`;
     }
     for (const line of row.lines) out += lineOf(line, place);
-    return out + valuesOf(row, x1, zero);
+    return place.narrow ? out : out + valuesOf(row, x1, zero);
   }
 
+  /* A strip that has no source keeps its place and says what is missing. */
   function stripOf(strip, top, place) {
-    const { X, x1, run } = place, mid = median(strip.points.map((p) => p[1]));
-    if (!known(mid)) return text(0, top + 24, strip.title, "ink-2") + text(x1 + 18, top + 25, DASH, "mid ink") + text(x1 + 40, top + 24, strip.missing || "");
-    const flip = strip.upsideDown ? -1 : 1;
-    const Y = linear(mid - flip * strip.span, mid + flip * strip.span, top + STRIP - 2, top + 3);
-    let out = "";
+    const { X, x0, x1, run, narrow } = place, mid = median(strip.points.map((p) => p[1]));
+    const high = narrow ? 24 : 3, low = place.strip - 2, has = known(mid);
+    const end = narrow ? text(0, top + 16, strip.title, "ink-2 halo") + (has ? text(x1, top + 16, `${strip.now} ${strip.unit}`, "ink halo", "end") : text(x1, top + 16, strip.missing, "halo", "end"))
+      : text(0, top + 24, strip.title, "ink-2") + (has ? text(x1 + 18, top + 25, strip.now, "mid ink") + text(x1 + 74, top + 24, strip.unit) : text(x1 + 18, top + 25, DASH, "mid ink") + text(x1 + 40, top + 24, strip.missing));
+    if (!has) return end;
+    const flip = strip.upsideDown ? -1 : 1, middle = strip.zero ? 0 : mid;
+    const reached = strip.points.map((p) => Math.abs(p[1] - middle)).sort((a, b) => a - b)[Math.floor(0.98 * strip.points.length)] || 0;
+    const span = Math.max(strip.span, reached);
+    const Y = linear(middle - flip * span, middle + flip * span, top + low, top + high);
+    let out = strip.zero ? `<path d="M${x0} ${r1(Y(0))}H${x1}" class="grid"/>` : "";
     for (const piece of pieces(strip.points, [])) {
-      const even = smooth(piece, run.x.smooth / 3).map(([x, v]) => [x, clamp(v, mid - strip.span, mid + strip.span)]);
+      const even = smooth(piece, run.x.smooth / 3).map(([x, v]) => [x, clamp(v, middle - span, middle + span)]);
+      if (strip.zero && even.length > 1) out += `<path d="${path(even, X, Y)}L${r1(X(even[even.length - 1][0]))} ${r1(Y(0))}H${r1(X(even[0][0]))}Z" class="fill"/>`;
       out += `<path d="${path(even, X, Y)}" class="strip"/>`;
     }
-    return out + text(0, top + 24, strip.title, "ink-2") + text(x1 + 18, top + 25, strip.now, "mid ink") + text(x1 + 74, top + 24, strip.unit);
+    return out + end;
   }
 
   /* Words above the chart keep clear of each other: the later and more important one wins. */
@@ -162,22 +185,26 @@ latemiles.chart = (() => {
   }
 
   function draw(run, width, height) {
-    const x0 = LEFT, x1 = width - RIGHT, X = linear(0, run.x.max, x0, x1);
-    const strips = run.strips.length * (STRIP + STRIP_GAP), chartBottom = height - strips - AXIS;
+    const shape = width < NARROW ? NARROW_PLACE : WIDE_PLACE, x0 = shape.left, x1 = width - shape.right, X = linear(0, run.x.max, x0, x1);
+    const strips = run.strips.length * (shape.strip + STRIP_GAP), chartBottom = height - strips - AXIS;
+    let step = run.x.step;
+    while (((x1 - x0) * step) / run.x.max < 20) step *= 2;
     const reaches = run.rows.map(reach), degrees = reaches.reduce((sum, [low, high]) => sum + high - low, 0);
-    const pixels = (chartBottom - TOP - ROW_GAP * (run.rows.length - 1)) / degrees;
-    let out = `<defs>${hatch("gap")}`, body = "", y = TOP;
+    const pixels = (chartBottom - TOP - (ROW_GAP + shape.head) * run.rows.length + ROW_GAP) / degrees;
+    let out = `<defs>${hatch("gap")}`, body = "", over = "", y = TOP;
     let thighTop = TOP;
     run.rows.forEach((row, k) => {
+      y += shape.head;
       if (!row.ofThigh) thighTop = y + (reaches[k][1] - reaches[k][0]) * pixels + ROW_GAP;
       const [low, high] = reaches[k], bottom = y + (high - low) * pixels;
       out += `<clipPath id="row${k}"><rect x="${x0}" y="${r1(y)}" width="${r1(x1 - x0)}" height="${r1(bottom - y)}"/></clipPath>`;
-      const place = { X, Y: linear(low, high, bottom, y), x0, x1, top: y, bottom, run, low, high, clip: `row${k}` };
+      const place = { ...shape, X, Y: linear(low, high, bottom, y), x0, x1, top: y, bottom, run, low, high, clip: `row${k}` };
       body += rowOf(row, k, place);
+      if (shape.narrow) over += headOf(row, y - shape.head, x1);
       y = bottom + ROW_GAP;
     });
     out += "</defs>";
-    for (let v = 0; v <= run.x.max; v += run.x.step) out += `<path d="M${r1(X(v))} ${TOP}V${height}" class="grid"/>`;
+    for (let v = 0; v <= run.x.max; v += step) out += `<path d="M${r1(X(v))} ${TOP}V${height}" class="grid"/>`;
     const rowsBottom = y - ROW_GAP;
     /* Gaps lie over bands, under the words; a gap keeps its true width but is never thinner than can be seen. */
     const hatches = run.gaps.filter((g) => g.side === "pelvis").map((g) => {
@@ -195,11 +222,14 @@ latemiles.chart = (() => {
     for (const s of run.slips) if (s.side === "pelvis") tops.push({ x: X(s.x), words: "slip" });
     for (const g of run.gaps) if (g.told && g.side === "pelvis") tops.push({ x: X((g.from + g.to) / 2), words: "gap" });
     if (run.start) tops.push({ x: X((run.start[0] + run.start[1]) / 2), words: "start" });
-    let axis = text(0, rowsBottom + 18, `same scale in all ${run.rows.length} rows`);
-    for (let v = 0; v <= run.x.max; v += run.x.step) axis += text(X(v), rowsBottom + 18, v === 0 ? `0 ${run.x.unit}` : String(v), "ink-2", v === 0 ? "start" : "middle");
-    const under = run.strips.map((strip, k) => stripOf(strip, chartBottom + AXIS + k * (STRIP + STRIP_GAP), { X, x1, run })).join("");
-    return `<svg width="${width}" height="${height}" role="img" aria-label="${run.label}">${out}${body}${hatches}${marks}${heads(tops)}${axis}${under}</svg>`;
+    let axis = text(shape.narrow ? 0 : x0 - 12, rowsBottom + 18, run.x.unit, "ink-2", shape.narrow ? "start" : "end");
+    if (!shape.narrow) axis += text(0, rowsBottom + 18, "same scale in all rows");
+    for (let v = shape.narrow ? step : 0; v <= run.x.max; v += step) axis += text(X(v), rowsBottom + 18, String(v), "ink-2", "middle");
+    const under = run.strips.map((strip, k) => stripOf(strip, chartBottom + AXIS + k * (shape.strip + STRIP_GAP), { ...shape, X, x0, x1, run })).join("");
+    return `<svg width="${width}" height="${height}" role="img" aria-label="${run.label}">${out}${body}${hatches}${marks}${heads(tops)}${over}${axis}${under}</svg>`;
   }
 
-  return { draw, linear, median, pieces, smooth };
+  /* Height that a narrow chart wants: it is scrolled through. */
+  const height = (run, width, room) => (width < NARROW ? TOP + AXIS + run.rows.length * (NARROW_PLACE.head + ROW_GAP + 78) + run.strips.length * (NARROW_PLACE.strip + STRIP_GAP) : room);
+  return { draw, height, linear, median, pieces, smooth };
 })();

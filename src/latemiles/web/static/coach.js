@@ -2,8 +2,8 @@
 "use strict";
 (() => {
   const { DASH, known, fixed, signed, clock, safe } = latemiles.words;
-  const { COLOUR, state: shape, disc } = latemiles.shapes;
-  const { draw } = latemiles.chart;
+  const { COLOUR, r1, clamp, state: shape, disc } = latemiles.shapes;
+  const { draw, height } = latemiles.chart;
   const $ = (id) => document.getElementById(id);
   const METRES = { mile: 1609.344, km: 1000 }, PLURAL = { mile: "miles", km: "km" };
   const AXIS_ENDS = [3, 5, 8, 10, 14, 20, 27, 35, 43, 50, 70, 100, 150, 200, 300], SHOWN_MARKS = 60;
@@ -15,6 +15,11 @@
     { title: "hip adduction", detail: "at mid-stance", reach: [-2.4, 2.4], ofThigh: true, names: ["adduction_left", "adduction_right"] },
     { title: "hip internal rotation", detail: "least certain of the six", reach: [-2.4, 2.4], ofThigh: true, names: ["internal_rotation_left", "internal_rotation_right"] },
   ];
+  const HOW = {
+    compared: "Median of the last 100 strides. Differences drawn 4 times larger.",
+    live: "As it is now, in its true size; compared with the start once that is measured.",
+    nothing: "Nothing heard yet. It is drawn once the sensors are.",
+  };
   const side = (name) => (name.endsWith("_left") ? "left" : name.endsWith("_right") ? "right" : "both");
   const drawn = {};
   const put = (id, markup) => { if (drawn[id] !== markup) { drawn[id] = markup; $(id).innerHTML = markup; } };
@@ -63,20 +68,27 @@
       x: axis, start: state.start ? [axis.of(state.start), axis.of({ ...state.start, t: state.start.end, d: state.start.end_d })] : null,
       label: safe(`${state.headline.join("; ")}. Six angles against the start, by ${axis.word}`),
       strips: [
-        { title: "cadence", unit: "steps/min", span: 8, points: pointsOf("cadence"), now: fixed(state.rows.cadence.now, 0) },
+        { title: "cadence", unit: "steps/min", span: 8, points: pointsOf("cadence"), now: fixed(state.rows.cadence.now, 0), missing: "no strides yet" },
         { title: "pace", unit: `min/${state.clock.unit}`, span: 75, upsideDown: true, points: speed, now: clock(state.clock.pace_s), missing: "no speed source" },
+        { title: "grade", unit: "%", span: 3, zero: true, points: pointsOf("grade"), now: signed(state.conditions.grade), missing: "not told" },
+        { title: "heart rate", unit: "beats/min", span: 25, points: pointsOf("heart_rate"), now: fixed(state.conditions.heart_rate, 0), missing: "not told" },
       ],
     };
   }
 
+  /* Loss of the last five minutes, ten seconds a bar; a dot where nothing was lost. */
+  function lately(bins) {
+    const bars = bins.map((v, k) => (known(v) ? `M${2 + 3 * k} 13V${r1(12 - 10 * clamp(v / 0.2, 0, 1))}` : "")).join("");
+    return `<svg width="92" height="15" aria-hidden="true"><path d="${bars}" class="loss"/></svg>`;
+  }
+
   function sensorTable(sensors) {
-    const cell = (v, loud = false) => `<td${loud ? ' class="loud"' : ""}>${v}</td>`;
     const percent = (v, digits) => (known(v) ? `${(100 * v).toFixed(digits)}%` : DASH);
     const rows = sensors.map((s) => {
-      const loud = s.status === "lost" || s.status === "slipped";
-      return `<tr>${cell(s.name, loud)}${cell(s.words, loud)}${cell(percent(s.lost_share, 1))}${cell(percent(s.battery, 0))}</tr>`;
+      const loud = s.status === "lost" || s.status === "slipped" ? ' class="loud"' : "";
+      return `<tr><th scope="row"${loud}>${s.name}</th><td${loud}>${s.words}</td><td>${lately(s.lately)}</td><td>${percent(s.lost_share, 1)}</td><td>${percent(s.battery, 0)}</td></tr>`;
     });
-    return `<table><tr><th></th><th></th><th>lost, last 5 min</th><th>battery</th></tr>${rows.join("")}</table>`;
+    return `<table><thead><tr><th scope="col">sensor</th><th scope="col">link</th><th scope="col" colspan="2">lost, last 5 min</th><th scope="col">battery</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
   }
 
   const MARKS = {
@@ -92,15 +104,30 @@
     }).join("");
   }
 
-  function figures(rows) {
-    const heard = { left: known(rows.flexion_left.now), right: known(rows.flexion_right.now) };
-    return `<div>${latemiles.figure.fromBehind(rows, heard)}<p><b>from behind</b><br>drop over the right leg</p></div><div>${latemiles.figure.fromTheRight(rows, heard)}<p><b>from the right</b><br>initial contact</p></div>`;
+  function figures({ rows, posture }) {
+    const live = latemiles.figure.isLive(rows, posture);
+    const heard = live
+      ? { pelvis: true, left: known(posture.flexion_left), right: known(posture.flexion_right) }
+      : { pelvis: known(rows.tilt.now) && known(rows.tilt.start), left: known(rows.flexion_left.now), right: known(rows.flexion_right.now) };
+    const when = (words) => (live ? "now" : words);
+    return `<div>${latemiles.figure.fromBehind(rows, heard, posture)}<p><b>from behind</b><br>${when("drop, right leg")}</p></div><div>${latemiles.figure.fromTheRight(rows, heard, posture)}<p><b>from the right</b><br>${when("initial contact")}</p></div>`;
   }
 
-  function who(state, lostMs) {
-    const word = lostMs ? "sensor" : state.word, change = known(state.tilt.value) && !lostMs ? `, ${signed(state.tilt.value)}°` : "";
-    const icon = COLOUR[word] ? `<svg width="26" height="26" viewBox="-13 -13 26 26" aria-hidden="true">${shape(word, 0, 0, 9, true, COLOUR[word])}</svg>` : "";
-    return `${icon}<span><b>${safe(state.athlete || "runner")}</b>${lostMs ? "page not connected" : word}${change}</span>`;
+  /* Tabs stand in the order in which the runs came, and stay the same elements, so that the focus stays. */
+  function tabs(runs, state, lostMs) {
+    const box = $("who"), list = runs.length ? runs : [{ run: state.run, athlete: state.athlete, word: state.word, change: state.tilt.value, ended: state.ended }];
+    while (box.children.length > list.length) box.lastElementChild.remove();
+    while (box.children.length < list.length) box.append(document.createElement("button"));
+    list.forEach((tab, k) => {
+      const button = box.children[k], here = tab.run === state.run, word = lostMs ? "lost" : tab.ended ? "ended" : tab.word;
+      const change = known(tab.change) && !lostMs ? `, ${signed(tab.change)}°` : "", icon = lostMs ? "sensor" : tab.word;
+      const mark = COLOUR[icon] ? shape(icon, 0, 0, 9, true, COLOUR[icon]) : '<circle r="8" style="fill:none;stroke:var(--ink-3);stroke-width:1.5;stroke-dasharray:2 3"/>';
+      const markup = `<svg width="26" height="26" viewBox="-13 -13 26 26" aria-hidden="true">${mark}</svg><span><b>${safe(tab.athlete || "runner")}</b>${here && lostMs ? "page not connected" : word}${change}</span>`;
+      if (button.markup !== markup) { button.markup = markup; button.innerHTML = markup; }
+      Object.assign(button, { type: "button", title: tab.run });
+      button.dataset.run = tab.run;
+      button.setAttribute("aria-current", here ? "true" : "false");
+    });
   }
 
   let last = null;
@@ -113,7 +140,8 @@
       return;
     }
     gather(log);
-    put("who", who(state, lostMs));
+    tabs(view.runs, state, lostMs);
+    say("said", `${state.athlete || "runner"}: ${lostMs ? "page not connected" : state.ended ? "ended" : state.word}`);
     say("run-label", state.ended ? "ended" : "run");
     say("time", clock(state.clock.run_s));
     say("unit", state.clock.unit);
@@ -121,24 +149,43 @@
     say("headline", lostMs ? "The page is not connected" : state.headline[0]);
     say("small-print", lostMs ? `nothing heard for ${Math.round(lostMs / 1000)} s; what is below is older` : state.headline[1]);
     const chart = chartOf(state, log), box = $("score");
-    if (box.clientWidth > 0) put("score", draw(chart, box.clientWidth, box.clientHeight - 12));
-    say("posture", known(state.rows.tilt.start) ? "Posture now, dashed outline at the start" : "Posture now, start not measured");
-    put("figure", figures(state.rows));
+    const wide = box.clientWidth;
+    if (wide > 0) put("score", draw(chart, wide, height(chart, wide, box.clientHeight - 12)));
+    const compared = known(state.rows.tilt.start), live = latemiles.figure.isLive(state.rows, state.posture);
+    say("posture", compared ? "Posture now, dashed: at the start" : "Posture now, start not measured");
+    say("posture-how", HOW[compared ? "compared" : live ? "live" : "nothing"]);
+    put("figure", figures(state));
     put("sensors", sensorTable(state.sensors));
     put("marks", markList(log, chart.x));
+    if (!marking) { $("mark").disabled = !canMark(view); say("mark-words", canMark(view) ? MARK : state.ended || view.marks ? "The run is over" : "Marks are set at the gateway"); }
   }
 
+  const MARK = "Mark this moment";
+  const canMark = (view) => view.marks && Boolean(view.state) && !view.state.ended;
+  let marking = 0;
   async function mark() {
+    if (!canMark(page.view)) return;
     const answer = await fetch("/api/mark", { method: "POST", body: "" }).catch(() => null);
-    const words = answer && answer.ok ? "Marked" : "Not marked: no run is going on";
-    $("mark").firstChild.textContent = `${words} `;
-    setTimeout(() => { $("mark").firstChild.textContent = "Mark this moment "; }, 2000);
+    say("mark-words", answer && answer.ok ? "Marked" : "Not marked: no run is going on");
+    clearTimeout(marking);
+    marking = setTimeout(() => { marking = 0; say("mark-words", MARK); }, 2000);
   }
   $("mark").addEventListener("click", mark);
+  $("who").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) page.select(button.dataset.run);
+  });
   addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() === "m" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat) mark();
   });
-  addEventListener("resize", () => last && show(last));
+  /* On a wall all is larger, not more. */
+  const scale = () => {
+    const zoom = Math.min(innerWidth / 1440, innerHeight / 900);
+    document.documentElement.style.setProperty("--zoom", zoom > 1.2 ? zoom : 1);
+    if (last) show(last);
+  };
+  addEventListener("resize", scale);
   latemiles.theme("dark");
-  latemiles.live(show);
+  const page = latemiles.live(show);
+  scale();
 })();

@@ -130,6 +130,7 @@
 
   function show(view) {
     const state = view.state === null ? WAITING : view.lostMs ? lost(view.state, view.lostMs) : view.state;
+    if (view.state && !view.lostMs && !state.ended) latemiles.cue.look(state.word, state.tilt);
     const { word, tilt, clock: run } = state, root = $("runner"), shown = known(tilt.value);
     root.dataset.word = word;
     root.toggleAttribute("data-hatched", word === "sensor" || word === "lost");
@@ -159,5 +160,6 @@
   addEventListener("resize", scale);
   scale();
   latemiles.theme("night");
+  latemiles.cue.attach($("cue"));
   latemiles.live(show);
 })();
