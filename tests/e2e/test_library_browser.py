@@ -67,7 +67,7 @@ async def opened(chromium, library, path, size, **more):
         await context.close()
 
 
-PAGES = ("/", f"/run/{NEWEST}", f"/delete/{NEWEST}", f"/compare?run={OLDEST}&run={NEWEST}")
+PAGES = ("/", f"/run/{NEWEST}", f"/delete/{NEWEST}", f"/compare?run={OLDEST}&run={NEWEST}", "/trends")
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])

@@ -187,3 +187,33 @@ def test_a_recording_without_figures_is_a_stranger_until_it_is_analysed(tmp_path
     assert strangers(home, listed(home)) == [target]
     assert keep_result(home, made_up(Plan(duration_s=1500.0)), target) == "half-marathon"
     assert strangers(home, listed(home)) == []
+
+
+def test_trends_are_told_in_words_as_json_and_as_a_page_of_its_own(season, capsys, tmp_path):
+    command(season, "trends", "--out", str(tmp_path / "trends.html"))
+    words = capsys.readouterr().out
+    assert "Two blocks of this length can tell apart" in words
+    assert "Not a medical device" in words
+    page = (tmp_path / "trends.html").read_text(encoding="utf-8")
+    assert "<nav" not in page
+    assert "http" not in page
+    for part in (
+        "side plank, single-leg bridge",
+        "clip slipped, not used",
+        "new shoes",
+        "Not a medical device",
+    ):
+        assert part in page
+    command(season, "trends", "--json")
+    told = json.loads(capsys.readouterr().out)
+    drift = told["rows"]["drift"]
+    assert drift["interval_deg"][0] < drift["difference_deg"] < drift["interval_deg"][1]
+    assert sum(not point["used"] for point in drift["points"]) == 1
+    assert told["headline"] in words
+
+
+def test_short_runs_and_unknown_blocks_are_told(season, capsys):
+    command(season, "trends", "--least-km", "42")
+    assert "No run of 42 km or more yet." in capsys.readouterr().out
+    command(season, "trends", "--block", "yoga", status=1)
+    assert "side plank" in capsys.readouterr().err

@@ -27,6 +27,7 @@ from latemiles.cli import (
     sensors,
     serve,
     sync,
+    trends,
 )
 from latemiles.cli.context import State
 from latemiles.errors import LatemilesError
@@ -60,7 +61,21 @@ def _global(
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
 
 
-for module in (demo, sensors, live, replay, analyze, report, runs, files, sync, gateway, serve, doctor):
+for module in (
+    demo,
+    sensors,
+    live,
+    replay,
+    analyze,
+    report,
+    runs,
+    trends,
+    files,
+    sync,
+    gateway,
+    serve,
+    doctor,
+):
     module.register(app)
 
 

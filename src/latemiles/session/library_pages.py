@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from latemiles.errors import InputError
-from latemiles.report.library import compare_page, run_page, runs_page
+from latemiles.report.library import compare_page, run_page, runs_page, trends_page
 from latemiles.report.library.shell import page
 from latemiles.report.library.shown import ShownRun
 from latemiles.report.numbers import plural
 from latemiles.report.svg import esc
 from latemiles.session.home import Home
 from latemiles.session.library import RunEntry, delete_run, entries, find_entry, strangers
+from latemiles.session.seasons import season_of, whose
 from latemiles.session.sink_settings import load_sinks
 from latemiles.store import Library, Store
 from latemiles.web.library import Answer, Asked, Handler
@@ -46,6 +47,7 @@ class LibraryPages:
             "/report/{run:path}": self.report,
             "/delete/{run:path}": self.deletion,
             "/compare": self.compare,
+            "/trends": self.trends,
         }
 
     @property
@@ -108,6 +110,26 @@ class LibraryPages:
         shown = (self._shown(first), self._shown(second))
         return Answer(compare_page.render(*shown, (_drift_line(first), _drift_line(second))))
 
+    def trends(self, asked: Asked) -> Answer:
+        """Run to run."""
+        least = asked.one("least")
+        season = season_of(
+            self._home,
+            self._store,
+            self._athlete(asked),
+            least_km=float(least) if least.replace(".", "", 1).isdigit() else 8.0,
+            block=asked.one("block"),
+        )
+        return Answer(
+            trends_page.render(
+                season.across,
+                athlete=season.athlete,
+                athletes=season.athletes,
+                events=season.events,
+                log=season.log,
+            )
+        )
+
     def annotate(self, asked: Asked) -> Answer:
         """Keep what a person says of a run."""
         run = _exactly(entries(self._home, self._store), asked).row.id
@@ -127,6 +149,13 @@ class LibraryPages:
         entry = _exactly(entries(self._home, self._store), asked)
         delete_run(self._home, self._store, entry)
         return Answer(go_to=f"/?said={quote(f'{self._shown(entry).title} was deleted.')}")
+
+    def _athlete(self, asked: Asked) -> str:
+        """Who is named, else whoever ran last: the page has the others to choose from."""
+        if asked.one("athlete"):
+            return whose(self._store, asked.one("athlete"))
+        runs = self._store.runs()
+        return runs[0].athlete if runs else next(iter(Library(self._store).athletes()), "me")
 
     def _shown(self, entry: RunEntry) -> ShownRun:
         return entry.shown(self._units)

@@ -58,7 +58,7 @@ def mixture_quantile(
         high += 2.0 * (high - low)
     for _ in range(200):
         middle = 0.5 * (low + high)
-        if high - low <= 1e-9 * widest:
+        if high - low <= 1e-7 * widest:
             break
         low, high = (middle, high) if below(middle) < probability else (low, middle)
     return 0.5 * (low + high)

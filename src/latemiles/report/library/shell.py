@@ -10,7 +10,7 @@ from latemiles.report.views.footer import CLINICIAN, DISCLAIMER
 
 __all__ = ["PAGES", "field", "page", "style"]
 
-PAGES: Final = (("/", "Runs"),)
+PAGES: Final = (("/", "Runs"), ("/trends", "Trends"))
 """Address and name of the pages between which one goes."""
 
 
