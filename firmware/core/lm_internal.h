@@ -17,7 +17,6 @@ uint32_t lm_stream_oldest(const struct lm_core *core);
 
 /* lm_link.c: what goes out, and in which order. */
 void lm_link_reset(struct lm_core *core);
-bool lm_link_is_ready(const struct lm_core *core);
 void lm_link_send(struct lm_core *core, uint32_t now);
 bool lm_link_is_busy(const struct lm_core *core);
 

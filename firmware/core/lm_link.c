@@ -20,9 +20,15 @@ void lm_link_reset(struct lm_core *core)
     core->link = (struct lm_link){.mtu = 23};
 }
 
-bool lm_link_is_ready(const struct lm_core *core)
+/* Whether frames and pages fit. */
+static bool is_wide(const struct lm_core *core)
 {
-    return core->link.is_up && core->link.is_subscribed[LM_CHANNEL_DATA] && core->link.mtu >= LM_MTU_MIN;
+    return core->link.is_up && core->link.mtu >= LM_MTU_MIN;
+}
+
+static bool is_data_heard(const struct lm_core *core)
+{
+    return is_wide(core) && core->link.is_subscribed[LM_CHANNEL_DATA];
 }
 
 static bool hand_over(struct lm_core *core, uint8_t channel, const uint8_t *bytes, uint32_t n)
@@ -147,7 +153,8 @@ static void send_log(struct lm_core *core)
     struct lm_link *link = &core->link;
 
     /* One page a poll: reading flash takes longer than copying RAM. */
-    if (!link->is_log_sending || link->queued >= QUEUED_AGAIN || !link->is_subscribed[LM_CHANNEL_LOG]) {
+    if (!link->is_log_sending || link->queued >= QUEUED_AGAIN || !link->is_subscribed[LM_CHANNEL_LOG] ||
+        core->is_page_filled) {
         return;
     }
     if (link->log_at == link->log_end) {
@@ -189,11 +196,11 @@ void lm_link_send(struct lm_core *core, uint32_t now)
     }
     send_results(core);
     send_clock(core);
-    if (lm_link_is_ready(core)) {
-        if (core->stream.has_frames) {
-            send_live(core);
-            send_ranges(core);
-        }
+    if (is_data_heard(core) && core->stream.has_frames) {
+        send_live(core);
+        send_ranges(core);
+    }
+    if (is_wide(core)) {
         send_log(core);
     }
     send_status(core, now);
@@ -204,8 +211,9 @@ bool lm_link_is_busy(const struct lm_core *core)
 {
     const struct lm_link *link = &core->link;
 
-    return lm_link_is_ready(core) && link->queued < QUEUED_AGAIN &&
-           (link->range_count > 0U || (link->is_log_sending && link->is_subscribed[LM_CHANNEL_LOG]));
+    return is_wide(core) && link->queued < QUEUED_AGAIN &&
+           ((link->range_count > 0U && is_data_heard(core)) ||
+            (link->is_log_sending && link->is_subscribed[LM_CHANNEL_LOG]));
 }
 
 void lm_core_connected(struct lm_core *core)
@@ -219,7 +227,7 @@ void lm_core_connected(struct lm_core *core)
     if (core->state == LM_STATE_IDLE) {
         lm_core_enter(core, LM_STATE_READY);
     } else if (core->state == LM_STATE_UNLINKED) {
-        lm_outage_end(core);
+        /* What nobody listens to is logged on: a host may have come to look only. */
         lm_core_enter(core, LM_STATE_STREAMING);
     }
 }
@@ -251,6 +259,7 @@ void lm_core_subscribed(struct lm_core *core, uint8_t channel, bool is_on)
     }
     if (channel == LM_CHANNEL_DATA && is_on && !core->link.is_subscribed[channel]) {
         /* What was sampled before anybody listened is sent when it is asked for. */
+        lm_outage_end(core);
         core->stream.live_next = core->ring.head;
         core->stream.taken_next = core->ring.head;
     }

@@ -14,6 +14,9 @@ void lm_outage_begin(struct lm_core *core)
     const uint32_t from = lm_before(sent - FRAMES_AGAIN, ring->tail) ? ring->tail : sent - FRAMES_AGAIN;
     const uint8_t *frame = lm_ring_frame(ring, from);
 
+    if (core->is_logging) {
+        return; /* the host that came never listened */
+    }
     if (core->log.is_erasing) {
         return; /* the host has just said that it wants nothing kept; the ring still holds what it held */
     }
@@ -53,7 +56,8 @@ bool lm_outage_step(struct lm_core *core)
     if (core->log.is_erasing) {
         return !lm_log_erase_step(&core->log);
     }
-    if (!core->is_logging) {
+    /* A page that is read and a page that is filled share their place. */
+    if (!core->is_logging || (core->link.is_log_sending && !core->is_page_filled)) {
         return false;
     }
     if (!core->is_page_filled) {

@@ -111,6 +111,7 @@ class CoreImu(Peripheral):
     ) -> None:
         super().__init__(link, f"LM-{serial & 0xFFFF:04X}", address)
         self.serial, self.flash, self.settings = serial, flash, bytearray()
+        self.battery_mv, self.is_charging = BATTERY_MV, False
         self._ring_bytes = ring_bytes
         self.results: list[bytes] = []
         """Every result, in order."""
@@ -149,8 +150,9 @@ class CoreImu(Peripheral):
             tick=self.tick_now(),
             seed=self.serial % 1000 + self._boots,
             serial=self.serial.to_bytes(8, "little"),
+            board=1,
         )
-        core.battery_mv = BATTERY_MV
+        core.battery_mv, core.is_charging = self.battery_mv, self.is_charging
         return core
 
     # What the stack on a board does.

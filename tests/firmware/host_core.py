@@ -166,6 +166,8 @@ class HostCore:
         Of the session numbers.
     serial : bytes
         Serial number, lowest byte first.
+    board : int
+        Which board it says it is.
     """
 
     def __init__(
@@ -180,6 +182,7 @@ class HostCore:
         places: int = 8,
         seed: int = 1,
         serial: bytes = bytes(range(8)),
+        board: int = 0,
     ) -> None:
         self.ffi, self.lib = library.ffi, library.lib
         self.flash = flash
@@ -210,6 +213,7 @@ class HostCore:
                 "ring_bytes": ring_bytes,
                 "flash_bytes": flash.size if flash else 0,
                 "serial": serial,
+                "board": board,
             },
         )
         if not self.lib.lm_core_init(self.core, config):

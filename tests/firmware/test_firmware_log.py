@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from firmware.host_core import (
+    CONTROL,
     LOG,
     LOG_ERASE,
     LOG_LIST,
@@ -19,6 +20,8 @@ from firmware.host_core import (
     NOT_THERE,
     OK,
     SECTOR,
+    STATUS,
+    STOP,
     TICK_HZ,
     Flash,
     HostCore,
@@ -129,6 +132,38 @@ def test_what_a_silent_link_took_no_more_is_in_the_log_too(core_library: Library
     session, oldest = core.status().session, core.status().oldest_index
     assert oldest > 19 * 80
     assert {(session, k) for k in range(19 * 50, oldest)} <= have
+
+
+def test_a_host_that_only_wants_the_log_need_not_listen_to_data(core_library: Library) -> None:
+    sensor = Sensor(core_library, Flash())
+    sensor.start()
+    sensor.live(20)
+    sensor.core.disconnect()
+    sensor.live(30)
+    sensor.core.connect(channels=(CONTROL, LOG))
+    assert sensor.core.ask(STOP)[0] == OK
+    assert len(check(sensor.offload())) >= 18 * 30
+
+
+def test_a_host_that_only_looks_leaves_no_hole_in_the_log(core_library: Library) -> None:
+    sensor = Sensor(core_library, Flash())
+    sensor.start()
+    sensor.live(20)
+    sensor.core.disconnect()
+    sensor.live(30)
+    # It reads the status, and even the log, while sampling goes on.
+    sensor.core.connect(channels=(CONTROL, STATUS, LOG))
+    sensor.live(20)
+    first = check(sensor.offload())
+    sensor.live(20)
+    sensor.core.disconnect()
+    sensor.live(40)
+    sensor.core.connect()
+    session, oldest = sensor.core.status().session, sensor.core.status().oldest_index
+    have = check(sensor.offload())
+    assert first <= have
+    assert oldest > 19 * 90
+    assert {(session, k) for k in range(19 * 20, oldest)} <= have
 
 
 def test_the_log_overwrites_its_oldest_pages(core_library: Library) -> None:

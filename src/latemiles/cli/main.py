@@ -24,6 +24,7 @@ from latemiles.cli import (
     replay,
     report,
     runs,
+    sensor,
     sensors,
     serve,
     sync,
@@ -64,6 +65,7 @@ def _global(
 for module in (
     demo,
     sensors,
+    sensor,
     live,
     replay,
     analyze,

@@ -10,7 +10,17 @@ from typing import Final, NamedTuple
 from latemiles.errors import PacketError
 from latemiles.sensors import protocol
 
-__all__ = ["PAGE_BYTES", "PAGE_SAMPLES", "LogList", "LogReader", "page_bytes", "page_frame", "read_payload"]
+__all__ = [
+    "PAGE_BYTES",
+    "PAGE_SAMPLES",
+    "LogList",
+    "LogReader",
+    "Page",
+    "page_bytes",
+    "page_frame",
+    "page_of",
+    "read_payload",
+]
 
 PAGE_BYTES: Final = 244
 PAGE_SAMPLES: Final = 18
@@ -62,6 +72,37 @@ def page_bytes(page: int, session: int, utc_s: int, frame: bytes) -> bytes:
     return struct.pack("<HH", _MAGIC, binascii.crc_hqx(body, 0xFFFF)) + body
 
 
+class Page(NamedTuple):
+    """One page that came whole."""
+
+    number: int
+    session: int
+    utc_s: int
+    """Wall clock when it was written, s since 1970; 0: the sensor was not told."""
+    frame: bytes
+    """Its data frame."""
+
+
+def page_of(payload: bytes) -> Page:
+    """Read one page.
+
+    Raises
+    ------
+    PacketError
+        If it is damaged.
+    """
+    if len(payload) != PAGE_BYTES:
+        raise PacketError(f"A log page of {len(payload)} bytes is damaged. It is left out; nothing to do.")
+    magic, crc, number, session, utc_s = _HEAD.unpack_from(payload)
+    if magic != _MAGIC or binascii.crc_hqx(payload[_CHECKED_FROM:], 0xFFFF) != crc:
+        raise PacketError("The checksum of a log page does not fit. It is left out; nothing to do.")
+    head = protocol.frame_head(payload[_HEAD.size :])
+    if head is None or head.n > PAGE_SAMPLES:
+        raise PacketError("A log page holds no frame. It is left out; nothing to do.")
+    frame = payload[_HEAD.size : _HEAD.size + _FRAME_HEAD + _SAMPLE * head.n]
+    return Page(number, session, utc_s, frame)
+
+
 def page_frame(payload: bytes, session: int) -> bytes | None:
     """The data frame of a page; None if it is of another session.
 
@@ -70,17 +111,8 @@ def page_frame(payload: bytes, session: int) -> bytes | None:
     PacketError
         If the page is damaged.
     """
-    if len(payload) != PAGE_BYTES:
-        raise PacketError(f"A log page of {len(payload)} bytes is damaged. It is left out; nothing to do.")
-    magic, crc, _, whose, _ = _HEAD.unpack_from(payload)
-    if magic != _MAGIC or binascii.crc_hqx(payload[_CHECKED_FROM:], 0xFFFF) != crc:
-        raise PacketError("The checksum of a log page does not fit. It is left out; nothing to do.")
-    head = protocol.frame_head(payload[_HEAD.size :])
-    if head is None or head.n > PAGE_SAMPLES:
-        raise PacketError("A log page holds no frame. It is left out; nothing to do.")
-    if whose != session:
-        return None
-    return payload[_HEAD.size : _HEAD.size + _FRAME_HEAD + _SAMPLE * head.n]
+    page = page_of(payload)
+    return page.frame if page.session == session else None
 
 
 class LogReader:

@@ -21,6 +21,7 @@ __all__ = [
     "DATA",
     "INFO",
     "LOG",
+    "LOG_END_BYTES",
     "MAX_RANGES",
     "MIN_MTU",
     "PAYLOAD_BYTES",
@@ -49,6 +50,8 @@ __all__ = [
 VERSION: Final = 1
 MIN_MTU: Final = 247
 """Below this a frame of 19 samples does not fit one notification."""
+LOG_END_BYTES: Final = 8
+"""Length of the word that ends a reading of the log."""
 MAX_RANGES: Final = 16
 """Most ranges of one request to send again."""
 BOOTLOADER_KEY: Final = 0x544F4F42
