@@ -67,7 +67,15 @@ async def opened(chromium, library, path, size, **more):
         await context.close()
 
 
-PAGES = ("/", f"/run/{NEWEST}", f"/delete/{NEWEST}", f"/compare?run={OLDEST}&run={NEWEST}", "/trends")
+PAGES = (
+    "/",
+    f"/run/{NEWEST}",
+    f"/delete/{NEWEST}",
+    f"/compare?run={OLDEST}&run={NEWEST}",
+    "/trends",
+    "/standing",
+    "/exercise",
+)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
@@ -79,7 +87,8 @@ async def test_every_page_holds_before_axe_and_never_scrolls_sideways(chromium, 
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert "Not a medical device" in await page.inner_text("footer")
             heights = await page.evaluate(
-                "[...document.querySelectorAll('nav a, button, .button, form input:not([type=checkbox])')]"
+                "[...document.querySelectorAll('nav a, button, .button, input')]"
+                ".filter(e => !['checkbox', 'hidden'].includes(e.type))"
                 ".map(e => e.getBoundingClientRect().height)"
             )
             assert min(heights) >= 38
@@ -134,3 +143,19 @@ async def test_deletion_is_asked_for_twice_and_then_done(chromium, library):
         assert troubles == []
         await page.goto(f"{library}/run/{name}")
         await expect(page.locator("h1")).to_have_text("That did not work.")
+
+
+async def test_exercises_are_begun_and_noted_in_the_browser_and_seen_in_the_trends(chromium, library):
+    async with opened(chromium, library, "/exercise", PHONE) as (page, troubles):
+        await page.fill("#name", "hip <hike>")
+        await page.fill("#first_day", "2026-10-20")
+        await page.get_by_role("button", name="Begin").click()
+        await expect(page.get_by_role("status")).to_have_text("The block begins.")
+        await page.fill("#did_words", "2 x 15")
+        await page.get_by_role("button", name="Note it").click()
+        await expect(page.get_by_role("status")).to_have_text("Noted.")
+        await expect(page.locator("h1")).to_contain_text("hip <hike>")
+        await expect(page.locator("h1")).to_contain_text("1 session noted")
+        await page.get_by_role("link", name="Trends").click()
+        await expect(page.locator(".log")).to_contain_text("Exercises begin: hip <hike>")
+        assert troubles == []

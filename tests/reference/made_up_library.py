@@ -14,7 +14,7 @@ import numpy as np
 
 from latemiles.session.home import Home
 from latemiles.signals.records import RunHeader
-from latemiles.store import Library, Store
+from latemiles.store import Library, StandingRow, Store
 from latemiles.trends.run_figures import RunFigures
 
 NAN = math.nan
@@ -103,6 +103,36 @@ def summary(found: RunFigures, rng: np.random.Generator) -> dict[str, object]:
     return {"form_drift": {"pelvic_tilt_mean_deg": drift}}
 
 
+def _standing(rng: np.random.Generator, athlete: str, number: int, day: float) -> StandingRow:
+    """A standing check of a person whose right side stands 2.2 degrees higher."""
+
+    def measure(truth: float, sd: float, half: float) -> dict[str, object]:
+        values = truth + sd * rng.standard_normal(3)
+        return {
+            "values_deg": values.tolist(),
+            "mean_deg": float(values.mean()),
+            "repeat_sd_deg": float(values.std(ddof=1)),
+            "half_width_deg": half,
+            "detectable_deg": 1.41 * half,
+        }
+
+    obliquity = measure(2.2 + 0.4 * float(rng.standard_normal()), 0.5, 2.2)
+    started = FIRST + timedelta(days=day, minutes=-15)
+    result = {
+        "schema": "latemiles/standing/1",
+        "conditions": ["eyes open", "eyes closed", "after a march"],
+        "obliquity_deg": obliquity["mean_deg"],
+        "obliquity": obliquity,
+        "thigh_difference": measure(4.0 + float(rng.standard_normal()), 1.5, 4.4),
+        "tilt_deg": None,
+        "sensor_offset_deg": None,
+        "tilt_change_deg": [0.0, 0.3, -0.2],
+        "sway_deg": [0.21, 0.33, 0.27],
+        "problem": "",
+    }
+    return StandingRow(f"standing-{number:02d}", athlete, round(started.timestamp() * 1e9), "", "", result)
+
+
 def make_library(home: Home, truth: Truth | None = None, *, athlete: str = "Maya", runs: int = 23) -> None:
     """Fill a home folder."""
     truth = truth or Truth()
@@ -128,4 +158,6 @@ def make_library(home: Home, truth: Truth | None = None, *, athlete: str = "Maya
                 f"<!doctype html><html lang=en><title>report of {name}</title><main><h1>{found.headline}</h1>"
             )
             (folder / "summary.json").write_text(json.dumps(summary(found, rng)))
+        for number, day in enumerate(DAYS[:runs]):
+            library.keep_standing(_standing(rng, athlete, number, day))
         library.begin_block(athlete, "side plank, single-leg bridge", BLOCK_FROM, "3 a week")

@@ -27,6 +27,7 @@ from latemiles.cli import (
     sensor,
     sensors,
     serve,
+    standing,
     sync,
     trends,
 )
@@ -35,7 +36,7 @@ from latemiles.errors import LatemilesError
 
 __all__ = ["app", "main", "run"]
 
-COMPUTING = frozenset({"analyze", "demo", "live", "refresh", "replay", "report", "serve"})
+COMPUTING = frozenset({"analyze", "demo", "live", "refresh", "replay", "report", "serve", "standing"})
 """Commands that need compiled kernels."""
 
 INTERRUPTED: Final = 130
@@ -76,6 +77,7 @@ for module in (
     sync,
     gateway,
     serve,
+    standing,
     doctor,
 ):
     module.register(app)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from urllib.parse import quote
 
 from latemiles.errors import InputError
-from latemiles.report.library import compare_page, run_page, runs_page, trends_page
+from latemiles.report.library import (
+    compare_page,
+    exercise_page,
+    run_page,
+    runs_page,
+    standing_page,
+    trends_page,
+)
 from latemiles.report.library.shell import page
 from latemiles.report.library.shown import ShownRun
 from latemiles.report.numbers import plural
 from latemiles.report.svg import esc
 from latemiles.session.home import Home
-from latemiles.session.library import RunEntry, delete_run, entries, find_entry, strangers
-from latemiles.session.seasons import season_of, whose
+from latemiles.session.library import RunEntry, delete_run, entries, find_entry, local_time, strangers
+from latemiles.session.seasons import season_of
 from latemiles.session.sink_settings import load_sinks
-from latemiles.store import Library, Store
+from latemiles.store import Library, StandingRow, Store
 from latemiles.web.library import Answer, Asked, Handler
 
 __all__ = ["LibraryPages", "problem_page", "sent_to"]
@@ -48,12 +56,20 @@ class LibraryPages:
             "/delete/{run:path}": self.deletion,
             "/compare": self.compare,
             "/trends": self.trends,
+            "/standing": self.standing,
+            "/exercise": self.exercise,
         }
 
     @property
     def actions(self) -> Mapping[str, Handler]:
         """What forms do."""
-        return {"/run/{run:path}": self.annotate, "/delete/{run:path}": self.delete}
+        return {
+            "/run/{run:path}": self.annotate,
+            "/delete/{run:path}": self.delete,
+            "/exercise/begin": self.begin_block,
+            "/exercise/end": self.end_block,
+            "/exercise/did": self.note_session,
+        }
 
     def runs(self, asked: Asked) -> Answer:
         """The list."""
@@ -127,8 +143,50 @@ class LibraryPages:
                 athletes=season.athletes,
                 events=season.events,
                 log=season.log,
+                standing=standing_page.panel(_checks(season.standings)),
             )
         )
+
+    def standing(self, asked: Asked) -> Answer:
+        """Standing checks."""
+        athlete = self._athlete(asked)
+        checks = _checks(Library(self._store).standings(athlete))
+        return Answer(standing_page.render(checks, athlete=athlete))
+
+    def exercise(self, asked: Asked) -> Answer:
+        """The exercise log."""
+        athlete, library = self._athlete(asked), Library(self._store)
+        return Answer(
+            exercise_page.render(
+                library.blocks(athlete),
+                library.sessions(athlete),
+                athlete=athlete,
+                today=date.today().isoformat(),  # noqa: DTZ011 the runner's own calendar
+                said=asked.one("said"),
+            )
+        )
+
+    def begin_block(self, asked: Asked) -> Answer:
+        """Begin a block of exercises."""
+        if not asked.one("name"):
+            raise InputError("the name of the exercises", "nothing", "Go back and say what is done.")
+        library = Library(self._store)
+        library.begin_block(
+            asked.one("athlete") or "me", asked.one("name"), _date(asked.one("first_day")), asked.one("words")
+        )
+        return _to_exercise(asked, "The block begins.")
+
+    def end_block(self, asked: Asked) -> Answer:
+        """End the block that goes on."""
+        Library(self._store).end_block(asked.one("athlete") or "me", _date(asked.one("last_day")))
+        return _to_exercise(asked, "The block ends.")
+
+    def note_session(self, asked: Asked) -> Answer:
+        """Note that exercises were done."""
+        Library(self._store).add_session(
+            asked.one("athlete") or "me", _date(asked.one("day")), asked.one("did_words")
+        )
+        return _to_exercise(asked, "Noted.")
 
     def annotate(self, asked: Asked) -> Answer:
         """Keep what a person says of a run."""
@@ -152,8 +210,8 @@ class LibraryPages:
 
     def _athlete(self, asked: Asked) -> str:
         """Who is named, else whoever ran last: the page has the others to choose from."""
-        if asked.one("athlete"):
-            return whose(self._store, asked.one("athlete"))
+        if asked.one("athlete") in ("me", *Library(self._store).athletes()):
+            return asked.one("athlete")
         runs = self._store.runs()
         return runs[0].athlete if runs else next(iter(Library(self._store).athletes()), "me")
 
@@ -187,6 +245,21 @@ def sent_to(home: Home) -> tuple[str, ...]:
     if sinks.mqtt is not None:
         names.append(f"the MQTT broker at {sinks.mqtt.address}")
     return tuple(names)
+
+
+def _checks(rows: Sequence[StandingRow]) -> list[standing_page.Check]:
+    return [(local_time(row.started_utc_ns), row.result) for row in rows]
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise InputError("a date such as 2026-10-05", f"'{text}'", "Go back and choose a day.") from error
+
+
+def _to_exercise(asked: Asked, said: str) -> Answer:
+    return Answer(go_to=f"/exercise?athlete={quote(asked.one('athlete') or 'me')}&said={quote(said)}")
 
 
 def _exactly(found: list[RunEntry], asked: Asked) -> RunEntry:

@@ -10,7 +10,7 @@ from latemiles.report.views.footer import CLINICIAN, DISCLAIMER
 
 __all__ = ["PAGES", "field", "page", "style"]
 
-PAGES: Final = (("/", "Runs"), ("/trends", "Trends"))
+PAGES: Final = (("/", "Runs"), ("/trends", "Trends"), ("/standing", "Standing"), ("/exercise", "Exercises"))
 """Address and name of the pages between which one goes."""
 
 

@@ -55,6 +55,11 @@ class _Frame:
     def bottom(self) -> float:
         return self.top + (len(self.across.rows) - 1) * self.step + self.row_height
 
+    @property
+    def below(self) -> float:
+        """From the last row to the names of the months: on a phone its difference lies between."""
+        return 46.0 if self.narrow and self.across.compared is not None else 2.0
+
 
 def draw(across: Across, events: tuple[Event, ...] = (), *, narrow: bool) -> str:
     """The chart, for a wide or a narrow page."""
@@ -71,7 +76,7 @@ def draw(across: Across, events: tuple[Event, ...] = (), *, narrow: bool) -> str
     if not narrow and across.compared is not None:
         body += text(f.side, f.top - 35.0, "B minus A", "t-2 s13")
     cls = "narrow" if narrow else "wide"
-    return svg(f.width, f.bottom + 30.0, body, f"{headline(across)} Four rows over the days.", cls)
+    return svg(f.width, f.bottom + f.below + 28.0, body, f"{headline(across)} Four rows over the days.", cls)
 
 
 def _frame(across: Across, *, narrow: bool) -> _Frame:
@@ -290,7 +295,7 @@ def _fold(words: str) -> str:
 def _months(f: _Frame) -> str:
     """A tick and a name at each first of a month; the first name stands at the left edge."""
     first, last = day_of(f.x.d0), day_of(f.x.d1)
-    y = f.bottom + 2.0
+    y = f.bottom + f.below
     months: list[date] = []
     at = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     while at <= last:

@@ -44,8 +44,9 @@ def row_about(key: str, across: Across) -> tuple[str, str]:
     row = across.row(key)
     per = "tilt per 10 km" if across.by_distance else "tilt per hour"
     at_pace = row.difference is not None and math.isfinite(row.difference.slope)
+    against = "from standing, usual pace" if at_pace else "against that day's standing"
     return {
-        "start": ("pelvic tilt, minutes 3 to 10,", f"against standing{', at usual pace' if at_pace else ''}"),
+        "start": ("pelvic tilt, minutes 3 to 10,", against),
         "drift": (f"{per}, after speed", "and grade, with its interval"),
         "asymmetry": ("drop, right leg minus left,", "offset-free"),
         "standing": ("obliquity, right side up +", ""),
