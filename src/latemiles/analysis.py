@@ -29,6 +29,7 @@ from latemiles.pipeline import FirstPass, Pipeline
 from latemiles.recording.reader import Recording
 from latemiles.sensors.registry import driver_for
 from latemiles.signals.blocks import AngleBlock, GridBlock, ImuStream, OrientationBlock
+from latemiles.signals.events import PoseRefused
 from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.records import Speed
 from latemiles.signals.results import Ensemble
@@ -114,12 +115,16 @@ def analyze(
     keeper = _Keeper() if angles else None
     smoothed = basis == "smoothed"
     first: FirstPass | None = None
+    refused: list[PoseRefused] = []
     if smoothed:
         scout = make(basis="causal", is_scout=True)
         heard = _play(scout, run, _part(progress, 0.0, 0.4))
         first = replace(scout.first_pass, speeds=tuple(heard.speeds))
+        # Poses are judged where the calibration is looked for.
+        refused = heard.refused
     pipeline = make(basis=basis, known=first, watch=keeper)
     findings = _play(pipeline, run, _part(progress, 0.4 if smoothed else 0.0, 0.95))
+    findings.refused = [*refused, *findings.refused]
     result = _result(run, pipeline, findings, keeper)
     if progress is not None:
         progress(1.0)

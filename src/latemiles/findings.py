@@ -18,6 +18,7 @@ from latemiles.signals.events import (
     GaitEvent,
     Gap,
     Marked,
+    PoseRefused,
     Slip,
     Split,
     Stride,
@@ -45,6 +46,7 @@ class Findings:
     activities: list[Activity] = field(default_factory=list)
     marks: list[Marked] = field(default_factory=list)
     calibrations: list[CalibrationFound] = field(default_factory=list)
+    refused: list[PoseRefused] = field(default_factory=list)
     speeds: list[Speed] = field(default_factory=list)
     duration_s: float = 0.0
 
@@ -85,6 +87,8 @@ class Findings:
                     self.marks.append(event)
                 case CalibrationFound():
                     self.calibrations.append(event)
+                case PoseRefused():
+                    self.refused.append(event)
                 case _:
                     # Drift updates and link changes are for those who watch; the table says it better.
                     pass
@@ -145,6 +149,11 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
                 f"The {segment.label} sensor gave {heard[segment].rate_hz:.0f} samples a second; "
                 f"below {FEW_HZ:.0f} the impacts of running are missed and its angles are coarse."
             )
+    for pose in found.refused:
+        yield (
+            f"The {pose.kind} told at {pose.start_s:.10g} to {pose.end_s:.10g} s was not used "
+            f"because {pose.reason}."
+        )
     if calibration is None:
         yield "How the sensors sit on the body could not be found; there are no angles."
     else:

@@ -7,7 +7,7 @@ import pytest
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError
 from latemiles.estimators.posture import PostureStage
-from latemiles.signals.events import CalibrationFound, Slip
+from latemiles.signals.events import CalibrationFound, PoseRefused, Slip
 from latemiles.signals.frames import SEGMENTS, Segment, quat_conj, quat_rotate
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import Pose
@@ -310,3 +310,44 @@ def test_a_stage_cut_and_restored_while_a_sensor_is_late_goes_on_the_same():
     second.load(first.save())
     block, _ = second.push(*late.cut(cut, len(late)))
     np.testing.assert_array_equal(block.hip, whole.hip[:, cut : cut + block.hip.shape[1]])
+
+
+@pytest.mark.parametrize(
+    ("pose", "words"),
+    [
+        (Pose(0, "standing", 30.0, 36.0), "moved"),
+        (Pose(0, "standing", 12.6, 21.0), "moved"),
+        (Pose(0, "movement", 3.0, 9.0), "bent far enough"),
+        (Pose(0, "movement", 28.0, 36.0), "ran or jumped"),
+        (Pose(0, "movement", 6.0, 6.2), "shorter"),
+    ],
+)
+def test_a_told_pose_that_is_none_is_not_used_and_is_named(pose, words):
+    whole = stream()
+    plain = drive(PostureStage(RATE_HZ), whole)
+    result = drive(PostureStage(RATE_HZ, told=(pose,)), whole)
+    refused = result.of(PoseRefused)
+    assert [(e.kind, e.start_s, e.end_s) for e in refused] == [(pose.kind, pose.start_s, pose.end_s)]
+    assert words in refused[0].reason
+    assert result.of(CalibrationFound) == plain.of(CalibrationFound)
+    assert result.pelvis.tobytes() == plain.pelvis.tobytes()
+
+
+def test_a_told_movement_without_one_does_not_give_false_axes():
+    s = session(squats=0)
+    told = Pose(0, "movement", s.standing[1] + 0.5, s.standing[1] + 1.5)
+    result = drive(PostureStage(RATE_HZ, told=(told,)), stream(squats=0))
+    assert [e.kind for e in result.of(PoseRefused)] == ["movement"]
+    assert [e.axes_from for e in result.of(CalibrationFound)][-1:] == ["running"]
+
+
+def test_a_told_stance_that_came_too_late_is_named():
+    s = session(squats=0)
+    start = round(s.running[0] * RATE_HZ)
+    g = stream(squats=0).grid
+    # The standing after the run instead of before it.
+    acc, gyr = (np.concatenate([x[:, start:], x[:, :1000]], axis=1) for x in (g.acc, g.gyr))
+    late = (acc.shape[1] - 950) / RATE_HZ, acc.shape[1] / RATE_HZ - 1.0
+    result = drive(PostureStage(RATE_HZ, told=(Pose(0, "standing", *late),)), stream_of(acc, gyr))
+    assert [e.kind for e in result.of(PoseRefused)] == ["standing"]
+    assert [e.reference for e in result.of(CalibrationFound)] == ["baseline"]

@@ -13,7 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from latemiles.metrics.catalogue import NUMERIC_COLUMNS
-from latemiles.signals.events import CalibrationFound, DriftUpdate, Event, LinkChanged, Slip, Stride
+from latemiles.signals.events import (
+    CalibrationFound,
+    DriftUpdate,
+    Event,
+    LinkChanged,
+    PoseRefused,
+    Slip,
+    Stride,
+)
 from latemiles.signals.frames import Segment
 
 if TYPE_CHECKING:
@@ -90,6 +98,8 @@ class TerminalView:
                     self.stuck[event.segment] = event.detail
                 case LinkChanged():
                     self.stuck.pop(event.segment, None)
+                case PoseRefused():
+                    self.calibrated = f"no: the {event.kind} was none, because {event.reason}"
                 case Slip():
                     self.slips.append(f"{event.segment.label} slipped")
 

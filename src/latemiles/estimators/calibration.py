@@ -16,6 +16,8 @@ from latemiles.estimators.calibration_windows import (
     find_movement,
     stance_of,
     told_movement,
+    why_no_movement,
+    why_no_stance,
 )
 from latemiles.estimators.mounting import Axis, Calibration, calibration_of, combine, movement_axis
 from latemiles.estimators.posture_params import PostureParams
@@ -25,6 +27,7 @@ from latemiles.estimators.running_axes import (
     pelvis_running_axis,
     thigh_running_axis,
 )
+from latemiles.signals.events import PoseRefused
 from latemiles.signals.records import Pose
 
 __all__ = ["RUNNING", "STILL", "WALKING", "Calibrator"]
@@ -57,6 +60,8 @@ class Calibrator:
         self._params = params
         self.finder = StillFinder(params)
         self.pending = list(told)
+        self.refused: list[PoseRefused] = []
+        """Told poses that were none; whoever takes them clears the list."""
         self.stance: Stance | None = None
         """A told stance, or the one that belongs to the movement."""
         self.movement: Movement | None = None
@@ -113,9 +118,14 @@ class Calibrator:
         """Make the best of a recording that ends before the axes were known for good."""
         rows = bridged(rows, round(_LOST_PACKETS_S * self._params.bin_hz))
         length = (self.gait_end - max(self.gait_start, first)) / self._params.bin_hz
+        found, told = None, self.stance
         if self.stage < 2 and length >= _TOO_SHORT_S * (1 + 2 * self.stage):
-            return self._from_running(rows, first, 2)
-        return None
+            found = self._from_running(rows, first, 2)
+        if told is not None and told.is_told:
+            pose, used = self._pose_of(told), self.current
+            if used is not None and used.standing_start_s != pose.start_s:
+                self._refuse(pose, first + len(rows), "the mounting was known before it")
+        return found
 
     def _hear(self, rows: F8, first: int) -> bool:
         """Take in told poses that are over; True if one was."""
@@ -127,18 +137,39 @@ class Calibrator:
             a = max(round(pose.start_s * p.bin_hz), first)
             b = round(pose.end_s * p.bin_hz)
             if b - a < 0.5 * p.bin_hz:
+                self._refuse(pose, end, "it was shorter than half a second, or long past")
                 continue
-            if pose.kind == "standing":
-                self.stance = stance_of(rows[a - first : b - first], a, is_told=True)
-                heard = True
-            elif pose.kind == "movement":
-                if self.stance is None:
-                    earlier = [s for s in self.finder.stances if s.end <= a + p.bin_hz]
-                    opening = stance_of(rows[a - first :][: round(0.4 * p.bin_hz)], a)
-                    self.stance = earlier[-1] if earlier else opening
-                self.movement = told_movement(rows[a - first : b - first], a, self.stance, p)
-                heard = True
+            take = self._take_stance if pose.kind == "standing" else self._take_movement
+            why = take(rows[a - first : b - first], a, rows[a - first :])
+            if why:
+                self._refuse(pose, end, why)
+            heard = heard or not why
         return heard
+
+    def _take_stance(self, part: F8, start: int, _onward: F8) -> str:
+        """Take a told stance; why not, if not."""
+        why = why_no_stance(part, self._params)
+        if not why:
+            self.stance = stance_of(part, start, is_told=True)
+        return why
+
+    def _take_movement(self, part: F8, start: int, onward: F8) -> str:
+        """Take a told movement; why not, if not."""
+        p = self._params
+        stance = self.stance
+        if stance is None:
+            earlier = [s for s in self.finder.stances if s.end <= start + p.bin_hz]
+            stance = earlier[-1] if earlier else stance_of(onward[: round(0.4 * p.bin_hz)], start)
+        why = why_no_movement(part, stance, p)
+        if not why:
+            self.stance, self.movement = stance, told_movement(part, start, stance, p)
+        return why
+
+    def _refuse(self, pose: Pose, end: int, reason: str) -> None:
+        if any((r.kind, r.start_s) == (pose.kind, pose.start_s) for r in self.refused):
+            return
+        t_s = end / self._params.bin_hz
+        self.refused.append(PoseRefused(t_s, pose.kind, pose.start_s, pose.end_s, reason))
 
     def _follow_gait(self, gait: int, end: int) -> None:
         p = self._params
@@ -249,17 +280,22 @@ class Calibrator:
     def _upright_stance(self, running_up: F8, before: int) -> Stance | None:
         """Last stance before the gait whose inclination is that of an upright body."""
         limit = np.cos(self._params.upright_rad)
-        chosen = [self.stance] if self.stance is not None else self.finder.stances[::-1]
-        for stance in chosen:
-            if stance is None or stance.start >= before:
+        told = self.stance
+        for stance in [*([told] if told is not None else []), *self.finder.stances[::-1]]:
+            if stance.start >= before:
                 continue
-            if stance.is_told:
-                return stance
             cosine = (np.array(stance.up) * running_up).sum(axis=1)
             known = np.isfinite(cosine)
             if known.any() and bool((cosine[known] > limit).all()):
                 return stance
+            if stance.is_told:
+                self._refuse(self._pose_of(stance), before, "the runner was not upright in it")
         return None
+
+    def _pose_of(self, stance: Stance) -> Pose:
+        """The told stance as the pose that it was told as, to the bin."""
+        hz = self._params.bin_hz
+        return Pose(0, "standing", stance.start / hz, stance.end / hz)
 
     def save(self) -> dict[str, Any]:
         """State as plain values."""
@@ -268,6 +304,7 @@ class Calibrator:
             "open_start": self.finder.open_start,
             "open_up": self.finder.open_up,
             "pending": [asdict(x) for x in self.pending],
+            "refused": [asdict(x) for x in self.refused],
             "stance": None if self.stance is None else asdict(self.stance),
             "movement": None if self.movement is None else asdict(self.movement),
             "gait": [self.gait, self.gait_start, self.gait_end, self.stage],
@@ -283,6 +320,7 @@ class Calibrator:
         self.finder.open_start = state["open_start"]
         self.finder.open_up = _tuples(state["open_up"])
         self.pending = [Pose(**x) for x in state["pending"]]
+        self.refused = [PoseRefused(**x) for x in state["refused"]]
         self.stance = None if state["stance"] is None else _stance(state["stance"])
         moved = state["movement"]
         self.movement = None if moved is None else Movement(**{**moved, "repeats": _tuples(moved["repeats"])})

@@ -23,6 +23,8 @@ __all__ = [
     "find_movement",
     "stance_of",
     "told_movement",
+    "why_no_movement",
+    "why_no_stance",
     "up_in_sensor",
 ]
 
@@ -36,6 +38,10 @@ _HEARD = 0.7
 """Part of a movement that must be heard of a sensor."""
 _PAUSE_S = 5.0
 """Longest pause between two repeats, s."""
+_TOLD_LIMITS = 2.0
+"""A told stance may be this many times as restless as one that is found by itself,"""
+_TOLD_STILL = 0.5
+"""and must be still for this part of it: somebody asked for it, and a shift of the feet does no harm."""
 _RETURNED = 0.4
 """A repeat ends where the tilt has come back below this part of the smallest repeat."""
 
@@ -142,12 +148,7 @@ class StillFinder:
             All the bins that are still kept, this cell included, from which the stance's mean is taken.
         """
         p = self._params
-        heard = np.isfinite(rows[:, :, 0]).all(axis=0)
-        still = bool(heard.any())
-        for lane in np.flatnonzero(heard):
-            still = still and float(rows[:, lane, 4:7].std(axis=0).max()) < p.still_gyr_rad_s
-            still = still and float(rows[:, lane, 7:10].std(axis=0).max()) < p.still_acc_m_s2
-        if not still:
+        if not _is_still(rows, p):
             self.open_start = -1
             return
         up = np.array(stance_of(rows, start).up)
@@ -225,6 +226,37 @@ def told_movement(rows: F8, start: int, stance: Stance, params: PostureParams) -
     repeats = _repeats(one if kind == "march" else np.maximum(both, lean[:, 0]), params)
     bins = tuple((start + a, start + b) for a, b in repeats)
     return Movement(start, start + len(rows), kind, bins, is_told=True)
+
+
+def why_no_stance(rows: F8, params: PostureParams) -> str:
+    """Why bins (n, lanes, 10) cannot be the quiet stance that they were told to be; empty if they can."""
+    half = round(0.5 * params.bin_hz)
+    cells = [rows[k : k + half] for k in range(0, len(rows) - half + 1, half)]
+    heard = [cell for cell in cells if np.isfinite(cell[..., 0]).all(axis=0).any()]
+    if not heard:
+        return "no sensor was heard in it"
+    still = [_is_still(cell, params, _TOLD_LIMITS) for cell in heard]
+    return "" if np.mean(still) >= _TOLD_STILL else "the runner moved in it"
+
+
+def why_no_movement(rows: F8, stance: Stance, params: PostureParams) -> str:
+    """Why bins (n, lanes, 10) cannot be the movement that they were told to be; empty if they can."""
+    lean = _lean(rows, stance)
+    if not np.isfinite(lean).any():
+        return "no sensor was heard in it"
+    if np.nanmax(lean) < params.repeat_rad:
+        return "nothing bent far enough in it"
+    return "" if _is_calm(rows, params) else "the runner ran or jumped in it"
+
+
+def _is_still(cell: F8, params: PostureParams, times: float = 1.0) -> bool:
+    """Whether every sensor heard throughout the cell (n, lanes, 10) is still, within limits ``times`` wider."""
+    heard = np.flatnonzero(np.isfinite(cell[:, :, 0]).all(axis=0))
+    return len(heard) > 0 and all(
+        float(cell[:, lane, 4:7].std(axis=0).max()) < times * params.still_gyr_rad_s
+        and float(cell[:, lane, 7:10].std(axis=0).max()) < times * params.still_acc_m_s2
+        for lane in heard
+    )
 
 
 def _lean(rows: F8, stance: Stance) -> F8:

@@ -302,11 +302,13 @@ class Seconds:
         c = self.calibrator
         if c.stage > 0 and np.isnan(self._mounts[:, 0]).any():
             self._adopt(end)
-        if c.stage == 2 and not c.pending:
+        if c.stage == 2 and not c.pending and not is_last:
             return
         before, was = c.current, self._mounts
         rows, first = self.thinned.rows(end)
         found = c.finish(rows, first) if is_last else c.update(rows, first, self._gait)
+        self._events += c.refused
+        c.refused = []
         if found is None:
             return
         self._set_mounts(np.array(found.quat_segment_sensor), end)

@@ -23,6 +23,7 @@ __all__ = [
     "LinkChanged",
     "LiveState",
     "Marked",
+    "PoseRefused",
     "Slip",
     "Split",
     "Stride",
@@ -84,6 +85,20 @@ class CalibrationFound:
     zero_standing: tuple[float, ...] = ()
     """One a lane: 1 where zero is quiet standing, 0 where it is the mean of walking or running, because the
     sensor came later; empty: all as ``reference`` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoseRefused:
+    """A calibration pose that was told was none, and was not used."""
+
+    t_s: float
+    """When that was seen, s."""
+    kind: str
+    """``standing`` or ``movement``."""
+    start_s: float
+    end_s: float
+    reason: str
+    """Why, in words that follow "because"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +195,7 @@ Event = (
     | GaitEvent
     | Activity
     | CalibrationFound
+    | PoseRefused
     | Slip
     | Stride
     | Split
