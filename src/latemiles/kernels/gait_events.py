@@ -60,6 +60,8 @@ MEMORY: Final = 0.8
 """Share of the belief about which foot lands that one step hands on to the next."""
 IMPACT_WEIGHT: Final = 2.0
 """Against 1 for coming back and 0.5 for being ahead: it needs no calibration that could be wrong."""
+WITHIN: Final = 0.5
+"""A contact lies between the last sample before its kink and the next: in the middle, samples."""
 LOOSE_SHARE: Final = 0.1
 TRUST_SHARE: Final = 0.2
 SLOPE_S: Final = 0.08
@@ -190,7 +192,7 @@ def _running_step(s, j, out, count):
     side = 0 if s.belief > 0.0 else 1
     s.use[1 + (1 - side)] = 0
     at, gain = _contact(s, start, stop, leave)
-    contact, confidence = float(at), 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
+    contact, confidence = at + WITHIN, 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
     if gain < LEAST_GAIN:
         foot = rising_foot(s.brief, bottom, j, s.brief[bottom], s.low[j] - s.brief[bottom])
         contact = contact if math.isnan(foot) else foot
@@ -230,7 +232,7 @@ def _walking_step(s, j, out, count):
     at, gain = pick_onset(s.force, s.use, start, stop, rate)
     confidence = (0.4 + 0.4 * min(1.0, gain / SURE_GAIN)) * min(1.0, 0.4 + abs(s.belief))
     before = count
-    count = _step(s, WALKING, time_of(s, at), side, confidence, math.nan, out, count)
+    count = _step(s, WALKING, time_of(s, at + WITHIN), side, confidence, math.nan, out, count)
     if count > before:
         s.to_side = 1 - side
     return count
