@@ -149,3 +149,18 @@ def step_statistic(windows, side, near):
     scatter = np.sqrt(sum((a**2).sum(axis=(0, 2)) for a in apart) / (2 * side - 2))
     lengths = np.stack([far, np.linalg.norm(close, axis=1), scatter], axis=1)
     return np.concatenate([before, after, lengths], axis=1)
+
+
+def hip_harmonics(rows, weights, bin_hz, rate_hz):
+    """(lanes, 4, 12) complex harmonics of force and of i w R [gyr x]; ``rows`` begin one bin early."""
+    q, before = rows[1:, :, :4], rows[:-1, :, :4]
+    q = q + before * np.sign((q * before).sum(axis=2, keepdims=True))
+    q = q / np.linalg.norm(q, axis=2, keepdims=True)
+    force = quat_rotate(q, rows[1:, :, 7:])
+    velocity = np.stack([quat_rotate(q, np.cross(rows[1:, :, 4:7], e)) for e in np.eye(3)], axis=3)
+    both = np.concatenate([force, velocity.reshape(*force.shape[:2], 9)], axis=2)
+    omega = 2.0 * np.pi * rate_hz * np.arange(1, 5)
+    waves = 2.0 * weights * np.exp(-1j * np.outer(omega, np.arange(len(weights)) / bin_hz))
+    out = np.einsum("kn,nlc->lkc", waves, both)
+    out[:, :, 3:] *= 1j * omega[:, None]
+    return out

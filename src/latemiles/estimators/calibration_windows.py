@@ -23,9 +23,9 @@ __all__ = [
     "find_movement",
     "stance_of",
     "told_movement",
+    "up_in_sensor",
     "why_no_movement",
     "why_no_stance",
-    "up_in_sensor",
 ]
 
 F8 = NDArray[np.float64]
@@ -250,7 +250,7 @@ def why_no_movement(rows: F8, stance: Stance, params: PostureParams) -> str:
 
 
 def _is_still(cell: F8, params: PostureParams, times: float = 1.0) -> bool:
-    """Whether every sensor heard throughout the cell (n, lanes, 10) is still, within limits ``times`` wider."""
+    """Whether each sensor that was heard all through the cell is still; the limits are ``times`` wider."""
     heard = np.flatnonzero(np.isfinite(cell[:, :, 0]).all(axis=0))
     return len(heard) > 0 and all(
         float(cell[:, lane, 4:7].std(axis=0).max()) < times * params.still_gyr_rad_s

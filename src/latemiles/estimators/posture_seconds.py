@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from latemiles.estimators.calibration import RUNNING, STILL, WALKING, Calibrator
 from latemiles.estimators.facing import face_forward, facing_over, refine_pelvis, start_headings
 from latemiles.estimators.heading import RelativeHeading
+from latemiles.estimators.hip_check import HipCheck
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.posture_buffers import Samples
 from latemiles.estimators.posture_params import PostureParams
@@ -89,6 +90,7 @@ class Seconds:
         self.known = known
         self.calibrator = Calibrator(p, told)
         self._relative = RelativeHeading(p, self.lag + 8)
+        self._hips = HipCheck(p.bin_hz, self.thinned.step_s)
         self._slips = SlipFinder(p)
         self._pace = pace
         self._mounts: F8 = np.full((_LANES, 4), np.nan)
@@ -152,6 +154,7 @@ class Seconds:
         self._relative.step(thinned.step_s, self._moves, self._gait, swing, parallel)
         if self.lag:
             self._relative.smooth(self.lag + 4)
+        self._check_hips(end)
         slipped = self._slips.push(features, self._gait)
         if slipped is not None:
             self._reanchor(slipped, end)
@@ -265,6 +268,7 @@ class Seconds:
             "slip_last": s.last,
             "slip_pair": s.last_pair,
             "steady_s": self._steady_s,
+            **self._hips.arrays(),
         }
 
     def load(self, plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -368,9 +372,16 @@ class Seconds:
                 if self._relative.sd(side) > _LOST_RAD:
                     self._relative.known[side] = 0
 
+    def _check_hips(self, end: int) -> None:
+        """Hold the relative headings against what the hips' accelerations say."""
+        r = self._relative
+        delta = np.where(r.known == 1, r.x[:, 0], np.nan)
+        self._hips.step(self.thinned.ring, end, self._gait == RUNNING, delta, r.x[:, 1])
+
     def _reanchor(self, slipped: Slipped, end: int) -> None:
         """Let the sensor's level before the slip hold after it."""
         p, lane = self.params, slipped.lane
+        self._hips.forget(lane)
         centre = (end - slipped.ago * self.thinned.second - 0.5 * len(self.thinned.window)) / p.bin_hz
         self._events.append(Slip(centre, SEGMENTS[lane], slipped.angle_rad))
         turn = np.array(min_rotation(*slipped.after, *slipped.before))
@@ -399,7 +410,7 @@ class Seconds:
         for side in (0, 1):
             if not self._relative.known[side]:
                 flags[1 + side] |= int(SampleQuality.UNCALIBRATED)
-            elif self._relative.sd(side) > p.uncertain_rad:
+            elif self._relative.sd(side) > p.uncertain_rad or self._hips.disagrees(side):
                 flags[1 + side] |= int(SampleQuality.HEADING_UNCERTAIN)
         if turns:
             flags |= int(SampleQuality.BEND)

@@ -1,0 +1,182 @@
+"""A second opinion on the relative heading: pelvis and thigh must agree on the acceleration of the hip.
+
+The swing plane (``heading.RelativeHeading``) takes for granted that the plane in which a thigh swings keeps
+its angle to the pelvis. A runner whose form changes may turn it, and a heading that follows would pass as a
+change of hip rotation. The acceleration of the hip centre knows nothing of that plane. What it says of the
+heading is off by up to ten degrees, since flesh moves with the stride, but by the same in every minute: its
+20-second values scatter by 0.2 to 0.6 degrees. So it is held against the filter from the first minutes on,
+and only its changes count. The levers from the sensors to the hip are fitted once, with the filter's heading.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.estimators.posture_buffers import hann
+from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_harmonics, stride_rate
+from latemiles.signals.frames import SEGMENTS
+
+__all__ = ["HipCheck"]
+
+F8 = NDArray[np.float64]
+C16 = NDArray[np.complex128]
+
+_BLOCK_S: Final = 5.0
+"""Length of one Hann block; four in a window."""
+_BLOCKS: Final = 4
+_FIT_BLOCKS: Final = 12
+"""Blocks from which the levers are fitted: a minute of running."""
+_EVERY_S: Final = 30.0
+_BASELINE: Final = 8
+"""Windows against which later ones are held: four minutes."""
+_RECENT: Final = 3
+"""Windows that speak together."""
+_DISAGREE_RAD: Final = float(np.radians(2.0))
+"""Change of the difference that makes hip rotation uncertain: five times the scatter of three windows."""
+
+
+class HipCheck:
+    """Watches the difference of two relative headings of each thigh.
+
+    Parameters
+    ----------
+    bin_hz : float
+        Rate of the thinned streams.
+    step_s : float
+        Length of a step of the posture stage, s.
+    """
+
+    def __init__(self, bin_hz: float, step_s: float) -> None:
+        self._bin_hz = bin_hz
+        self._step_s = step_s
+        self._weights = hann(round(_BLOCK_S * bin_hz))
+        self._out: F8 = np.empty((len(SEGMENTS), HIP_HARMONICS, HIP_COLUMNS, 2))
+        self.levers: F8 = np.full((2, 6), np.nan)
+        """From the pelvis's sensor to the hip, and from the thigh's, sensor axes, m; NaN while unknown."""
+        self.baseline: F8 = np.full((2, _BASELINE), np.nan)
+        """First differences, rad."""
+        self.recent: F8 = np.full((2, _RECENT), np.nan)
+        self.counts: NDArray[np.int64] = np.zeros(4, dtype=np.int64)
+        """Steps of running in a row, steps since the last window, values in each side's baseline."""
+
+    def step(self, ring: F8, end: int, is_running: bool, delta: F8, rate: F8) -> None:
+        """Go on by one step of the posture stage.
+
+        Parameters
+        ----------
+        ring : float64 array, shape (n, lanes, 10)
+            Bins; ``end`` is one past the newest.
+        end : int
+        is_running : bool
+        delta, rate : float64 arrays, shape (2,)
+            The filter's relative headings and their rates, rad and rad/s; NaN while unknown.
+        """
+        self.counts[0] = self.counts[0] + 1 if is_running else 0
+        self.counts[1] += 1
+        window = _BLOCKS * len(self._weights)
+        fit = _FIT_BLOCKS * len(self._weights)
+        running = round(int(self.counts[0]) * self._step_s * self._bin_hz)
+        if self.counts[1] * self._step_s < _EVERY_S or running <= window:
+            return
+        known, heard = np.isfinite(self.levers[:, 0]), np.isfinite(delta)
+        may_fit = running > fit and len(ring) > fit and bool((heard & ~known).any())
+        if not (may_fit or (heard & known).any()):
+            return
+        self.counts[1] = 0
+        blocks = self._blocks(ring, end, _FIT_BLOCKS if may_fit else _BLOCKS)
+        for side in np.flatnonzero(heard):
+            span = window if known[side] else fit
+            then = float(delta[side] - rate[side] * 0.5 * span / self._bin_hz)
+            if known[side]:
+                self._note(int(side), self._heading(int(side), blocks[-_BLOCKS:]) - then)
+            elif may_fit:
+                self._fit(int(side), blocks, then)
+
+    def forget(self, lane: int) -> None:
+        """The sensor of a lane moved: its lever is another, and what was held against it too."""
+        for side in (0, 1):
+            if lane in (0, 1 + side):
+                self.levers[side] = self.baseline[side] = self.recent[side] = np.nan
+                self.counts[2 + side] = 0
+
+    def change(self, side: int) -> float:
+        """By how much the two headings have come apart since the first minutes, rad; NaN while unknown."""
+        if self.counts[2 + side] < _BASELINE or np.isnan(self.recent[side]).any():
+            return float("nan")
+        return float(np.median(self.recent[side]) - np.median(self.baseline[side]))
+
+    def disagrees(self, side: int) -> bool:
+        """Whether the two headings have come apart so far that hip rotation is not to be trusted."""
+        return abs(self.change(side)) > _DISAGREE_RAD
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """State, as views."""
+        return {
+            "hip_levers": self.levers,
+            "hip_baseline": self.baseline,
+            "hip_recent": self.recent,
+            "hip_counts": self.counts,
+        }
+
+    def _blocks(self, ring: F8, end: int, count: int) -> C16:
+        """Harmonics (blocks, lanes, 4, 12) of the last blocks, oldest first."""
+        length = len(self._weights)
+        found = np.empty((count, *self._out.shape[:-1]), dtype=np.complex128)
+        for k in range(count):
+            stop = end - (count - 1 - k) * length
+            f = stride_rate(ring, stop, self._weights, self._bin_hz)
+            hip_harmonics(ring, stop, self._weights, self._bin_hz, f, self._out)
+            found[k] = self._out[..., 0] + 1j * self._out[..., 1]
+        return found
+
+    def _fit(self, side: int, blocks: C16, delta: float) -> None:
+        """Levers by least squares, with the filter's heading between the two earth frames."""
+        c, s = np.cos(delta), np.sin(delta)
+        turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        pelvis, thigh = (blocks[:, lane].reshape(-1, HIP_COLUMNS) for lane in (0, 1 + side))
+        heard = np.isfinite(pelvis).all(axis=1) & np.isfinite(thigh).all(axis=1)
+        if heard.sum() < HIP_HARMONICS * _FIT_BLOCKS // 2:
+            return
+        here, there = (x[heard, 3:].reshape(-1, 3, 3) for x in (pelvis, thigh))
+        rows = np.concatenate([here, -turn @ there], axis=2).reshape(-1, 6)
+        y = (thigh[heard, :3] @ turn.T - pelvis[heard, :3]).ravel()
+        self.levers[side] = np.linalg.lstsq(
+            np.concatenate([rows.real, rows.imag]), np.concatenate([y.real, y.imag]), rcond=None
+        )[0]
+
+    def _heading(self, side: int, blocks: C16) -> float:
+        """Angle that takes the hip's level acceleration from the thigh's view to the pelvis's; NaN if not heard.
+
+        Harmonics at which the two agree least over the blocks count least (fourth power of coherence).
+        """
+        level = []
+        for lane, lever in ((0, self.levers[side, :3]), (1 + side, self.levers[side, 3:])):
+            part = blocks[:, lane]
+            hip = part[..., :3] + part[..., 3:].reshape(*part.shape[:2], 3, 3) @ lever
+            x, y = hip[..., 0], hip[..., 1]
+            # A level vector that swings is two that turn, one each way.
+            level.append(np.stack([x + 1j * y, np.conj(x) + 1j * np.conj(y)]))
+        heard = np.isfinite(level[0] + level[1]).all(axis=(0, 2))
+        if heard.sum() < _BLOCKS - 1:
+            return float("nan")
+        pelvis, thigh = (x[:, heard] for x in level)
+        cross = (pelvis * np.conj(thigh)).sum(axis=(0, 1))
+        power = (np.abs(pelvis) ** 2).sum(axis=(0, 1)) * (np.abs(thigh) ** 2).sum(axis=(0, 1))
+        return float(np.angle(np.sum(cross * (np.abs(cross) ** 2 / power) ** 4)))
+
+    def _note(self, side: int, difference: float) -> None:
+        if np.isnan(difference):
+            return
+        count = int(self.counts[2 + side])
+        if count > 0:
+            first = self.baseline[side, 0]
+            difference = first + float(np.angle(np.exp(1j * (difference - first))))
+        if count < _BASELINE:
+            self.baseline[side, count] = difference
+            self.counts[2 + side] += 1
+            return
+        self.recent[side, :-1] = self.recent[side, 1:]
+        self.recent[side, -1] = difference

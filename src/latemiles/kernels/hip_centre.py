@@ -1,0 +1,172 @@
+"""Kernels of the hip centre seen from both of its sides: stride harmonics of force and lever velocity.
+
+Pelvis and thigh meet in the hip, so both sensors, each with the lever arm from itself to the hip, must find
+the same acceleration there. At harmonic ``k`` of the stride, in each lane's own earth frame,
+
+    A_k + i w_k V_k r
+
+with specific force ``A = R a``, ``V r = R (gyr x r)`` the velocity of the hip against the sensor, whose
+derivative is the angular and the centripetal acceleration in one, and ``w_k`` the harmonic's angular rate.
+Bins are those of ``posture_bins``: mean rates and forces over a bin, so that the orientation of its middle
+belongs to them.
+
+References
+----------
+.. [1] I. Weygers and M. Kok, Drift-free inertial sensor-based joint kinematics for long-term arbitrary
+   movements, IEEE Sensors Journal 20 (2020) 7969-7979: equal accelerations of the joint centre.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from latemiles.kernels.quaternion import normalize, rotate
+
+__all__ = ["HIP_COLUMNS", "HIP_HARMONICS", "hip_harmonics", "stride_rate"]
+
+HIP_HARMONICS = 4
+"""Harmonics of the stride: up to 6 Hz, above which the thigh's flesh swings on its own."""
+HIP_COLUMNS = 12
+"""Force (3), then the nine numbers of V, row by row."""
+
+_SLOWEST = 0.55
+_FASTEST = 1.95
+_COARSE = 0.05
+_FINE = 0.01
+
+
+@njit(cache=True)
+def _swing_power(ring, end, weights, bin_hz, rate_hz):
+    """Power of both thighs' rates at one frequency, over the bins that end before ``end``."""
+    n = ring.shape[0]
+    w = weights.shape[0]
+    step = 2.0 * math.pi * rate_hz / bin_hz
+    turn_c, turn_s = math.cos(step), math.sin(step)
+    power = 0.0
+    for lane in range(1, 3):
+        for j in range(4, 7):
+            mean = 0.0
+            for i in range(w):
+                mean += weights[i] * ring[(end - w + i) % n, lane, j]
+            c, s = 1.0, 0.0
+            re = im = 0.0
+            for i in range(w):
+                x = weights[i] * (ring[(end - w + i) % n, lane, j] - mean)
+                re += x * c
+                im -= x * s
+                c, s = c * turn_c - s * turn_s, c * turn_s + s * turn_c
+            # A thigh that was not heard is NaN and counts for nothing.
+            if math.isfinite(re):
+                power += re * re + im * im
+    return power
+
+
+@njit(cache=True)
+def stride_rate(ring, end, weights, bin_hz):
+    """Stride rate, Hz, at which the thighs swing most over the bins that end before ``end``.
+
+    Parameters
+    ----------
+    ring : float64 array, shape (n, lanes, 10)
+    end : int
+        One past the last bin.
+    weights : float64 array, shape (w,)
+        Positive, sum 1.
+    bin_hz : float
+        Bins a second.
+    """
+    best, at = -1.0, _SLOWEST
+    for k in range(1 + int((_FASTEST - _SLOWEST) / _COARSE + 0.5)):
+        f = _SLOWEST + k * _COARSE
+        power = _swing_power(ring, end, weights, bin_hz, f)
+        if power > best:
+            best, at = power, f
+    middle = at
+    for k in range(-5, 6):
+        f = middle + k * _FINE
+        power = _swing_power(ring, end, weights, bin_hz, f)
+        if power > best:
+            best, at = power, f
+    return at
+
+
+@njit(cache=True)
+def hip_harmonics(ring, end, weights, bin_hz, rate_hz, out):
+    """Stride harmonics of force and of the matrix V of every lane.
+
+    Parameters
+    ----------
+    ring : float64 array, shape (n, lanes, 10)
+        Bins.
+    end : int
+        One past the last bin; the bin before the first one must be there too.
+    weights : float64 array, shape (w,)
+        Positive, sum 1.
+    bin_hz, rate_hz : float
+        Bins and strides a second.
+    out : float64 array, shape (lanes, 4, 12, 2)
+        Out: lane, harmonic, column, real and imaginary part; V comes multiplied by ``i w_k``. NaN for a lane
+        of which a bin is missing.
+    """
+    n = ring.shape[0]
+    w = weights.shape[0]
+    for lane in range(ring.shape[1]):
+        for k in range(HIP_HARMONICS):
+            for c in range(HIP_COLUMNS):
+                out[lane, k, c, 0] = 0.0
+                out[lane, k, c, 1] = 0.0
+        for i in range(w):
+            here = ring[(end - w + i) % n, lane]
+            last = ring[(end - w + i - 1) % n, lane]
+            _add_bin(here, last, 2.0 * weights[i], 2.0 * math.pi * rate_hz * i / bin_hz, out[lane])
+        for k in range(HIP_HARMONICS):
+            omega = 2.0 * math.pi * rate_hz * (k + 1)
+            for c in range(3, HIP_COLUMNS):
+                re, im = out[lane, k, c, 0], out[lane, k, c, 1]
+                out[lane, k, c, 0] = -omega * im
+                out[lane, k, c, 1] = omega * re
+
+
+@njit(cache=True)
+def _add_bin(here, last, weight, angle, out):
+    # Half way between the orientations at the bin's two ends.
+    sign = 1.0
+    if here[0] * last[0] + here[1] * last[1] + here[2] * last[2] + here[3] * last[3] < 0.0:
+        sign = -1.0
+    qw, qx, qy, qz = normalize(
+        here[0] + sign * last[0],
+        here[1] + sign * last[1],
+        here[2] + sign * last[2],
+        here[3] + sign * last[3],
+    )
+    gx, gy, gz = here[4], here[5], here[6]
+    fx, fy, fz = rotate(qw, qx, qy, qz, here[7], here[8], here[9])
+    # Columns of V: the rate crossed with each axis of the sensor, turned into the earth frame.
+    ax, ay, az = rotate(qw, qx, qy, qz, 0.0, gz, -gy)
+    bx, by, bz = rotate(qw, qx, qy, qz, -gz, 0.0, gx)
+    cx, cy, cz = rotate(qw, qx, qy, qz, gy, -gx, 0.0)
+    c1, s1 = math.cos(angle), math.sin(angle)
+    c, s = weight * c1, weight * s1
+    for k in range(HIP_HARMONICS):
+        row = out[k]
+        _put(row, 0, fx, c, s)
+        _put(row, 1, fy, c, s)
+        _put(row, 2, fz, c, s)
+        _put(row, 3, ax, c, s)
+        _put(row, 4, bx, c, s)
+        _put(row, 5, cx, c, s)
+        _put(row, 6, ay, c, s)
+        _put(row, 7, by, c, s)
+        _put(row, 8, cy, c, s)
+        _put(row, 9, az, c, s)
+        _put(row, 10, bz, c, s)
+        _put(row, 11, cz, c, s)
+        c, s = c * c1 - s * s1, c * s1 + s * c1
+
+
+@njit(cache=True)
+def _put(row, column, x, c, s):
+    row[column, 0] += x * c
+    row[column, 1] -= x * s

@@ -1,0 +1,108 @@
+"""The hip's acceleration as a second opinion on the relative heading, on rigid segments of known motion."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from latemiles.estimators.hip_check import HipCheck
+from latemiles.estimators.posture_buffers import hann
+from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_harmonics, stride_rate
+from latemiles.signals.frames import pelvis_quat, quat_conj, quat_multiply, quat_rotate
+from reference import posture_twins as twins
+
+HZ, BIN_HZ, STRIDE_HZ = 100.0, 25.0, 1.37
+LEVERS = np.array([[0.12, 0.13, -0.08], [0.05, 0.02, 0.28], [0.04, -0.03, 0.27]])
+DELTA = np.radians([35.0, -80.0])
+SECONDS = 480.0
+
+
+def sensor(angles: np.ndarray, hip: np.ndarray, lever: np.ndarray, heading: float):
+    """acc, gyr and quat of a sensor from which the hip lies at ``lever``; its earth frame turned back."""
+    quat = quat_multiply(twins.about_z(-heading)[None], pelvis_quat(angles))
+    step = quat_multiply(quat_conj(quat[:-1]), quat[1:])
+    gyr = np.concatenate([[np.zeros(3)], 2.0 * HZ * step[:, 1:] * np.sign(step[:, :1])])
+    arm = quat_rotate(quat, lever)
+    hip = quat_rotate(twins.about_z(-heading)[None], hip)
+    place = np.gradient(np.gradient(arm, 1.0 / HZ, axis=0), 1.0 / HZ, axis=0)
+    return quat_rotate(quat_conj(quat), hip - place + [0.0, 0.0, 9.81]), gyr, quat
+
+
+@cache
+def rows() -> np.ndarray:
+    """Bins (n, 3, 10) of eight minutes of one hip per thigh; each thigh has its own pelvis-side lever."""
+    rng = np.random.default_rng(5)
+    t = np.arange(round(SECONDS * HZ)) / HZ
+    w = 2.0 * np.pi * STRIDE_HZ * t
+    hip = np.stack([1.5 * np.cos(2 * w), 1.2 * np.sin(w), 7.0 * np.cos(2 * w + 0.4)], axis=1)
+    pelvis = np.stack([0.05 * np.sin(2 * w), 0.08 * np.sin(w + 0.5), 0.12 * np.cos(w)], axis=1)
+    lanes = [sensor(pelvis, hip, LEVERS[0], 0.0)]
+    for side, sign in ((0, 1.0), (1, -1.0)):
+        swing = np.stack([-0.15 + 0.5 * sign * np.sin(w), 0.07 * np.cos(w), 0.1 * np.sin(2 * w)], axis=1)
+        lanes.append(sensor(swing, hip, LEVERS[1 + side], DELTA[side]))
+    acc, gyr, quat = (np.stack([lane[k] for lane in lanes]) for k in range(3))
+    acc = acc + 0.1 * rng.standard_normal(acc.shape)
+    return twins.bins(acc, gyr + 0.005 * rng.standard_normal(gyr.shape), quat, round(HZ / BIN_HZ))
+
+
+def watched(offset_rad=lambda t: 0.0, forget_at=None) -> tuple[HipCheck, list[float]]:
+    """The check after eight minutes in which the filter's left heading is off by ``offset_rad(t)``."""
+    check, seen = HipCheck(BIN_HZ, 1.0), []
+    for second in range(1, round(SECONDS)):
+        delta = DELTA + np.array([offset_rad(float(second)), 0.0])
+        check.step(rows(), second * 25, second > 4, delta, np.zeros(2))
+        if second == forget_at:
+            check.forget(1)
+        seen.append(check.change(0))
+    return check, seen
+
+
+def test_harmonics_equal_the_slow_twin_and_the_stride_rate_is_found():
+    weights, out = hann(125), np.empty((3, HIP_HARMONICS, HIP_COLUMNS, 2))
+    f = stride_rate(rows(), 700, weights, BIN_HZ)
+    assert f == pytest.approx(STRIDE_HZ, abs=0.011)
+    hip_harmonics(rows(), 700, weights, BIN_HZ, f, out)
+    slow = twins.hip_harmonics(rows()[700 - 126 : 700], weights, BIN_HZ, f)
+    np.testing.assert_allclose(out[..., 0] + 1j * out[..., 1], slow, atol=1e-11)
+
+
+def test_levers_are_found_and_true_headings_do_not_come_apart():
+    check, _ = watched()
+    for side in (0, 1):
+        assert np.linalg.norm(check.levers[side, :3] - LEVERS[0]) < 0.04
+        assert np.linalg.norm(check.levers[side, 3:] - LEVERS[1 + side]) < 0.04
+        assert abs(np.degrees(check.change(side))) < 0.3
+        assert not check.disagrees(side)
+
+
+def test_a_heading_that_follows_a_turning_swing_plane_is_caught_on_its_side():
+    check, seen = watched(lambda t: np.radians(4.0) * np.clip((t - 340.0) / 60.0, 0.0, 1.0))
+    # The filter's heading grows, so the hip's lags behind it.
+    assert np.degrees(check.change(0)) == pytest.approx(-4.0, abs=0.4)
+    assert check.disagrees(0)
+    assert not check.disagrees(1)
+    assert np.isnan(seen[:299]).all()
+
+
+def test_a_constant_error_of_the_heading_is_not_a_change():
+    check, _ = watched(lambda t: np.radians(8.0))
+    assert abs(np.degrees(check.change(0))) < 0.5
+
+
+def test_after_a_slip_the_levers_are_learnt_anew_and_nothing_is_said_until_then():
+    check, seen = watched(lambda t: np.radians(3.0) * (t > 430.0), forget_at=430)
+    assert np.isnan(check.change(0))
+    assert np.isfinite(check.change(1))
+    assert np.isfinite(seen[420])
+
+
+def test_a_thigh_that_is_not_heard_has_no_second_opinion():
+    check = HipCheck(BIN_HZ, 1.0)
+    broken = rows().copy()
+    broken[:, 1] = np.nan
+    for second in range(1, 400):
+        check.step(broken, second * 25, True, DELTA, np.zeros(2))
+    assert np.isnan(check.change(0))
+    assert np.isfinite(check.change(1))
