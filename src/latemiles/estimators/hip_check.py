@@ -148,7 +148,7 @@ class HipCheck:
         )[0]
 
     def _heading(self, side: int, blocks: C16) -> float:
-        """Angle that takes the hip's level acceleration from the thigh's view to the pelvis's; NaN if not heard.
+        """Angle that takes the hip's level acceleration, as the thigh sees it, to the pelvis's; NaN unheard.
 
         Harmonics at which the two agree least over the blocks count least (fourth power of coherence).
         """
