@@ -189,23 +189,42 @@ def run_review() -> Any:
     band = "Change against the start with its 95 % interval; grey: from where it counts; red: alarm."
     for key in HEADLINE:
         query = b.Query(q.band(key, where=q.RUN), table=True)
-        wide = 18 if key == TILT else 12
+        wide = 24 if key == TILT else 12
         panel = b.against(
             f"{key_words(key)}: change", band, "degree", "time into the run", query, grid.place(wide, 9)
         )
         panels.append(b.with_band(panel))
         if key == TILT:
-            noticed = (
-                f'SELECT first("t_s") AS "noticed" FROM "form_drift" WHERE {q.RUN} AND "{TILT}_alarm" != 0'
-            )
-            what = "Time into the run at which the change detector went off; the change began before."
-            panels.append(
-                b.figure(
-                    "Change point: noticed at", what, "dthms", b.Query(noticed, table=True), grid.place(6, 9)
-                ).decimals(0)
-            )
+            panels += _whole_run_panels(grid)
     panels += _split_panels(grid)
     return _add(board, panels)
+
+
+def _whole_run_panels(grid: b.Grid) -> list[Any]:
+    """The answer of the analysis; empty until the run is over and analysed."""
+    change = "Late part against start, over the whole run, speed and grade taken off where they are known."
+    began = "Time into the run at which the change began, by the analysis; empty where there was none."
+    noticed = f'SELECT first("t_s") AS "noticed" FROM "form_drift" WHERE {q.RUN} AND "{TILT}_alarm" != 0'
+    live = "Time into the run at which the live change detector went off; the change began before."
+    return [
+        b.figure(
+            f"{key_words(TILT)}: whole run",
+            change,
+            "degree",
+            b.Query(q.whole_run(TILT), table=True),
+            grid.place(8, 5),
+        ),
+        b.figure(
+            "Change point",
+            began,
+            "dthms",
+            b.Query(q.change_point(TILT), table=True),
+            grid.place(8, 5),
+        ).decimals(0),
+        b.figure(
+            "Change noticed live", live, "dthms", b.Query(noticed, table=True), grid.place(8, 5)
+        ).decimals(0),
+    ]
 
 
 def _split_panels(grid: b.Grid) -> list[Any]:

@@ -12,11 +12,15 @@ from latemiles.trends.params import HEADLINE
 
 BUILT_IN = {"timeFilter", "__interval", "tag_side", "tag_segment", "col"}
 ENDINGS = ("", "_low", "_high", "_detectable", "_alarm", "_verdict")
+FINAL = (
+    *("_final", "_final_low", "_final_high", "_final_detectable", "_final_verdict", "_final_adjusted"),
+    *("_changed", "_change_point_s", "_change_point_low_s", "_change_point_high_s"),
+)
 FIELDS = (
     {*NUMERIC_COLUMNS, "quality", "used", "t_s", "label"}
     | {"split_index", "start_s", "end_s", "length_m", "strides", "strides_used"}
     | {"up", "battery_percent", "gap_s", "slip_deg", "calibration_residual_deg", "donning_uncertainty_deg"}
-    | {f"{key}{ending}" for key in HEADLINE for ending in ENDINGS}
+    | {f"{key}{ending}" for key in HEADLINE for ending in (*ENDINGS, *FINAL)}
 )
 UNITS = {
     "degree",

@@ -90,6 +90,26 @@ def drift_per_10_km(key: str) -> str:
     return f'SELECT {slope} FROM "form_drift" WHERE {NOW} {DAILY}'
 
 
+def whole_run(key: str) -> str:
+    """What the analysis of the whole run found: change against the start, its interval."""
+    names = {
+        "change": "_final",
+        "low": "_final_low",
+        "high": "_final_high",
+        "counts from": "_final_detectable",
+    }
+    columns = ", ".join(f'last("{key}{ending}") AS "{name}"' for name, ending in names.items())
+    return f'SELECT {columns} FROM "form_drift" WHERE {RUN}'
+
+
+def change_point(key: str) -> str:
+    """When the change began, with the interval of that moment; no row where none was found."""
+    names = {"began": "_change_point_s", "at the earliest": "_change_point_low_s"}
+    names["at the latest"] = "_change_point_high_s"
+    columns = ", ".join(f'"{key}{ending}" AS "{name}"' for name, ending in names.items())
+    return f'SELECT {columns} FROM "form_drift" WHERE {RUN} AND "{key}_changed" = 1'
+
+
 def alarms(key: str) -> str:
     """Moments at which the change detector went off or came back."""
     steps = f'SELECT difference("{key}_alarm") AS "alarm" FROM "form_drift" WHERE {NOW}'

@@ -110,7 +110,7 @@ def test_the_season_shows_what_was_put_into_it(database: Server):
     assert all(1.4 < value[1] < 3.4 for value in drifts["values"])
 
 
-def test_the_review_finds_the_first_and_last_mile_and_when_the_change_was_noticed(database: Server):
+def test_the_review_finds_the_first_and_last_mile_and_when_the_change_began_and_was_noticed(database: Server):
     board = BOARDS["run"]
     by_title = {panel["title"]: panel["targets"][0]["query"] for panel in board["panels"]}
     (one,) = influxql(
@@ -119,8 +119,14 @@ def test_the_review_finds_the_first_and_last_mile_and_when_the_change_was_notice
     first, last, change = one["values"][0][1:]
     assert change == pytest.approx(last - first)
     assert change == pytest.approx(2.0, abs=0.6)
-    (noticed,) = influxql(database.url, filled_in(by_title["Change point: noticed at"], board))
+    (noticed,) = influxql(database.url, filled_in(by_title["Change noticed live"], board))
     assert 620.0 < noticed["values"][0][1] < 2400.0
+    (began,) = influxql(database.url, filled_in(by_title["Change point"], board))
+    assert [values[1:] for values in began["values"]] == [[640.0, 580.0, 730.0]]
+    (whole,) = influxql(
+        database.url, filled_in(by_title["Pelvic tilt mean over the stride: whole run"], board)
+    )
+    assert whole["values"][0][1:] == [1.9, 1.3, 2.5, 0.8]
 
 
 def test_a_bad_field_name_would_be_noticed(database: Server):

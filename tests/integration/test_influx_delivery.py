@@ -15,15 +15,16 @@ from pathlib import Path
 import pytest
 
 from latemiles.session.sync import sync
+from latemiles.signals.events import DriftFound
 from latemiles.signals.quality import StrideQuality
 from latemiles.sinks.follower import Backoff, Follower
 from latemiles.sinks.influx import InfluxSettings, InfluxSink
 from latemiles.sinks.outbox import SinkRefused, SinkUnavailable
-from latemiles.sinks.points import points
+from latemiles.sinks.points import VERDICTS, points
 from latemiles.sinks.secrets import Secret
 from latemiles.store import OutboxRow
 from reference.servers import Server, free_port, influxd, influxql, running
-from reference.sink_rows import STARTED_NS, filled_store, stride, strides, until
+from reference.sink_rows import STARTED_NS, filled_store, header, stride, strides, until
 
 N = 300
 
@@ -63,6 +64,45 @@ async def test_every_point_reads_back_equal_to_the_last_bit(server: Server, tmp_
             assert all(v is None or k in {"time", *point.tags, *point.fields} for k, v in got.items())
             found += 1
     assert found == len(wanted) >= N
+
+
+async def test_a_replaced_run_leaves_no_point_of_before(server: Server, tmp_path: Path):
+    athlete, settings = 'O\'Hara \\ "J"', InfluxSettings(server.url, api="v1")
+    influxql(server.url, "CREATE DATABASE latemiles")
+    with filled_store(tmp_path / "s.sqlite", 40, athlete=athlete) as store:
+        store.begin_run(header("run-2", athlete))
+        store.commit("run-2", strides(0, 30))
+        await Follower(store, InfluxSink(settings), lambda _: None).drain()
+        store.begin_run(header("run-1", athlete), replace=True)
+        # The code has moved every contact by a hundredth of a second, and finds two fewer.
+        moved = [replace(event, t_s=event.t_s + 0.01) for event in strides(0, 38)]
+        store.commit("run-1", moved)
+        for again in range(2):
+            one = Follower(store, InfluxSink(settings), lambda _: None)
+            # The second time as after an outage: the deletion is delivered again, and what follows it.
+            one._back = 45 * again
+            await one.drain()
+            count = 'SELECT count("index") FROM stride GROUP BY "run"'
+            kept = {s["tags"]["run"]: s["values"][0][1] for s in influxql(server.url, count)}
+            assert kept == {"run-1": 38, "run-2": 30}
+        (series,) = influxql(server.url, 'SELECT "index" FROM stride WHERE "run" = \'run-1\'')
+        wanted = [STARTED_NS + round(event.t_s * 1e9) for event in moved]
+        assert [time_ns for time_ns, _ in series["values"]] == wanted
+        assert influxql(server.url, "SELECT * FROM form_drift") == []
+
+
+async def test_a_later_analysis_takes_the_place_of_an_earlier_one(server: Server, tmp_path: Path):
+    influxql(server.url, "CREATE DATABASE latemiles")
+    key, settings = "pelvic_tilt_mean_deg", InfluxSettings(server.url, api="v1")
+    first = DriftFound(0.0, key, 1.5, 0.9, 2.1, 0.8, "clear change", 1, 700.0, 640.0, 790.0)
+    with filled_store(tmp_path / "s.sqlite", 4) as store:
+        for found in (first, replace(first, change=0.3, verdict="no change", change_point_s=math.nan)):
+            store.conclude("run-1", [found])
+            await Follower(store, InfluxSink(settings), lambda _: None).drain()
+    (series,) = influxql(
+        server.url, f'SELECT "{key}_final", "{key}_changed", "{key}_final_verdict" FROM form_drift'
+    )
+    assert series["values"] == [[STARTED_NS, 0.3, 0, VERDICTS.index("no change")]]
 
 
 async def test_a_missing_database_is_told_once_with_advice_and_delivery_resumes(

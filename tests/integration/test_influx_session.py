@@ -14,6 +14,7 @@ from latemiles.cli.main import main
 from latemiles.session.followers import Deliveries
 from latemiles.signals.events import Stride
 from latemiles.store import Store
+from latemiles.trends.params import HEADLINE
 from reference.servers import influxd, influxql, running
 
 RECORDING = Path(__file__).resolve().parents[2] / "recordings" / "no_standing.mcap"
@@ -48,6 +49,9 @@ def test_a_wrong_token_from_start_to_end_leaves_a_complete_run_and_one_line(
         (told_file,) = (tmp_path / "home" / "lines").rglob("*.jsonl")
         kinds = [json.loads(line)["kind"] for line in told_file.read_text().splitlines()]
         assert kinds.count("stride") == n
+        # The result of the whole run follows by itself to the sink that has everything else.
+        assert kinds[-len(HEADLINE) :] == ["drift_found"] * len(HEADLINE)
+        assert kinds.count("drift_found") == len(HEADLINE)
         # Mended: the same command that the line named sends everything.
         monkeypatch.setenv("LATEMILES_INFLUX_PASSWORD", "right")
         assert main(["--home", str(tmp_path / "home"), "doctor"]) == 0
@@ -60,3 +64,9 @@ def test_a_wrong_token_from_start_to_end_leaves_a_complete_run_and_one_line(
         with urllib.request.urlopen(query) as answer:
             (series,) = json.loads(answer.read())["results"][0]["series"]
         assert series["values"][0][1] == n
+        query = query.replace("%22index%22", "%22pelvic_tilt_mean_deg_changed%22").replace(
+            "stride", "form_drift"
+        )
+        with urllib.request.urlopen(query) as answer:
+            (series,) = json.loads(answer.read())["results"][0]["series"]
+        assert series["values"][0][1] == 1

@@ -12,6 +12,7 @@ import numpy as np
 from latemiles.metrics.catalogue import CATALOGUE, COLUMN_INDEX, NUMERIC_COLUMNS
 from latemiles.signals.events import (
     CalibrationFound,
+    DriftFound,
     DriftUpdate,
     Event,
     Gap,
@@ -63,6 +64,7 @@ _KINDS = {
     Split: "split",
     Marked: "mark",
     DriftUpdate: "form_drift",
+    DriftFound: "drift_found",
     LinkChanged: "link",
     Gap: "gap",
     Slip: "slip",
@@ -90,6 +92,8 @@ def _run(number: int, minutes: float, every: int) -> Iterator[Event]:
     yield LinkChanged(2300.0, Segment.PELVIS, "down", "", NAN)
     yield LinkChanged(2304.0, Segment.PELVIS, "up", "", 80.0)
     yield Gap(1000.0, 1003.5, Segment.LEFT_THIGH, "link lost")
+    for key in HEADLINE:
+        yield DriftFound(0.0, key, 1.9, 1.3, 2.5, 0.8, "clear change", 1, 640.0, 580.0, 730.0)
 
 
 def _drifts(rng: np.random.Generator, minutes: float) -> Iterator[DriftUpdate]:

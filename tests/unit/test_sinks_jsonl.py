@@ -40,6 +40,22 @@ async def test_a_torn_line_is_mended_and_nothing_is_written_twice(tmp_path: Path
         assert path.read_bytes() == whole
 
 
+async def test_a_replaced_run_begins_its_file_anew_wherever_the_batch_is_cut(tmp_path: Path):
+    with filled_store(tmp_path / "s", 20) as store:
+        await drained(store, tmp_path / "out")
+        store.begin_run(header(), replace=True)
+        store.commit("run-1", strides(5, 12))
+        for batch in (3, 500):
+            store._db.execute("UPDATE cursors SET id = 25")
+            await Follower(
+                store, JsonlSink(JsonlSettings(tmp_path / "out")), lambda _: None, batch=batch
+            ).drain()
+            lines = (tmp_path / "out/me/run-1.jsonl").read_text().splitlines()
+            told = [json.loads(line) for line in lines]
+            assert [t["kind"] for t in told] == ["replaced"] + ["stride"] * 7
+            assert [t["index"] for t in told[1:]] == list(range(5, 12))
+
+
 async def test_each_run_has_a_file_and_names_cannot_leave_the_folder(tmp_path: Path):
     with filled_store(tmp_path / "s", 2) as store:
         store.begin_run(header("../../evil", ".."))

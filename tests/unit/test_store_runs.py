@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,12 +19,14 @@ from latemiles.errors import StoreError
 from latemiles.signals.events import (
     Activity,
     CalibrationFound,
+    DriftFound,
     DriftUpdate,
     GaitEvent,
     Gap,
     LinkChanged,
     LiveState,
     Marked,
+    RunReplaced,
     Slip,
     Split,
     Stride,
@@ -216,7 +219,35 @@ def test_ids_are_not_given_again_after_a_deletion(store, run):
     store.advance("mqtt", store.follow("mqtt")[-1].id)
     store.begin_run(RunHeader("run-1", athlete="maya"), replace=True)
     store.commit(run, strides(5))
-    assert [r.event.index for r in store.follow("mqtt")] == [0, 1, 2, 3, 4]
+    told, *rows = store.follow("mqtt")
+    assert told.event == RunReplaced(0.0)
+    assert [r.event.index for r in rows] == [0, 1, 2, 3, 4]
+
+
+def test_sinks_hear_of_a_replaced_run_only_if_they_may_have_rows_of_it(store, run):
+    store.begin_run(RunHeader("run-1", athlete="maya"), replace=True)
+    assert store.follow("influx") == []
+    store.commit(run, strides(2))
+    for _ in range(2):
+        store.begin_run(RunHeader("run-1", athlete="maya"), replace=True)
+        assert [row.kind for row in store.follow("influx")] == ["replaced"]
+
+
+def test_a_conclusion_takes_the_place_of_an_older_one_and_is_told_once(store, run):
+    store.commit(run, strides(2))
+    first = [DriftFound(0.0, "pelvic_tilt_mean_deg", 1.5, 0.9, 2.1, 0.8, "clear change", 0, 700.0, NAN, NAN)]
+    store.conclude(run, first)
+    ids = [row.id for row in store.follow("influx")]
+    store.conclude(run, first)
+    assert [row.id for row in store.follow("influx")] == ids
+    second = [replace(first[0], change=1.4, change_point_s=NAN)]
+    store.conclude(run, second)
+    (kept,) = store.events(run, DriftFound)
+    assert event_bytes([kept]) == event_bytes(second)
+    *_, row = store.follow("influx")
+    assert row.id > max(ids)
+    with pytest.raises(StoreError, match="No run"):
+        store.conclude("run-9", first)
 
 
 def test_another_process_reads_while_this_one_writes(store, run):

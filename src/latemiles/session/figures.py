@@ -10,14 +10,17 @@ import numpy as np
 from latemiles import __version__
 from latemiles.report.page import DROP, Page, build_page
 from latemiles.report.words import headline
+from latemiles.signals.events import DriftFound
 from latemiles.signals.frames import Segment
 from latemiles.trends.asymmetry import alignment_of
+from latemiles.trends.params import HEADLINE
 from latemiles.trends.run_figures import RunFigures
 
 if TYPE_CHECKING:
     from latemiles.analysis_result import Analysis
+    from latemiles.signals.results import FormDrift
 
-__all__ = ["figures_of"]
+__all__ = ["drift_found", "figures_of"]
 
 NAN = math.nan
 
@@ -63,6 +66,28 @@ def figures_of(analysis: Analysis, units: str = "metric") -> RunFigures:
         obliquity_offset_deg=_obliquity_offset(analysis),
         mounting_sd_deg=alignment_of(quality.calibration).obliquity_deg,
         pelvis_slips=sum(slip.segment is Segment.PELVIS for slip in quality.slips),
+    )
+
+
+def drift_found(analysis: Analysis) -> list[DriftFound]:
+    """Form drift of the headline metrics over the whole run, as sinks are told it."""
+    return [_found(key, analysis.form_drift[key]) for key in HEADLINE]
+
+
+def _found(key: str, drift: FormDrift) -> DriftFound:
+    shown = drift.adjusted or drift
+    began = drift.change_point_s
+    between = drift.change_point_interval_s if began is not None else None
+    return DriftFound(
+        0.0,
+        key,
+        shown.change,
+        *shown.interval,
+        shown.detectable_change,
+        shown.verdict,
+        int(drift.adjusted is not None),
+        began if began is not None else NAN,
+        *(between or (NAN, NAN)),
     )
 
 

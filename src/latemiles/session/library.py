@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from latemiles.errors import InputError, StoreError
 from latemiles.report.axis import unit_of
 from latemiles.report.library.shown import ShownRun
-from latemiles.session.figures import figures_of
+from latemiles.session.figures import drift_found, figures_of
 from latemiles.session.home import Home
 from latemiles.signals.records import RunHeader
 from latemiles.store import Library, RunRow, Store
@@ -146,6 +146,7 @@ def keep_result(home: Home, analysis: Analysis, recording: Path, units: str = "m
             run = store.begin_run(_unique(store, analysis.header), recording.resolve(), basis=analysis.basis)
             store.end_run(run)
         Library(store).keep_figures(run, figures)
+        store.conclude(run, drift_found(analysis))
     return run
 
 

@@ -158,10 +158,27 @@ def play(
         if beside is not None:
             beside(session)
         asyncio.run(_until_over(session, deliveries))
+        # A server that is away had its grace just now; it gets the result with what waits for it.
+        there = {sink.name for sink in sinks if not store.waiting(sink.name)}
     say("The run is over. Making the report from the recording.")
     with step("report") as progress:
         outcome = analyze_file(target, None, AnalyzeOptions(home=home.root, units=options.units), progress)
+    _send_result(home, there, say)
     return _outcome(outcome, target)
+
+
+def _send_result(home: Home, there: set[str], say: Say) -> None:
+    """Tell the sinks that have the whole run what its analysis found."""
+    sinks = [sink for sink in make_sinks(load_sinks(home.settings)) if sink.name in there]
+    if not sinks:
+        return
+
+    async def deliver(deliveries: Deliveries) -> None:
+        async with deliveries.running():
+            pass
+
+    with Store(home.store) as store:
+        asyncio.run(deliver(Deliveries(store, sinks, say)))
 
 
 def _outcome(outcome: Outcome, target: Path) -> PlayOutcome:

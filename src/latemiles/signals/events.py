@@ -16,6 +16,7 @@ from latemiles.signals.frames import Segment, Side
 __all__ = [
     "Activity",
     "CalibrationFound",
+    "DriftFound",
     "DriftUpdate",
     "Event",
     "GaitEvent",
@@ -24,6 +25,7 @@ __all__ = [
     "LiveState",
     "Marked",
     "PoseRefused",
+    "RunReplaced",
     "Slip",
     "Split",
     "Stride",
@@ -190,6 +192,37 @@ class LinkChanged:
     battery_percent: float
 
 
+@dataclass(frozen=True, slots=True)
+class DriftFound:
+    """What the whole run says of one headline metric; made by the analysis afterwards, never by ``push``."""
+
+    t_s: float
+    """0: one result a run, so that a new analysis takes the place of the old one."""
+    metric: str
+    change: float
+    """Late minus baseline, metric's unit, after speed and grade where ``is_adjusted``; NaN when too short."""
+    low: float
+    high: float
+    """95 % interval of the change."""
+    detectable_change: float
+    verdict: str
+    is_adjusted: int
+    """1: speed and grade are taken off. 0: raw, for want of a source."""
+    change_point_s: float
+    """When the change began, s; NaN if there is none."""
+    change_point_low_s: float
+    change_point_high_s: float
+    """95 % interval of that moment, s."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReplaced:
+    """What was said of this run before is void: it goes through the pipeline again. Made by the store."""
+
+    t_s: float
+    """0."""
+
+
 Event = (
     Gap
     | GaitEvent
@@ -200,9 +233,11 @@ Event = (
     | Stride
     | Split
     | DriftUpdate
+    | DriftFound
     | LiveState
     | Marked
     | LinkChanged
+    | RunReplaced
 )
 
 

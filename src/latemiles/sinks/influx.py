@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 from base64 import b64encode
 from collections.abc import Sequence
@@ -25,17 +26,21 @@ from urllib3.exceptions import HTTPError
 
 from latemiles.errors import ConfigError
 from latemiles.metrics.catalogue import COLUMN_INDEX
-from latemiles.signals.events import Stride
+from latemiles.signals.events import RunReplaced, Stride
 from latemiles.sinks.outbox import Rejected, Row, SinkError, SinkRefused, SinkUnavailable
 from latemiles.sinks.points import Point, points
 from latemiles.sinks.secrets import Secret
 
 __all__ = ["InfluxSettings", "InfluxSink", "line"]
 
+log = logging.getLogger(__name__)
+
 _BAD_LINE: Final = (400, 413, 422)
 """Answers that are about the lines themselves; sending them again unchanged is of no use."""
 _LATER: Final = (408, 425, 429)
 """Answers below 500 that ask to come back."""
+_FIRST_TIME: Final = "1970-01-01T00:00:00Z"
+_LAST_TIME: Final = "2200-01-01T00:00:00Z"
 _RUNS_KNOWN: Final = 256
 """Runs whose distance is remembered; more athletes than one server has."""
 
@@ -116,8 +121,18 @@ class InfluxSink:
         SinkError
             If the server does not answer, or refuses more than single lines.
         """
-        lines = [(row.id, [line(p) for p in points(row, self._distance_at(row))]) for row in rows]
-        return await asyncio.to_thread(self._post, [pair for pair in lines if pair[1]])
+        rejected: list[Rejected] = []
+        lines: list[tuple[int, list[str]]] = []
+        for row in rows:
+            if isinstance(row.event, RunReplaced):
+                # In the order of the rows: what came before it is deleted, what comes after it is kept.
+                rejected += await asyncio.to_thread(self._post, lines)
+                lines = []
+                self._distances.pop(row.run, None)
+                await asyncio.to_thread(self._forget, row)
+            elif made := points(row, self._distance_at(row)):
+                lines.append((row.id, [line(point) for point in made]))
+        return rejected + await asyncio.to_thread(self._post, lines)
 
     def _distance_at(self, row: Row) -> float:
         """Distance at the newest stride of the row's run; NaN before the first."""
@@ -172,10 +187,31 @@ class InfluxSink:
             return self._post(lines[:half]) + self._post(lines[half:])
         return []
 
+    def _forget(self, row: Row) -> None:
+        """Delete the points of a run that is sent anew: a contact that has moved would stand there twice.
+
+        A server that cannot delete keeps them, as InfluxDB 3 and VictoriaMetrics do.
+        """
+        client, s = self._open(), self._settings
+        try:
+            if s.api == "v2":
+                athlete, run = _quoted(row.athlete, '"'), _quoted(row.run, '"')
+                where = f'athlete="{athlete}" AND run="{run}"'
+                client.delete_api().delete(_FIRST_TIME, _LAST_TIME, where, s.bucket, s.org or "-")
+            else:
+                athlete, run = _quoted(row.athlete, "'"), _quoted(row.run, "'")
+                where = f"DELETE WHERE \"athlete\" = '{athlete}' AND \"run\" = '{run}'"
+                self._call_v1(client, "/query", [("db", s.bucket), ("q", where)])
+        except ApiException as error:
+            if error.status in (400, 404, 405, 501):
+                log.debug("%s keeps the older points of run %s: %s", self.label, row.run, _said(error))
+                return
+            raise self._in_our_words(error) from error
+        except HTTPError as error:
+            raise self._silent(error) from error
+
     def _send(self, lines: list[str]) -> None:
-        client, s = self._client, self._settings
-        if client is None:
-            raise SinkUnavailable(f"{self.label} is not open.")
+        client, s = self._open(), self._settings
         body = "\n".join(lines)
         try:
             if s.api == "v2":
@@ -189,22 +225,33 @@ class InfluxSink:
             else:
                 self._send_v1(client, body)
         except HTTPError as error:
-            raise SinkUnavailable(
-                f"{self.label} does not answer ({_short(error)}). Check that it runs and can be reached."
-            ) from error
+            raise self._silent(error) from error
+
+    def _open(self) -> InfluxDBClient:
+        if self._client is None:
+            raise SinkUnavailable(f"{self.label} is not open.")
+        return self._client
+
+    def _silent(self, error: HTTPError) -> SinkUnavailable:
+        return SinkUnavailable(
+            f"{self.label} does not answer ({_short(error)}). Check that it runs and can be reached."
+        )
 
     def _send_v1(self, client: Any, body: str) -> None:
+        query = [("db", self._settings.bucket), ("precision", "ns")]
+        if self._settings.retention_policy:
+            query.append(("rp", self._settings.retention_policy))
+        self._call_v1(client, "/write", query, body)
+
+    def _call_v1(self, client: Any, path: str, query: list[tuple[str, str]], body: str = "") -> None:
         s = self._settings
-        query = [("db", s.bucket), ("precision", "ns")]
-        if s.retention_policy:
-            query.append(("rp", s.retention_policy))
         headers = {"Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}
         if s.username:
             # In a header, not in the address, which proxies and debug logs write down.
             pair = f"{s.username}:{s.secret.reveal()}".encode()
             headers["Authorization"] = "Basic " + b64encode(pair).decode("ascii")
         client.api_client.call_api(
-            "/write", "POST", query_params=query, header_params=headers, body=body, auth_settings=[]
+            path, "POST", query_params=query, header_params=headers, body=body, auth_settings=[]
         )
 
     def _in_our_words(self, error: ApiException) -> SinkError:
@@ -235,6 +282,10 @@ class InfluxSink:
         return SinkRefused(
             f"{self.label} answers {status}: {_said(error)}. Check url, org and {what} of [influx]."
         )
+
+
+def _quoted(text: str, quote: str) -> str:
+    return text.replace("\\", "\\\\").replace(quote, f"\\{quote}")
 
 
 def line(point: Point) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from latemiles.signals.events import RunReplaced
 from latemiles.sinks.messages import encoded, message, safe_name
 from latemiles.sinks.outbox import Rejected, Row, SinkUnavailable
 
@@ -94,6 +95,11 @@ def _append(path: Path, rows: Sequence[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         last_id = _mend(file)
+        replaced = [place for place, row in enumerate(rows) if isinstance(row.event, RunReplaced)]
+        if replaced and rows[replaced[-1]].id > last_id:
+            # The run goes through the pipeline again: what is there is void.
+            file.truncate(0)
+            rows = rows[replaced[-1] :]
         lines = [encoded({"kind": row.kind, **message(row)}) + b"\n" for row in rows if row.id > last_id]
         file.write(b"".join(lines))
         file.flush()

@@ -17,6 +17,7 @@ from latemiles.metrics.catalogue import NUMERIC_COLUMNS
 from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.events import (
     CalibrationFound,
+    DriftFound,
     DriftUpdate,
     Gap,
     LinkChanged,
@@ -82,6 +83,8 @@ def points(row: Row, distance_m: float = math.nan) -> list[Point]:
             made = [_split(event, tags)]
         case DriftUpdate():
             made = [_form_drift(event, tags, distance_m)]
+        case DriftFound():
+            made = [_drift_found(event, tags)]
         case Marked():
             made = [("mark", tags, {"label": event.label, "t_s": event.t_s}, event.t_s)]
         case LinkChanged() | Gap() | Slip():
@@ -147,6 +150,25 @@ def _form_drift(update: DriftUpdate, tags: dict[str, str], distance_m: float) ->
         "distance_m": distance_m,
     }
     return "form_drift", tags, fields, update.t_s
+
+
+def _drift_found(found: DriftFound, tags: dict[str, str]) -> _Raw:
+    key = found.metric
+    known = found.verdict in VERDICTS
+    fields: dict[str, float | str] = {
+        f"{key}_final": found.change,
+        f"{key}_final_low": found.low,
+        f"{key}_final_high": found.high,
+        f"{key}_final_detectable": found.detectable_change,
+        f"{key}_final_verdict": float(VERDICTS.index(found.verdict)) if known else math.nan,
+        f"{key}_final_adjusted": float(found.is_adjusted),
+        # What a later analysis does not find any more is no field, and would stand here for ever without it.
+        f"{key}_changed": float(math.isfinite(found.change_point_s)),
+        f"{key}_change_point_s": found.change_point_s,
+        f"{key}_change_point_low_s": found.change_point_low_s,
+        f"{key}_change_point_high_s": found.change_point_high_s,
+    }
+    return "form_drift", tags, fields, found.t_s
 
 
 def _link(event: LinkChanged | Gap | Slip, tags: dict[str, str]) -> _Raw:

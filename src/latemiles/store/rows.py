@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
 
 from latemiles.signals.events import Event
+from latemiles.signals.records import RunHeader
 
-__all__ = ["RUNS_SQL", "RUN_COLUMNS", "OutboxRow", "RunRow", "SetAside", "run_row", "summary_json"]
+__all__ = ["RUNS_SQL", "RUN_COLUMNS", "OutboxRow", "RunRow", "SetAside", "own_id", "run_row", "summary_json"]
 
 RUN_COLUMNS = (
     "id, athlete, started_utc_ns, source, recording, status, notes, software, basis, summary, shoes, route"
@@ -100,3 +103,17 @@ def _finite(value: Any) -> Any:
     if isinstance(value, np.generic):
         return _finite(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def own_id(db: sqlite3.Connection, header: RunHeader, recording: str) -> str:
+    """The id under which this recording is kept already, or else the first that nobody has."""
+    mine = "SELECT id FROM runs WHERE athlete = ? AND recording = ? AND recording <> ''"
+    known = db.execute(mine, (header.athlete, recording)).fetchone()
+    if known is not None:
+        return str(known[0])
+    names = chain(
+        (header.run, f"{header.athlete}.{header.run}"),
+        (f"{header.athlete}.{header.run}.{number}" for number in count(2)),
+    )
+    taken = "SELECT 1 FROM runs WHERE id = ?"
+    return next(name for name in names if db.execute(taken, (name,)).fetchone() is None)

@@ -17,11 +17,13 @@ from typing import Any, get_type_hints
 from latemiles.signals.events import (
     Activity,
     CalibrationFound,
+    DriftFound,
     DriftUpdate,
     Event,
     Gap,
     LinkChanged,
     Marked,
+    RunReplaced,
     Slip,
     Split,
     Stride,
@@ -65,6 +67,8 @@ _KINDS: tuple[tuple[str, str, type[Any]], ...] = (
     ("form_drift", "form_drifts", DriftUpdate),
     ("link", "links", LinkChanged),
     ("activity", "activities", Activity),
+    ("drift_found", "drifts_found", DriftFound),
+    ("replaced", "replacements", RunReplaced),
 )
 
 

@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +14,29 @@ from numpy.typing import NDArray
 
 from latemiles.errors import StoreError
 from latemiles.metrics.catalogue import NUMERIC_COLUMNS
-from latemiles.signals.events import CalibrationFound, DriftUpdate, Event, Marked, Split
+from latemiles.signals.events import (
+    CalibrationFound,
+    DriftFound,
+    DriftUpdate,
+    Event,
+    Marked,
+    RunReplaced,
+    Split,
+)
 from latemiles.signals.records import RunHeader
 from latemiles.store import outbox
 from latemiles.store.connection import connect, in_our_words, transaction
 from latemiles.store.library import create_library
-from latemiles.store.rows import RUN_COLUMNS, RUNS_SQL, OutboxRow, RunRow, SetAside, run_row, summary_json
+from latemiles.store.rows import (
+    RUN_COLUMNS,
+    RUNS_SQL,
+    OutboxRow,
+    RunRow,
+    SetAside,
+    own_id,
+    run_row,
+    summary_json,
+)
 from latemiles.store.schema import APPLICATION_ID, MIGRATIONS, VERSION, EventTable, create, event_tables
 
 __all__ = ["Store"]
@@ -154,7 +170,7 @@ class Store:
         """
         with self.writing() as db:
             # Chosen with the write lock held: two runs of one name may begin at the same moment.
-            run = _own_id(db, header, str(recording)) if apart else header.run
+            run = own_id(db, header, str(recording)) if apart else header.run
             sql = "SELECT athlete, notes, shoes, route FROM runs WHERE id = ?"
             old = db.execute(sql, (run,)).fetchone()
             if old and (not replace or old[0] != header.athlete):
@@ -162,8 +178,7 @@ class Store:
                     f"Run '{run}' of '{old[0]}' is in the store already. "
                     "Give the new one another id, or replace the old one on purpose."
                 )
-            if old:
-                self._delete(db, run)
+            was_told = old and self._delete(db, run)
             row = (
                 run,
                 header.athlete,
@@ -178,6 +193,9 @@ class Store:
                 *(old[2:] if old else ("", "")),
             )
             db.execute(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
+            if was_told:
+                # Sinks have rows of before, at moments that need not come again.
+                self._insert(db, run, RunReplaced(0.0))
         return run
 
     def commit(self, run: str, events: Iterable[Event]) -> int:
@@ -190,15 +208,31 @@ class Store:
         StoreError
             If the run is not in the store, or the store cannot be written.
         """
-        kept = [(table, e) for e in events if (table := self._tables.get(type(e))) is not None]
+        kept = [event for event in events if type(event) in self._tables]
         if not kept:
             return 0
         with self.writing() as db:
             self.check_known(db, run)
-            for table, event in kept:
-                cursor = db.execute("INSERT INTO outbox (run, kind) VALUES (?, ?)", (run, table.kind))
-                db.execute(table.insert_sql, [cursor.lastrowid, run, *table.encode(event)])
+            for event in kept:
+                self._insert(db, run, event)
         return len(kept)
+
+    def conclude(self, run: str, found: Sequence[DriftFound]) -> None:
+        """Keep what the analysis of a whole run found, in place of what an earlier one did.
+
+        What is kept already is not written again, so that sinks are not told the same twice.
+        """
+        table = self._tables[DriftFound]
+        with self.writing() as db:
+            self.check_known(db, run)
+            sql = f"{table.select_sql} WHERE run = ? ORDER BY id"
+            kept = [tuple(row[2:]) for row in db.execute(sql, (run,))]
+            if kept == [tuple(table.encode(event)) for event in found]:
+                return
+            db.execute("DELETE FROM outbox WHERE run = ? AND kind = ?", (run, table.kind))
+            db.execute(f"DELETE FROM {table.table} WHERE run = ?", (run,))
+            for event in found:
+                self._insert(db, run, event)
 
     def end_run(self, run: str, *, summary: Mapping[str, Any] | None = None) -> None:
         """Mark the run as ended, with what was concluded where that is known."""
@@ -231,13 +265,20 @@ class Store:
             self.check_known(db, run)
             db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run))
 
-    def _delete(self, db: sqlite3.Connection, run: str) -> None:
+    def _insert(self, db: sqlite3.Connection, run: str, event: Event) -> None:
+        table = self._tables[type(event)]
+        cursor = db.execute("INSERT INTO outbox (run, kind) VALUES (?, ?)", (run, table.kind))
+        db.execute(table.insert_sql, [cursor.lastrowid, run, *table.encode(event)])
+
+    def _delete(self, db: sqlite3.Connection, run: str) -> bool:
+        """Delete a run and its rows; whether there were any for sinks."""
         for table in self._tables.values():
             db.execute(f"DELETE FROM {table.table} WHERE run = ?", (run,))
         db.execute("DELETE FROM figures WHERE run = ?", (run,))
         db.execute("DELETE FROM set_aside WHERE id IN (SELECT id FROM outbox WHERE run = ?)", (run,))
-        db.execute("DELETE FROM outbox WHERE run = ?", (run,))
+        rows = db.execute("DELETE FROM outbox WHERE run = ?", (run,)).rowcount
         db.execute("DELETE FROM runs WHERE id = ?", (run,))
+        return rows > 0
 
     def check_known(self, db: sqlite3.Connection, run: str) -> None:
         """Raise `StoreError` if there is no such run."""
@@ -379,20 +420,6 @@ class Store:
         """Rows that a sink refused, oldest first."""
         with self.reading() as db:
             return outbox.rows_set_aside(db, sink)
-
-
-def _own_id(db: sqlite3.Connection, header: RunHeader, recording: str) -> str:
-    """The id under which this recording is kept already, or else the first that nobody has."""
-    mine = "SELECT id FROM runs WHERE athlete = ? AND recording = ? AND recording <> ''"
-    known = db.execute(mine, (header.athlete, recording)).fetchone()
-    if known is not None:
-        return str(known[0])
-    names = chain(
-        (header.run, f"{header.athlete}.{header.run}"),
-        (f"{header.athlete}.{header.run}.{number}" for number in count(2)),
-    )
-    taken = "SELECT 1 FROM runs WHERE id = ?"
-    return next(name for name in names if db.execute(taken, (name,)).fetchone() is None)
 
 
 def _decoded(table: EventTable, rows: Iterable[Sequence[Any]]) -> list[tuple[int, Event]]:
