@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib.util
 import json
@@ -16,6 +17,11 @@ import pytest
 import yaml
 
 from latemiles.metrics.catalogue import NUMERIC_COLUMNS
+from latemiles.sinks.mqtt import MqttSettings
+from latemiles.sinks.mqtt_sink import MqttSink
+from latemiles.sinks.outbox import SinkRefused
+from latemiles.sinks.secrets import Secret
+from reference.servers import binary, mosquitto, running
 
 ROOT = Path(__file__).resolve().parents[2] / "dashboards"
 BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "boards").glob("*.json"))}
@@ -97,6 +103,56 @@ def test_alert_rules_take_no_data_for_no_alarm_and_ask_the_provisioned_source():
         assert rule["data"][0]["datasourceUid"] == source["uid"]
         assert [step["refId"] for step in rule["data"]] == ["A", "B", "C"]
         assert rule["condition"] == "C"
+
+
+async def test_the_broker_of_the_compose_file_starts_and_wants_its_password(tmp_path: Path):
+    # What the container does at each start, with its folders here.
+    command = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["mosquitto"]["command"][-1]
+    assert command.startswith("mosquitto_passwd -b -c /mosquitto/data/passwords")
+    server = mosquitto(tmp_path / "mqtt")
+    passwords = tmp_path / "mqtt" / "passwords"
+    subprocess.run([binary("mosquitto_passwd"), "-b", "-c", passwords, "coach", "right"], check=True)
+    passwords.chmod(0o644)
+    text = (ROOT / "mosquitto.conf").read_text().replace("/mosquitto/data", str(tmp_path / "mqtt"))
+    kept = (tmp_path / "mqtt" / "mosquitto.conf").read_text().splitlines()[0]
+    text = text.replace("listener 1883", f"{kept}\nlistener {server.port} 127.0.0.1")
+    (tmp_path / "mqtt" / "mosquitto.conf").write_text(text)
+    with running(server):
+        for password, good in (("right", True), ("wrong", False)):
+            settings = MqttSettings("127.0.0.1", server.port, username="coach", secret=Secret(password))
+            with (
+                contextlib.nullcontext()
+                if good
+                else pytest.raises(SinkRefused, match="does not let this user in")
+            ):
+                await MqttSink(settings).check()
+
+
+def test_what_the_compose_file_mounts_is_where_grafana_looks_for_it():
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    mounts = {}
+    for service in services.values():
+        for volume in service["volumes"]:
+            source, target, *_ = volume.split(":")
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+                mounts[target] = ROOT / source
+    (provider,) = yaml.safe_load((ROOT / "provisioning/dashboards/latemiles.yaml").read_text())["providers"]
+    boards = mounts[provider["options"]["path"]]
+    assert {path.name for path in boards.glob("*.json")} == {f"{name}.json" for name in BOARDS}
+    home = Path(services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (mounts[str(home.parent)] / home.name).exists()
+    assert {path.name for path in mounts["/etc/grafana/provisioning"].iterdir()} == {
+        "alerting",
+        "dashboards",
+        "datasources",
+    }
+    (source,) = yaml.safe_load((ROOT / "provisioning/datasources/influxdb.yaml").read_text())["datasources"]
+    influx = services["influxdb"]["environment"]
+    assert source["jsonData"]["dbName"] == influx["DOCKER_INFLUXDB_INIT_BUCKET"]
+    token = re.fullmatch(r"Token \$\{(\w+)\}", source["secureJsonData"]["httpHeaderValue1"])
+    assert token is not None
+    assert services["grafana"]["environment"][token[1]] == influx["DOCKER_INFLUXDB_INIT_ADMIN_TOKEN"]
 
 
 def test_the_compose_file_pins_versions_and_holds_no_password():
