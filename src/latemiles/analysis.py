@@ -25,7 +25,7 @@ from latemiles.config import Config
 from latemiles.errors import InputError
 from latemiles.findings import Findings, quality_report
 from latemiles.metrics.table import StrideTable
-from latemiles.pipeline import FirstPass, Pipeline
+from latemiles.pipeline import FirstPass, Pipeline, Watch
 from latemiles.recording.reader import Recording
 from latemiles.sensors.registry import driver_for
 from latemiles.signals.blocks import AngleBlock, GridBlock, ImuStream, OrientationBlock
@@ -58,6 +58,7 @@ def analyze(
     basis: str = "smoothed",
     config: Config | None = None,
     angles: bool = True,
+    watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Find the strides of a run, their angles, and how they changed.
@@ -83,6 +84,8 @@ def analyze(
     angles : bool
         Keep the angles and orientations of every sample; without them memory does not grow with the run
         beyond its strides.
+    watch : Watch, optional
+        Sees the samples and angles of the last pass go by, where they are not kept.
     progress : callable, optional
         Called with the share that is done, 0 to 1.
 
@@ -122,7 +125,7 @@ def analyze(
         first = replace(scout.first_pass, speeds=tuple(heard.speeds))
         # Poses are judged where the calibration is looked for.
         refused = heard.refused
-    pipeline = make(basis=basis, known=first, watch=keeper)
+    pipeline = make(basis=basis, known=first, watch=keeper or watch)
     findings = _play(pipeline, run, _part(progress, 0.4 if smoothed else 0.0, 0.95))
     findings.refused = [*refused, *findings.refused]
     result = _result(run, pipeline, findings, keeper)

@@ -18,6 +18,7 @@ from latemiles.cli import (
     analyze,
     demo,
     doctor,
+    export,
     files,
     gateway,
     live,
@@ -36,7 +37,9 @@ from latemiles.errors import LatemilesError
 
 __all__ = ["app", "main", "run"]
 
-COMPUTING = frozenset({"analyze", "demo", "live", "refresh", "replay", "report", "serve", "standing"})
+COMPUTING = frozenset(
+    {"analyze", "demo", "export", "import", "live", "refresh", "replay", "report", "serve", "standing"}
+)
 """Commands that need compiled kernels."""
 
 INTERRUPTED: Final = 130
@@ -73,6 +76,7 @@ for module in (
     report,
     runs,
     trends,
+    export,
     files,
     sync,
     gateway,

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from latemiles.cli.context import console, shown_step, state_of
-from latemiles.errors import InputError
 
 __all__ = ["register"]
 
@@ -30,26 +29,8 @@ def report(
     if units not in {"metric", "mile"}:
         raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
     home = state_of(context).find_home()
-    recording = _find(run, home.recordings)
+    recording = home.recording_of(run)
     with shown_step(recording.name) as progress:
         outcome = analyze_file(recording, out, AnalyzeOptions(home=home.root, units=units), progress)
     console().print(outcome.headline)
     console().print(f"  {outcome.report}")
-
-
-def _find(run: str, recordings: Path) -> Path:
-    """The recording that is meant."""
-    if Path(run).is_file():
-        return Path(run)
-    known = sorted(recordings.glob("*.mcap"), key=lambda p: p.stat().st_mtime)
-    if run == "last" and known:
-        return known[-1]
-    for path in known:
-        if path.stem == run:
-            return path
-    names = ", ".join(p.stem for p in known[-5:]) or "none yet"
-    raise InputError(
-        "the name of a recorded run",
-        f"'{run}'",
-        f"Recorded runs: {names}. Name one of them, or give a recording's path.",
-    )

@@ -20,7 +20,7 @@ from latemiles.signals.frames import ANGLES
 if TYPE_CHECKING:
     from latemiles.analysis_result import Analysis
 
-__all__ = ["ANGLE_COLUMNS", "SPLIT_COLUMNS", "write_outputs"]
+__all__ = ["ANGLE_COLUMNS", "SPLIT_COLUMNS", "angle_lines", "write_outputs"]
 
 ANGLE_COLUMNS = (
     "t_s",
@@ -29,6 +29,8 @@ ANGLE_COLUMNS = (
     *(f"right_{name}_deg" for name in ANGLES[3:]),
 )
 """Columns of ``angles.csv``: time, pelvis, left hip, right hip."""
+
+_ANGLE_ROWS = 12_000
 
 # The catalogue's own ``index`` and ``distance_m`` are of strides; a median of them says nothing of a split.
 _SPLIT_OWN = ("index", "start_s", "end_s", "distance_m", "strides", "strides_used")
@@ -75,7 +77,7 @@ def write_outputs(
         "report.html": [render_report(analysis, units=units)],
     }
     if angles:
-        contents["angles.csv"] = _angle_lines(analysis)
+        contents["angles.csv"] = angle_lines(analysis)
     folder = Path(out_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,8 +120,11 @@ def _split_lines(analysis: Analysis) -> Iterator[str]:
         yield ",".join([*own, str(split.strides), str(split.strides_used), *medians]) + "\n"
 
 
-def _angle_lines(analysis: Analysis) -> Iterator[str]:
+def angle_lines(analysis: Analysis) -> Iterator[str]:
+    """Lines of ``angles.csv``, header first, a minute of the run in memory at a time."""
     yield ",".join(ANGLE_COLUMNS) + "\n"
-    rows = np.column_stack([analysis.pelvis, analysis.hip_left, analysis.hip_right])
-    for t_s, row in zip(analysis.t, np.degrees(rows), strict=True):
-        yield ",".join([f"{t_s:.4f}", *(_number(float(v), 3) for v in row)]) + "\n"
+    for start in range(0, len(analysis.t), _ANGLE_ROWS):
+        here = slice(start, start + _ANGLE_ROWS)
+        rows = np.column_stack([analysis.pelvis[here], analysis.hip_left[here], analysis.hip_right[here]])
+        for t_s, row in zip(analysis.t[here], np.degrees(rows), strict=True):
+            yield ",".join([f"{t_s:.4f}", *(_number(float(v), 3) for v in row)]) + "\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from latemiles.errors import ConfigError
+from latemiles.errors import ConfigError, InputError
 
 __all__ = ["Home"]
 
@@ -71,6 +71,29 @@ class Home:
     def numba_cache(self) -> Path:
         """Folder of compiled kernels."""
         return Path(platformdirs.user_cache_dir("latemiles", appauthor=False)) / "numba"
+
+    def recording_of(self, run: str) -> Path:
+        """The recording that is meant: a path, the name of a recorded run, or ``last``.
+
+        Raises
+        ------
+        InputError
+            If there is none, with the names there are.
+        """
+        if Path(run).is_file():
+            return Path(run)
+        known = sorted(self.recordings.glob("*.mcap"), key=lambda p: p.stat().st_mtime)
+        if run == "last" and known:
+            return known[-1]
+        for path in known:
+            if path.stem == run:
+                return path
+        names = ", ".join(p.stem for p in known[-5:]) or "none yet"
+        raise InputError(
+            "the name of a recorded run",
+            f"'{run}'",
+            f"Recorded runs: {names}. Name one of them, or give a recording's path.",
+        )
 
     def _made(self, name: str) -> Path:
         folder = self.root / name if name else self.root
