@@ -247,9 +247,8 @@ def _context(speeds: list[Speed]) -> ContextTrack:
     def column(name: str) -> F8:
         return np.array([getattr(s, name) for s in speeds], dtype=np.float64)
 
-    return ContextTrack(
-        column("t_s"), column("speed_m_s"), column("grade"), column("distance_m"), column("heart_rate_bpm")
-    )
+    names = ("t_s", "speed_m_s", "grade", "distance_m", "heart_rate_bpm", "elevation_m")
+    return ContextTrack(*(column(name) for name in names))
 
 
 def _part(progress: Progress | None, start: float, end: float) -> Progress | None:

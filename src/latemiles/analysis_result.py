@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class ContextTrack:
     grade: F8
     distance_m: F8
     heart_rate_bpm: F8
+    elevation_m: F8 = field(default_factory=lambda: np.empty(0))
+    """Empty, or NaN, where the source gives none."""
 
 
 @dataclass(frozen=True, slots=True)

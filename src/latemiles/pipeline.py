@@ -208,6 +208,7 @@ class Pipeline:
                     self._settle_course()
                 self._strides.tell_speed(record)
                 self._pace.tell(record)
+                self._monitor.tell(record)
             case Link(arrival_ns=ns):
                 if record.state == "down":
                     self._intake.align.note(record.segment, ns * 1e-9, "link lost")

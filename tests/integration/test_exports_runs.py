@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from latemiles import optional
 from latemiles.analysis import analyze
 from latemiles.cli.main import main
 from latemiles.errors import ConfigError, EnvironmentMissing, InputError
 from latemiles.exports import FORMATS
-from latemiles.exports import format as export_format
 from latemiles.session.export import ExportPlan, export_run
 from latemiles.session.home import Home
 
@@ -70,9 +70,9 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatc
     def absent(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(export_format, "import_module", absent)
+    monkeypatch.setattr(optional, "import_module", absent)
     with pytest.raises(EnvironmentMissing, match=r"pip install 'latemiles\[files\]'"):
-        export_format.needed("pyarrow", "pyarrow", "Parquet")
+        optional.needed("pyarrow", "pyarrow", "Parquet")
 
 
 def test_a_place_that_cannot_be_written_leaves_nothing_behind(tmp_path):

@@ -39,7 +39,7 @@ LITERAL: list[tuple[Record, int, bytes]] = [
         Speed(2, -0.0, nan, inf, -inf, 5e-324, "pod"),
         10,
         b'{"t_s":-0.0,"speed_m_s":null,"grade":"Infinity","distance_m":"-Infinity",'
-        b'"heart_rate_bpm":5e-324,"source":"pod"}',
+        b'"heart_rate_bpm":5e-324,"source":"pod","elevation_m":null,"cadence_spm":null}',
     ),
 ]
 
@@ -50,6 +50,11 @@ def test_a_record_has_these_bytes(record: Record, channel: int, data: bytes) -> 
     assert encode(record)[2] == data
     back = decode(CHANNELS[channel - 1].topic, getattr(record, "arrival_ns", 0), data)
     assert same(back, record)
+
+
+def test_a_word_of_speed_from_before_there_was_elevation_is_still_read() -> None:
+    data = b'{"t_s":1.0,"speed_m_s":3.0,"grade":null,"distance_m":null,"heart_rate_bpm":null,"source":"pod"}'
+    assert same(decode("speed", 2, data), Speed(2, 1.0, 3.0, source="pod"))
 
 
 def test_the_document_lists_every_channel_and_every_field() -> None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Final
-
-from latemiles.errors import EnvironmentMissing
 
 if TYPE_CHECKING:
     from latemiles.analysis_result import Analysis
 
-__all__ = ["ANGLES", "STRIDES", "Format", "needed"]
+__all__ = ["ANGLES", "STRIDES", "Format"]
 
 STRIDES: Final = "strides"
 ANGLES: Final = "angles"
@@ -38,28 +34,3 @@ class Format:
     def is_folder(self) -> bool:
         """Whether the format is a folder of files."""
         return not self.suffix
-
-
-def needed(module: str, package: str, what: str) -> ModuleType:
-    """Import an optional library.
-
-    Parameters
-    ----------
-    module : str
-        Name to import.
-    package : str
-        Its name in the package index.
-    what : str
-        What it is needed for.
-
-    Raises
-    ------
-    EnvironmentMissing
-        If it is not installed, with the command that installs it.
-    """
-    try:
-        return import_module(module)
-    except ImportError as problem:
-        raise EnvironmentMissing(
-            f"{what} needs {package}, which is not installed. Install it with: pip install 'latemiles[files]'"
-        ) from problem

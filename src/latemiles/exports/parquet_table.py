@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from latemiles.exports.format import ANGLES, STRIDES, Format, needed
+from latemiles.exports.format import ANGLES, STRIDES, Format
 from latemiles.exports.pieces import pieces
 from latemiles.metrics.catalogue import COLUMNS, metric
+from latemiles.optional import needed
 from latemiles.report.files import ANGLE_COLUMNS
 
 if TYPE_CHECKING:

@@ -33,7 +33,16 @@ ANGLE_COLUMNS = (
 _ANGLE_ROWS = 12_000
 
 # The catalogue's own ``index`` and ``distance_m`` are of strides; a median of them says nothing of a split.
-_SPLIT_OWN = ("index", "start_s", "end_s", "distance_m", "strides", "strides_used")
+_SPLIT_OWN = (
+    "index",
+    "start_s",
+    "end_s",
+    "distance_m",
+    "strides",
+    "strides_used",
+    "heart_rate_bpm",
+    "climb_m",
+)
 _SPLIT_MEDIANS = tuple(name for name in NUMERIC_COLUMNS if name not in (*_SPLIT_OWN, "t_ic_s", "t_to_s"))
 SPLIT_COLUMNS = (*_SPLIT_OWN, *_SPLIT_MEDIANS)
 """Columns of ``splits.csv``: the split's own, then medians of the strides."""
@@ -117,7 +126,9 @@ def _split_lines(analysis: Analysis) -> Iterator[str]:
         ]
         fields = dict(zip(NUMERIC_COLUMNS, numeric_fields(split.values), strict=True))
         medians = [fields[name] for name in _SPLIT_MEDIANS]
-        yield ",".join([*own, str(split.strides), str(split.strides_used), *medians]) + "\n"
+        counts = [str(split.strides), str(split.strides_used)]
+        ground = [_number(split.heart_rate_bpm, 1), _number(split.climb_m, 1)]
+        yield ",".join([*own, *counts, *ground, *medians]) + "\n"
 
 
 def angle_lines(analysis: Analysis) -> Iterator[str]:

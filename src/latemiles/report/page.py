@@ -160,8 +160,12 @@ class Page:
         return [(g.t_s, g.end_s) for g in self.analysis.quality.gaps if g.segment == Segment.PELVIS]
 
     def elevation(self) -> tuple[F8, F8] | None:
-        """(time s, metres above the start) summed from the grade over the distance; None without a source."""
+        """(time s, metres above the start), as told or summed from the grade; None without a source."""
         context = self.context
+        told = np.isfinite(context.elevation_m)
+        if told.any():
+            above = context.elevation_m[told]
+            return context.t_s[told], above - above[0]
         known = np.isfinite(context.grade)
         if not known.any():
             return None

@@ -142,6 +142,10 @@ class Split:
     strides_used: int
     values: tuple[float, ...]
     """Medians, one a numeric column of the catalogue."""
+    heart_rate_bpm: float = float("nan")
+    """Mean of what the source said in it; NaN where it did not."""
+    climb_m: float = float("nan")
+    """End above start, from the source's grade over its distance; NaN where it gives none."""
 
 
 @dataclass(frozen=True, slots=True)

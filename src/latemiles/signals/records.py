@@ -121,6 +121,10 @@ class Speed:
     distance_m: float = float("nan")
     heart_rate_bpm: float = float("nan")
     source: str = ""
+    elevation_m: float = float("nan")
+    """As the source gives it; grade is what the analysis uses."""
+    cadence_spm: float = float("nan")
+    """Steps of both feet a minute, as the source counts them."""
 
 
 Record = RunHeader | Packet | Gone | Link | Mark | Pose | Speed

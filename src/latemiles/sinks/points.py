@@ -131,6 +131,8 @@ def _split(split: Split, tags: dict[str, str]) -> _Raw:
         "length_m": split.distance_m,
         "strides": float(split.strides),
         "strides_used": float(split.strides_used),
+        "heart_rate_bpm": split.heart_rate_bpm,
+        "climb_m": split.climb_m,
     }
     return "split", tags, fields, split.t_s
 

@@ -13,6 +13,7 @@ from latemiles.metrics.catalogue import COLUMN_INDEX
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.events import DriftUpdate, Event, Slip, Split, Stride
+from latemiles.signals.records import Speed
 from latemiles.trends.medians import LONGEST_STEP_S
 from latemiles.trends.params import HEADLINE, DriftParams, key_parts
 from latemiles.trends.rivals import slips_that_matter
@@ -84,6 +85,10 @@ class TrendMonitor:
         if not event.quality & int(EXCLUDING):
             out += self._stride(event)
         return out
+
+    def tell(self, record: Speed) -> None:
+        """Take in a word of the speed source, for the splits."""
+        self._splits.tell(record)
 
     def finish(self) -> list[DriftUpdate | Split]:
         """The last split."""

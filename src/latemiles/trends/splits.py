@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
 from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.events import Split, Stride
+from latemiles.signals.records import Speed
+from latemiles.trends.ground import GroundTrack
 
 __all__ = ["KILOMETRE_M", "MILE_M", "SplitMaker", "SplitParams"]
 
@@ -53,6 +55,11 @@ class SplitMaker:
         self._start_s = math.nan
         self._start_m = math.nan
         self._last = (math.nan, math.nan)
+        self._ground = GroundTrack()
+
+    def tell(self, record: Speed) -> None:
+        """Take in a word of the speed source: its heart rate and grade."""
+        self._ground.tell(record)
 
     def push(self, stride: Stride) -> Split | None:
         """Take in a stride; give the split that it is the first one after."""
@@ -86,6 +93,7 @@ class SplitMaker:
             "last": list(self._last),
             "lanes": self._lanes,
             "quality": self._quality,
+            "ground": self._ground.save(),
         }
         return facts, np.array(self._rows).reshape(len(self._rows), len(NUMERIC_COLUMNS))
 
@@ -96,6 +104,7 @@ class SplitMaker:
         self._last = (facts["last"][0], facts["last"][1])
         self._lanes, self._quality = list(facts["lanes"]), list(facts["quality"])
         self._rows = [tuple(row) for row in rows.tolist()]
+        self._ground.load(facts["ground"])
 
     def _start(self, t_s: float, distance: float) -> None:
         self._rows, self._lanes, self._quality = [], [], []
@@ -128,6 +137,7 @@ class SplitMaker:
             len(self._rows),
             int(np.count_nonzero(used)),
             tuple(values.tolist()),
+            *self._ground.over(self._start_s, end_s),
         )
         self._index += 1
         return split
