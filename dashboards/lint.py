@@ -18,7 +18,7 @@ FINAL = (
 )
 FIELDS = (
     {*NUMERIC_COLUMNS, "quality", "used", "t_s", "label"}
-    | {"split_index", "start_s", "end_s", "length_m", "strides", "strides_used"}
+    | {"split_index", "start_s", "end_s", "length_m", "strides", "strides_used", "heart_rate_bpm", "climb_m"}
     | {"up", "battery_percent", "gap_s", "slip_deg", "calibration_residual_deg", "donning_uncertainty_deg"}
     | {f"{key}{ending}" for key in HEADLINE for ending in (*ENDINGS, *FINAL)}
 )

@@ -52,7 +52,12 @@ class ContextTrack:
     distance_m: F8
     heart_rate_bpm: F8
     elevation_m: F8 = field(default_factory=lambda: np.empty(0))
-    """Empty, or NaN, where the source gives none."""
+    """NaN where the source gives none."""
+
+    def __post_init__(self) -> None:
+        """Make elevation that was not handed in as long as the rest."""
+        if len(self.elevation_m) != len(self.t_s):
+            object.__setattr__(self, "elevation_m", np.full(len(self.t_s), np.nan))
 
 
 @dataclass(frozen=True, slots=True)
