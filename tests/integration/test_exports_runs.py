@@ -82,5 +82,18 @@ def test_a_place_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_folder_is_replaced_only_where_an_earlier_export_made_it(tmp_path):
+    plan = ExportPlan(Home(tmp_path), "bids", tmp_path / "set", basis="causal")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "thesis.txt").touch()
+    with pytest.raises(InputError, match="something else"):
+        export_run(ROUGH, plan)
+    assert (tmp_path / "set" / "thesis.txt").exists()
+    (tmp_path / "set" / "thesis.txt").unlink()
+    for _ in range(2):
+        made = export_run(ROUGH, plan)
+        assert sorted(p.name for p in made.iterdir())[:2] == ["README.md", "dataset_description.json"]
+
+
 def test_every_format_says_what_it_is():
     assert all(f.about and f.rows and (f.suffix or f.is_folder) for f in FORMATS.values())

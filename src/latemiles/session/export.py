@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latemiles.analysis import analyze
-from latemiles.errors import ConfigError, StoreError
+from latemiles.errors import ConfigError, InputError, StoreError
 from latemiles.exports import ANGLES, FORMATS, Format
 from latemiles.exports.spool import AngleSpool
 from latemiles.recording.reader import Recording
@@ -70,6 +70,8 @@ def export_run(
         with _in_our_words(target):
             # Before the work, which takes a while.
             target.parent.mkdir(parents=True, exist_ok=True)
+            if format_.is_folder:
+                _refuse_foreign(target, format_)
         wants_angles = rows == ANGLES
         analysis = analyze(
             recording,
@@ -125,12 +127,28 @@ def _put(format_: Format, target: Path, write: Callable[[Path], None]) -> None:
         part = workshop / target.name
         write(part)
         if format_.is_folder:
-            shutil.copytree(part, target, dirs_exist_ok=True)
-        else:
-            _sync(part)
+            _refuse_foreign(target, format_)
+            shutil.rmtree(target, ignore_errors=True)
             part.replace(target)
+            return
+        # A run that is longer than its format allows is several files.
+        for made in sorted(workshop.iterdir()):
+            _sync(made)
+            made.replace(target.with_name(made.name))
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _refuse_foreign(target: Path, format_: Format) -> None:
+    """An earlier export of the same place is replaced; anything else that is there is not ours to remove."""
+    mark = target / "dataset_description.json"
+    is_ours = mark.is_file() and '"latemiles"' in mark.read_text("utf-8", errors="replace")
+    if target.exists() and not is_ours and not (target.is_dir() and not any(target.iterdir())):
+        raise InputError(
+            f"a new folder for {format_.name}",
+            f"'{target}', which holds something else",
+            "Name another with --out.",
+        )
 
 
 def _sync(path: Path) -> None:
