@@ -12,6 +12,7 @@ import pytest
 import websockets
 
 from latemiles.errors import EnvironmentMissing
+from latemiles.signals.events import LiveState, Stride
 from latemiles.signals.records import RunHeader
 from latemiles.store import Store
 from latemiles.web import LiveBroadcast, LivePage, LiveView, create_app, serve
@@ -174,8 +175,39 @@ async def test_a_slow_page_keeps_the_two_newest_states():
     subscriber = Subscriber()
     for k in range(5):
         subscriber.put({"k": k})
-    assert [(await subscriber.get())["k"] for _ in range(2)] == [3, 4]
+    assert [await subscriber.get() for _ in range(2)] == [({"k": 3}, None), ({"k": 4}, None)]
     assert subscriber.dropped == 3
+
+
+async def test_who_asks_for_pulses_gets_postures_and_strides_between_the_looks():
+    broadcast = LiveBroadcast()
+    page = LivePage(LiveView("r"), broadcast)
+    nan = float("nan")
+    stride = next(e for e in made_up_events(SHORT) if isinstance(e, Stride))
+    async with (
+        serving(create_app(None, broadcast)) as port,
+        websockets.connect(f"ws://127.0.0.1:{port}/ws?pulse=1") as asked,
+        websockets.connect(f"ws://127.0.0.1:{port}/ws") as other,
+    ):
+        for ws in (asked, other):
+            await received(ws)
+        page.take([LiveState(0.0, (0.1, 0.0, nan), (nan,) * 3, (0.0,) * 3)])
+        await received(asked)
+        page.take([stride, LiveState(0.1, (0.1, 0.0, nan), (nan,) * 3, (0.0,) * 3)])
+        page.take([LiveState(0.2, (0.2, 0.0, nan), (nan,) * 3, (0.0,) * 3)])
+        heard = [await received(asked)]
+        while "pulse" not in heard[-1]:
+            heard.append(await received(asked))
+        pulse = heard[-1]["pulse"]
+        # One message for both: the newest posture wins, no stride is left out.
+        assert pulse["posture"]["t"] == 0.2
+        assert pulse["posture"]["pelvis_deg"] == [11.46, 0.0, None]
+        assert pulse["posture"]["hip_left_deg"] == [None] * 3
+        (row,) = pulse["strides"]
+        assert row["side"] == stride.side
+        assert row["t_ic_s"] == pytest.approx(stride.t_s, abs=1e-3)
+        page.finish()
+        assert "state" in await received(other)
 
 
 async def test_the_server_ends_with_open_pages_and_gives_its_port_back():

@@ -140,7 +140,7 @@ class _Pages:
             while (broadcast := self._board.find(websocket.query_params.get("run"))) is None:
                 if (await asyncio.wait({ended}, timeout=_LOOK_AROUND_S / 4.0))[0]:
                     return
-            with broadcast.join() as subscriber:
+            with broadcast.join(has_pulse=websocket.query_params.get("pulse") == "1") as subscriber:
                 await self._tell(websocket, broadcast, subscriber, ended)
         except WebSocketDisconnect:
             return
@@ -166,9 +166,12 @@ class _Pages:
                 if ended.done():
                     return
                 tabs, log = self._board.tabs(), broadcast.log
+                state: dict[str, Any] | None
                 if news.done():
-                    state: dict[str, Any] | None = news.result()
+                    state, pulse = news.result()
                     news = asyncio.ensure_future(subscriber.get())
+                    if pulse is not None:
+                        await websocket.send_text(_text({"pulse": pulse}))
                 elif tabs != told:
                     state = broadcast.latest
                 else:

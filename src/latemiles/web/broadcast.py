@@ -1,4 +1,8 @@
-"""From the session to any number of pages: lossy, newest wins, never in the session's way."""
+"""From the session to any number of pages: lossy, newest wins, never in the session's way.
+
+A page gets a *state* at each look. Who asks for it also gets *pulses*: the posture ten times a second and
+every stride as it ends, with no look in between.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import degrees, isfinite
 from typing import Any
 
-from latemiles.signals.events import Event
+from latemiles.metrics.catalogue import NUMERIC_COLUMNS
+from latemiles.signals.events import Event, LiveState, Stride
 from latemiles.signals.records import Record
 from latemiles.web.view_model import LiveView
 
@@ -18,17 +24,28 @@ _MOST_ENDED = 12
 """Runs that are over and stay on the board; the oldest leave first."""
 _WAITING = 2
 """States that wait for a slow page; an older one is dropped."""
+_STRIDES_WAITING = 64
+"""Strides that wait for a slow page: twenty seconds of running."""
 
 
 class Subscriber:
-    """One page's place in the broadcast."""
+    """One page's place in the broadcast.
 
-    __slots__ = ("_news", "_waiting", "dropped")
+    Parameters
+    ----------
+    has_pulse : bool
+        Whether it asked for pulses too.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_news", "_posture", "_strides", "_waiting", "dropped", "has_pulse")
+
+    def __init__(self, *, has_pulse: bool = False) -> None:
+        self.has_pulse = has_pulse
         self.dropped = 0
         """States this page was too slow for."""
         self._waiting: deque[dict[str, Any]] = deque(maxlen=_WAITING)
+        self._posture: dict[str, Any] | None = None
+        self._strides: deque[dict[str, Any]] = deque(maxlen=_STRIDES_WAITING)
         self._news = asyncio.Event()
 
     def put(self, state: dict[str, Any]) -> None:
@@ -37,12 +54,24 @@ class Subscriber:
         self._waiting.append(state)
         self._news.set()
 
-    async def get(self) -> dict[str, Any]:
-        """The next state; waits for one."""
-        while not self._waiting:
+    def put_pulse(self, posture: dict[str, Any] | None, strides: Sequence[dict[str, Any]]) -> None:
+        """Hand over the newest posture and the strides that ended; an older posture is dropped."""
+        self._posture = posture or self._posture
+        self._strides += strides
+        self._news.set()
+
+    async def get(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """The next state and the next pulse, at least one of them; waits for one."""
+        while not (self._waiting or self._posture or self._strides):
             self._news.clear()
             await self._news.wait()
-        return self._waiting.popleft()
+        state = self._waiting.popleft() if self._waiting else None
+        pulse = None
+        if self._posture or self._strides:
+            pulse = {"posture": self._posture, "strides": list(self._strides)}
+            self._posture = None
+            self._strides.clear()
+        return state, pulse
 
 
 class LiveBroadcast:
@@ -64,10 +93,21 @@ class LiveBroadcast:
         for subscriber in self._subscribers:
             subscriber.put(state)
 
+    def pulse(self, events: Sequence[Event]) -> None:
+        """Pass on the newest posture and the strides among some events, to those who asked for them."""
+        listening = [subscriber for subscriber in self._subscribers if subscriber.has_pulse]
+        if not listening:
+            return
+        postures = [_posture(event) for event in events if isinstance(event, LiveState)]
+        strides = [_stride(event) for event in events if isinstance(event, Stride)]
+        if postures or strides:
+            for subscriber in listening:
+                subscriber.put_pulse(postures[-1] if postures else None, strides)
+
     @contextmanager
-    def join(self) -> Iterator[Subscriber]:
+    def join(self, *, has_pulse: bool = False) -> Iterator[Subscriber]:
         """A place in the broadcast; begins with the newest state, if there is one."""
-        subscriber = Subscriber()
+        subscriber = Subscriber(has_pulse=has_pulse)
         if self.latest is not None:
             subscriber.put(self.latest)
         self._subscribers.add(subscriber)
@@ -148,6 +188,7 @@ class LivePage:
 
     def take(self, events: Sequence[Event]) -> None:
         """Take the events of one record."""
+        self.broadcast.pulse(events)
         if self.view.push(events):
             self._offer()
 
@@ -167,3 +208,21 @@ class LivePage:
 
     def _offer(self) -> None:
         self.broadcast.offer(self.view.state(), self.view.log)
+
+
+def _posture(still: LiveState) -> dict[str, Any]:
+    angles = {"pelvis_deg": still.pelvis, "hip_left_deg": still.hip_left, "hip_right_deg": still.hip_right}
+    return {"t": still.t_s} | {name: [_degrees(x) for x in three] for name, three in angles.items()}
+
+
+def _degrees(angle_rad: float) -> float | None:
+    return round(degrees(angle_rad), 2) if isfinite(angle_rad) else None
+
+
+def _stride(stride: Stride) -> dict[str, Any]:
+    known = {
+        name: round(value, 4)
+        for name, value in zip(NUMERIC_COLUMNS, stride.values, strict=True)
+        if isfinite(value)
+    }
+    return {"side": str(stride.side), "quality": stride.quality, **known}
