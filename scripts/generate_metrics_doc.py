@@ -33,6 +33,9 @@ and between legs, the others only within a run.
 *SD*: usual scatter from one stride to the next. For the mean of an angle it is measured on treadmill
 running; for instants and ranges it is 1.4 times that, and for the rest an assumption. It sets where the
 estimate of a runner's slow wander starts, nothing else.
+*Needs*: what the sensors must give. `100 Hz`: that many samples a second of every sensor, or near it;
+`a clock`: time or a counter in every sensor. Where they do not, the column is blank all run long, bit 8192 is
+set, and the run says why. [sensors.md](sensors.md) has what each family gives.
 *Floor*: the smallest change that form drift ever calls.
 """
 
@@ -63,6 +66,7 @@ def _row(metric: Metric) -> str:
         metric.unit,
         f"{metric.label[0].upper()}{metric.label[1:]}. {metric.definition} {metric.sign}".strip(),
         "; ".join(marks),
+        metric.needs.words,
         _number(metric.stride_sd),
         floor,
     )
@@ -75,8 +79,8 @@ def document() -> Iterator[str]:
     yield "`side` is `left` or `right`: the leg whose initial contact starts the stride, the stance leg.\n"
     for family, title in FAMILIES.items():
         yield f"## {title}\n"
-        yield "| column | unit | what it is | marks | SD | floor |"
-        yield "|---|---|---|---|---|---|"
+        yield "| column | unit | what it is | marks | needs | SD | floor |"
+        yield "|---|---|---|---|---|---|---|"
         yield from (_row(metric) for metric in CATALOGUE if metric.family == family)
         yield ""
     yield "## The peak in stance\n"

@@ -154,6 +154,7 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
             f"The {pose.kind} told at {pose.start_s:.10g} to {pose.end_s:.10g} s was not used "
             f"because {pose.reason}."
         )
+    yield from pipeline.limits
     if calibration is None:
         yield "How the sensors sit on the body could not be found; there are no angles."
     else:

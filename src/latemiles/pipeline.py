@@ -25,6 +25,7 @@ from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.posture import PostureStage
+from latemiles.metrics.needs import Offer, lacking, limits
 from latemiles.metrics.pace import Pace
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.waveforms import WaveformBook
@@ -155,6 +156,7 @@ class Pipeline:
         if smoothed:
             params = type(params)(max_wait_s=SMOOTHED_WAIT_S, bridge_s=params.bridge_s)
         sensors = [(info, driver_for(info)) for info in self.header.sensors if info.segment in SEGMENTS]
+        self._offers = [Offer(i.segment, i.rate_hz, d.capabilities.has_clock) for i, d in sensors]
         self._intake = Intake(self.rate_hz, sensors, params, known.clocks if known else {})
         chunk_s = SMOOTHED_CHUNK_S if smoothed else SCOUT_CHUNK_S if self._is_scout else CHUNK_S
         self._chunks = GridChunks(round(chunk_s * self.rate_hz), len(SEGMENTS), self.rate_hz)
@@ -179,7 +181,7 @@ class Pipeline:
         if known and known.calibration:
             self._orientation.aim(ahead_of(np.array(known.calibration.quat_segment_sensor)))
         self._gait = GaitStage(rate)
-        self._strides = StrideStage(rate, c.strides)
+        self._strides = StrideStage(rate, c.strides, lacking=lacking(self._offers))
         self._monitor = TrendMonitor(c.monitor)
 
     def push(self, record: Record) -> list[Event]:
@@ -328,6 +330,11 @@ class Pipeline:
     def bad_packets(self) -> dict[Segment, int]:
         """Packets of each sensor that did not follow its protocol; they were passed over."""
         return {segment: decoder.damaged for segment, decoder in self._intake.decoders.items()}
+
+    @property
+    def limits(self) -> list[str]:
+        """What the sensors of the run cannot give and what is left blank for it, in sentences."""
+        return limits(self._offers)
 
     @property
     def stuck_s(self) -> dict[Segment, float]:

@@ -9,7 +9,7 @@ from latemiles.errors import LinkFailed
 
 if TYPE_CHECKING:
     from latemiles.sensors.ble import BleStack
-    from latemiles.sensors.desk import Visit
+    from latemiles.sensors.desk import Found, Visit
 
 __all__ = ["Line", "bluetooth_lines"]
 
@@ -38,6 +38,7 @@ async def bluetooth_lines(stack: BleStack, seconds: float = 2.0) -> list[Line]:
     """
     from latemiles.sensors import protocol
     from latemiles.sensors.desk import visits, who_is_there
+    from latemiles.sensors.families import driver_of
 
     try:
         there = await who_is_there(stack, seconds)
@@ -45,6 +46,9 @@ async def bluetooth_lines(stack: BleStack, seconds: float = 2.0) -> list[Line]:
         return [Line("Bluetooth", False, f"{trouble} Needed for live runs only.")]
     ours = [one.heard for one in there if protocol.SERVICE in one.heard.services]
     lines = [Line("Bluetooth", True, f"adapter answers; {len(there)} devices of use, {len(ours)} sensors.")]
+    lines += [
+        _other(one) for one in there if protocol.SERVICE not in one.heard.services and driver_of(one.heard)
+    ]
     if not ours:
         return lines
     async with visits(stack, ours) as linked:
@@ -56,6 +60,24 @@ async def bluetooth_lines(stack: BleStack, seconds: float = 2.0) -> list[Line]:
         for one in linked:
             lines.append(await _sensor(one))
     return lines
+
+
+def _other(one: Found) -> Line:
+    """What a sensor of another maker gives, and what is left blank with it."""
+    from latemiles.metrics.needs import SHORT_WORDS, Offer, lacking
+    from latemiles.sensors.families import driver_of
+    from latemiles.sensors.recipes import recipe_of
+    from latemiles.sensors.registry import driver_named
+    from latemiles.signals.frames import Segment
+
+    recipe = recipe_of(driver_of(one.heard))
+    can = driver_named(recipe.driver).capabilities
+    missing = lacking([Offer(Segment.PELVIS, recipe.rate_hz, can.has_clock)])
+    words = [
+        f"{one.kind}, {recipe.rate_hz:.0f} Hz",
+        *(said for need, said in SHORT_WORDS.items() if need in missing),
+    ]
+    return Line(one.heard.name or one.kind, True, "; ".join(words) + ".")
 
 
 async def _sensor(one: Visit) -> Line:

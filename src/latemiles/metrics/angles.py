@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from latemiles.metrics.metric import Metric
+from latemiles.metrics.needs import Need
 
 __all__ = ["ANGLE_NAMES", "FEATURES", "METRICS", "PEAK"]
 
@@ -99,6 +100,23 @@ DEFINITION: Final = {
 }
 
 
+def _needs(angle: str, feature: str) -> Need:
+    """What a feature rests on besides the angle itself.
+
+    Events come from all three sensors, so an instant needs one clock for all. A hip angle is the difference
+    of two sensors; its mean is the difference of their means, which no clock changes, and the range of
+    flexion is the thigh's but for a few degrees.
+    """
+    needs = Need.NOTHING
+    if feature == "to":
+        needs |= Need.RATE
+    if feature in ("ic", "midstance", "to"):
+        needs |= Need.CLOCK
+    if angle.startswith("hip") and feature != "mean" and (angle, feature) != ("hip_flexion", "rom"):
+        needs |= Need.CLOCK
+    return needs
+
+
 def _metric(angle: str, feature: str) -> Metric:
     words = angle.replace("_", " ")
     definition = DEFINITION.get(feature, f"Extreme between initial contact and toe-off ({PEAK[angle]}).")
@@ -120,6 +138,7 @@ def _metric(angle: str, feature: str) -> Metric:
         speed_slope=_slope(angle, feature),
         angle=angle,
         feature=feature,
+        needs=_needs(angle, feature),
     )
 
 

@@ -10,8 +10,9 @@ from typing import Final
 from latemiles.errors import UnknownName
 from latemiles.metrics import angles, drop, harmonic, pelvis_motion, temporal
 from latemiles.metrics.metric import Metric
+from latemiles.metrics.needs import Need
 
-__all__ = ["CATALOGUE", "COLUMNS", "COLUMN_INDEX", "NUMERIC_COLUMNS", "metric"]
+__all__ = ["CATALOGUE", "COLUMNS", "COLUMN_INDEX", "NUMERIC_COLUMNS", "blanked", "metric"]
 
 CATALOGUE: Final[tuple[Metric, ...]] = (
     *temporal.METRICS,
@@ -30,6 +31,11 @@ COLUMNS: Final[tuple[str, ...]] = ("side", *NUMERIC_COLUMNS, "quality")
 
 COLUMN_INDEX: Final[dict[str, int]] = {name: k for k, name in enumerate(NUMERIC_COLUMNS)}
 """Place of a numeric column in ``Stride.values``."""
+
+
+def blanked(lacking: Need) -> tuple[Metric, ...]:
+    """The columns that sensors leave blank which lack something."""
+    return tuple(m for m in CATALOGUE if m.needs & lacking)
 
 
 def metric(name: str) -> Metric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latemiles.metrics.metric import Metric
+from latemiles.metrics.needs import Need
 
 __all__ = ["METRICS", "drop_excursion", "drop_sign"]
 
@@ -34,5 +35,6 @@ METRICS = (
         speed_slope=(0.7, 0.7),
         angle="pelvic_drop",
         feature="excursion",
+        needs=Need.CLOCK,
     ),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latemiles.metrics.needs import Need
+
 __all__ = ["Metric"]
 
 
@@ -39,6 +41,8 @@ class Metric:
     """The angle it is a feature of; empty for others."""
     feature: str = ""
     """``mean``, ``rom``, ``ic``, ``midstance``, ``to``, ``stance_peak`` or empty."""
+    needs: Need = Need.NOTHING
+    """What the sensors must give; where they do not, the column is left blank and the run says why."""
 
     @property
     def full_label(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from latemiles.metrics.metric import Metric
+from latemiles.metrics.needs import Need
 
 __all__ = ["METRICS", "SHOCK_WINDOW_S", "VO_HARMONICS"]
 
@@ -40,5 +41,6 @@ METRICS = (
         stride_sd=4.0,
         offset_free=True,
         speed_slope=(8.0, 5.0),
+        needs=Need.RATE | Need.CLOCK,
     ),
 )

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from latemiles.errors import InputError
 from latemiles.kernels import strides as kernel
+from latemiles.metrics.catalogue import COLUMN_INDEX, blanked
 from latemiles.metrics.features import FeatureMaker
+from latemiles.metrics.needs import Need
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.speed import SpeedTrack
 from latemiles.metrics.table import EXCLUDING
@@ -113,9 +115,13 @@ class StrideStage:
         Rate of the grid, Hz.
     params : StrideParams, optional
         What is taken for a stride.
+    lacking : Need
+        What the sensors cannot give: columns that need it are left blank.
     """
 
-    def __init__(self, rate_hz: float, params: StrideParams | None = None) -> None:
+    def __init__(
+        self, rate_hz: float, params: StrideParams | None = None, *, lacking: Need = Need.NOTHING
+    ) -> None:
         self._rate = rate_hz
         self._params = params or StrideParams()
         self._capacity = int(self._params.ring_s * rate_hz)
@@ -131,6 +137,7 @@ class StrideStage:
         self._speed = SpeedTrack()
         self._features = FeatureMaker(rate_hz, self._params.walking_s[1])
         self.waveforms = WaveformBook()
+        self._blank = np.array([COLUMN_INDEX[m.name] for m in blanked(lacking)], dtype=np.int64)
 
     def tell_speed(self, record: Speed) -> None:
         """Take in a word of the speed source, in its place among the events."""
@@ -330,6 +337,9 @@ class StrideStage:
                 toe_off = 100.0 * (pending.t_to - pending.t_ic) / (pending.t_end - pending.t_ic)
                 self.waveforms.add(pending.t_ic, pending.lane, self._features.waves_deg, toe_off)
         self._features.temporal(values, self._index, pending)
+        if self._blank.size:
+            values[self._blank] = NAN
+            quality |= StrideQuality.NOT_OFFERED
         stride = Stride(pending.t_ic, side, self._index, tuple(values.tolist()), int(quality))
         self._index += 1
         return stride

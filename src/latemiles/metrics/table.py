@@ -53,6 +53,7 @@ REASONS: Final = {
     StrideQuality.SLIPPED: "a clip had slipped",
     StrideQuality.HEADING_UNCERTAIN: "hip rotation was uncertain",
     StrideQuality.WARM_UP: "warming up",
+    StrideQuality.NOT_OFFERED: "some numbers are more than these sensors can give",
 }
 """Each bit in words."""
 

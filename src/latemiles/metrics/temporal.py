@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from latemiles.metrics.metric import Metric
+from latemiles.metrics.needs import Need
 
 __all__ = ["METRICS", "cadence", "contact_time", "duty_factor", "flight_time", "stride_time"]
 
@@ -46,6 +47,7 @@ def _metric(
     *,
     estimate: bool = False,
     speed_slope: tuple[float, float] = (0.0, 0.0),
+    needs: Need = Need.NOTHING,
 ) -> Metric:
     return Metric(
         name=name,
@@ -59,13 +61,23 @@ def _metric(
         offset_free=True,
         estimate=estimate,
         speed_slope=speed_slope,
+        needs=needs,
     )
 
+
+_TOE_OFF = Need.RATE | Need.CLOCK
+"""Toe-off is a corner between two samples of a slow sensor, and contact time the difference of two events."""
 
 METRICS = (
     _metric("index", "", "stride number", "Running number over both sides, from 0."),
     _metric("t_ic_s", "s", "initial contact", "Session time of the initial contact that starts the stride."),
-    _metric("t_to_s", "s", "toe-off", "Session time of the toe-off inside the stride; NaN without one."),
+    _metric(
+        "t_to_s",
+        "s",
+        "toe-off",
+        "Session time of the toe-off inside the stride; NaN without one.",
+        needs=_TOE_OFF,
+    ),
     _metric(
         "stride_time_s",
         "s",
@@ -89,6 +101,7 @@ METRICS = (
         "Initial contact to toe-off.",
         stride_sd=0.010,
         estimate=True,
+        needs=_TOE_OFF,
         speed_slope=(-0.035, 0.015),
     ),
     _metric(
@@ -98,6 +111,7 @@ METRICS = (
         "Toe-off to the other foot's initial contact; NaN in walking.",
         stride_sd=0.012,
         estimate=True,
+        needs=_TOE_OFF,
         speed_slope=(0.010, 0.010),
     ),
     _metric(
@@ -107,6 +121,7 @@ METRICS = (
         "Contact time as a share of stride time.",
         stride_sd=0.014,
         estimate=True,
+        needs=_TOE_OFF,
         speed_slope=(-0.035, 0.015),
     ),
     _metric(

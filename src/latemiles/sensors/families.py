@@ -8,7 +8,7 @@ from latemiles.sensors import protocol
 from latemiles.sensors.ble import Heard
 from latemiles.sensors.pods import KINDS
 
-__all__ = ["FAMILIES", "Family", "family_of"]
+__all__ = ["FAMILIES", "Family", "driver_of", "family_of"]
 
 
 class Family(NamedTuple):
@@ -33,11 +33,24 @@ FAMILIES: Final = (
 """Known families; ours first."""
 
 
-def family_of(heard: Heard) -> str:
-    """Kind of a device in words; empty for what is of no use here."""
+def _family(heard: Heard) -> Family | None:
     for family in FAMILIES:
         if any(s in heard.services for s in family.services) or (
             heard.name and heard.name.startswith(family.names or ("\0",))
         ):
-            return family.label
+            return family
+    return None
+
+
+def driver_of(heard: Heard) -> str:
+    """Name of the driver of a sensor; empty for what is none."""
+    family = _family(heard)
+    return family.driver if family is not None else ""
+
+
+def family_of(heard: Heard) -> str:
+    """Kind of a device in words; empty for what is of no use here."""
+    family = _family(heard)
+    if family is not None:
+        return family.label
     return next((kind.label for kind in KINDS.values() if kind.service in heard.services), "")

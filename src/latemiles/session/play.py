@@ -152,6 +152,8 @@ def play(
         tell = say
         if options.port is not None:
             tell = _add_page(session, store, header, options, say)
+        for line in pipeline.limits:
+            tell(line)
         sinks = make_sinks(load_sinks(home.settings), header)
         deliveries = Deliveries(store, sinks, tell, lambda: pipeline.posture)
         session.sinks = [*session.sinks, deliveries]

@@ -87,6 +87,13 @@ class Capabilities(NamedTuple):
     tick_hz: float = float("nan")
     tick_bits: int = 0
     """The device tick wraps at two to this power; 0 without one."""
+    has_exact_time: bool = False
+    """Every sample brings its session time, as imported files do."""
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether it can be known when a sample was taken and whether one is missing."""
+        return self.has_index or self.has_device_time or self.has_exact_time
 
 
 class Driver(Protocol):

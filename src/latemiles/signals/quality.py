@@ -65,3 +65,5 @@ class StrideQuality(IntFlag):
     """Hip adduction and rotation are weak."""
     WARM_UP = 4096
     """Before the baseline window; kept, not used."""
+    NOT_OFFERED = 8192
+    """A sensor cannot give what some columns need (too slow, no clock); those are NaN all run long."""

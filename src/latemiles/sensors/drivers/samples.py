@@ -62,7 +62,9 @@ class Samples:
     @property
     def capabilities(self) -> Capabilities:
         """What the family can tell and do."""
-        return Capabilities(has_index=False, has_device_time=False, can_resend=False, rates_hz=())
+        return Capabilities(
+            has_index=False, has_device_time=False, can_resend=False, rates_hz=(), has_exact_time=True
+        )
 
     def decode(self, payload: bytes) -> DecodedPacket:
         """Interpret one packet; ``t_s`` is exact, missing samples are NaN as they were.
