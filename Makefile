@@ -45,7 +45,8 @@ bench: $(STAMP)  ## accuracy and speed, printed as tables and written to benchma
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/run.py
 
-fuzz: $(STAMP)   ## random bytes into every driver for a minute
+fuzz: $(STAMP)   ## bytes into every reader of the radio for a minute, guided by coverage where atheris can be had
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "atheris is not to be had here: by chance instead"
 	@$(BIN)/python scripts/fuzz_drivers.py 60
 
 recordings: $(STAMP) ## make the committed recordings again, with their expected events
