@@ -158,7 +158,9 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
     if calibration is None:
         yield "How the sensors sit on the body could not be found; there are no angles."
     else:
-        if not np.isfinite(calibration.standing_start_s):
+        if calibration.reference == "standing" and not np.isfinite(calibration.standing_start_s):
+            yield "Standing and squats were done before the run; a sensor that was moved since reads crooked."
+        elif not np.isfinite(calibration.standing_start_s):
             yield "No quiet stance was found; zero means the average of the first minutes."
         for segment, stood in zip(SEGMENTS, calibration.zero_standing, strict=False):
             if calibration.reference == "standing" and not stood and segment in heard:

@@ -39,7 +39,7 @@ from latemiles.signals.results import SensorQuality
 from latemiles.signals.stretches import Stretch
 from latemiles.trends.monitor import TrendMonitor
 
-__all__ = ["FirstPass", "Pipeline", "grid_rate_hz"]
+__all__ = ["GIVEN", "FirstPass", "Pipeline", "grid_rate_hz"]
 
 CHUNK_S: Final = 0.1
 """The causal basis goes through the stages in pieces this long: ten looks a second."""
@@ -50,7 +50,8 @@ SMOOTHED_CHUNK_S: Final = 5.0
 SMOOTHED_WAIT_S: Final = 60.0
 """How long the smoothed basis waits for samples that are sent again, s."""
 
-"""What to do about a sensor that hangs."""
+GIVEN: Final = "calibration"
+"""Where a header keeps the calibration that was made before the run."""
 
 F8 = NDArray[np.float64]
 
@@ -172,6 +173,7 @@ class Pipeline:
             rate,
             basis=self.basis,
             known=known.calibration if known else None,
+            given=Calibration.from_text(given) if (given := self.header.extra.get(GIVEN)) else None,
             told=poses,
             params=c.posture,
             pace=self._pace.at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,15 +14,21 @@ from latemiles.cli.doctor_bluetooth import bluetooth_lines
 from latemiles.cli.live_view import Guide, TerminalView
 from latemiles.cli.sensors import assign_by, blink_one, scan_lines
 from latemiles.errors import EnvironmentMissing
+from latemiles.estimators.mounting import Calibration
 from latemiles.metrics.catalogue import NUMERIC_COLUMNS
+from latemiles.pipeline import GIVEN
+from latemiles.recording.reader import Recording
 from latemiles.sensors.assignments import Assignments
 from latemiles.sensors.ble import Ear
 from latemiles.sensors.desk import tapped, visits
 from latemiles.session.calibrate import advice, calibrate
+from latemiles.session.home import Home
+from latemiles.session.kept_calibration import KeptCalibration
+from latemiles.session.live_run import LivePlan, LiveRun
 from latemiles.session.over_radio import radio_run, world_of_run
 from latemiles.signals.events import CalibrationFound, DriftUpdate, Slip, Stride
 from latemiles.signals.frames import SEGMENTS, Segment, Side
-from latemiles.signals.records import RunHeader
+from latemiles.signals.records import Pose, RunHeader
 from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.feed import Samples, index_pattern
 from latemiles.sim.plan import easy_run
@@ -194,13 +201,27 @@ def test_the_terminal_shows_sensors_tilt_way_and_what_to_do():
     assert "No calibration" in advice(None)[0]
 
 
-def test_the_calibration_is_led_and_judged(capsys):
+def test_the_calibration_is_led_judged_and_kept_for_the_run_that_follows(capsys, tmp_path):
     receiver = radio_run(world_of_run(simulate(easy_run(0.3), 4)), None)
     header = RunHeader("calibration", sensors=receiver.gather())
     said: list[str] = []
+    home = Home(tmp_path)
     lines = calibrate(
-        SimpleNamespace(receiver=receiver, header=header), Guide((1.0, 9.0), (10.0, 20.0)), said.append
+        SimpleNamespace(receiver=receiver, header=header), Guide((1.0, 9.0), (10.0, 20.0)), said.append, home
     )
     assert "Zero from standing, axes from movement." in lines
     assert sum("repeats within" in line for line in lines) == 3
     assert capsys.readouterr().out == ""
+    assert lines[-1].startswith("Kept for a run that starts within 30 minutes")
+    kept = KeptCalibration.load(home.calibration)
+    assert kept is not None
+    # The next run begins with it, if the same sensors answer in the same places.
+    plan = LivePlan(home, Assignments(SERIALS), calibration=kept)
+    begun = LiveRun(plan)._header(header.sensors)
+    assert Calibration.from_text(begun.extra[GIVEN]).axes_from == "movement"
+    turned = replace(header.sensors[0], serial="00000000000000FF")
+    assert GIVEN not in LiveRun(plan)._header((turned, *header.sensors[1:])).extra
+    # What was heard is there to be worked out anew, with the poses.
+    with Recording.open(kept.recording) as recording:
+        poses = [r.kind for r in recording.records() if isinstance(r, Pose)]
+    assert poses == ["standing", "movement"]

@@ -186,8 +186,8 @@ async def test_who_asks_for_pulses_gets_postures_and_strides_between_the_looks()
     stride = next(e for e in made_up_events(SHORT) if isinstance(e, Stride))
     async with (
         serving(create_app(None, broadcast)) as port,
-        websockets.connect(f"ws://127.0.0.1:{port}/ws?pulse=1") as asked,
-        websockets.connect(f"ws://127.0.0.1:{port}/ws") as other,
+        websockets.connect(f"ws://127.0.0.1:{port}/ws?pulse=1", open_timeout=60.0) as asked,
+        websockets.connect(f"ws://127.0.0.1:{port}/ws", open_timeout=60.0) as other,
     ):
         for ws in (asked, other):
             await received(ws)

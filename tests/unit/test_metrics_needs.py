@@ -23,7 +23,7 @@ from latemiles.sim.plan import Phase, RunnerPlan
 from latemiles.sim.runner import simulate
 
 PELVIS, LEFT, RIGHT = SEGMENTS
-PLAN = RunnerPlan((Phase("standing", 6.0), Phase("squats", 9.0), Phase("running", 30.0, 3.0)))
+PLAN = RunnerPlan((Phase("standing", 5.0), Phase("squats", 9.0), Phase("running", 16.0, 3.0)))
 ALWAYS = {
     "t_ic_s",
     "stride_time_s",
@@ -83,24 +83,24 @@ def blank_columns(strides) -> set[str]:
 
 def test_sensors_of_60_hz_give_tilt_and_no_contact_time(streams_60):
     analysis = analyze(streams_60)
-    assert len(analysis.strides) > 30
+    assert len(analysis.strides) > 15
     expected = {m.name for m in blanked(Need.RATE)} | {"distance_m", "speed_m_s"}
     assert blank_columns(analysis.strides) == expected
     bits = analysis.strides["quality"].astype(int)
     assert (bits & int(StrideQuality.NOT_OFFERED) != 0).all()
     # It is no reason to leave a stride out.
-    assert analysis.quality.strides_used > 20
+    assert analysis.quality.strides_used > 8
     (note,) = [n for n in analysis.quality.notes if "60 samples a second" in n]
     assert "contact" in note
 
 
 def clockless(streams) -> tuple[RunHeader, list[Packet]]:
-    """What WitMotion sensors say of a run: a frame a sample, heard at the next connection event."""
+    """What WitMotion sensors say of a run: a frame a sample, those of a connection event together."""
     infos = tuple(
         SensorInfo(s, "witmotion", 100.0, "", witmotion.ACC_RANGE_M_S2, witmotion.GYR_RANGE_RAD_S)
         for s in SEGMENTS
     )
-    packets = []
+    packets: list[Packet] = []
     for k, (segment, stream) in enumerate(streams.items()):
         counts = np.hstack(
             [
@@ -110,11 +110,10 @@ def clockless(streams) -> tuple[RunHeader, list[Packet]]:
             ]
         )
         frames = np.clip(np.round(counts), -32768, 32767).astype("<i2")
-        arrival = np.ceil((stream.t - 0.003 * k) / 0.03) * 0.03 + 0.003 * k
-        packets += [
-            Packet(round(a * 1e9), segment, b"\x55\x61" + frame.tobytes())
-            for a, frame in zip(arrival.tolist(), frames, strict=True)
-        ]
+        event = np.ceil((stream.t - 0.003 * k) / 0.03)
+        for number in np.unique(event).tolist():
+            heard = b"".join(b"\x55\x61" + frame.tobytes() for frame in frames[event == number])
+            packets.append(Packet(round(max(0.0, 0.03 * number + 0.003 * k) * 1e9), segment, heard))
     packets.sort(key=lambda p: p.arrival_ns)
     return RunHeader("clockless", sensors=infos), packets
 
@@ -125,7 +124,7 @@ def test_sensors_without_a_clock_leave_the_same_blank_live_and_analysed(tmp_path
     )
     live = Pipeline(header, driver_for)
     strides = [e for p in packets for e in live.push(p) if isinstance(e, Stride)]
-    assert len(strides) > 25
+    assert len(strides) > 15
     table = np.array([s.values for s in strides])
     expected = {m.name for m in blanked(Need.CLOCK)} | {"distance_m", "speed_m_s"}
     assert {

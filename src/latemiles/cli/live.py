@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,8 +37,12 @@ def live(
     units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
     headless: Annotated[bool, typer.Option("--headless", help="No live page and no view.")] = False,
     calibration: Annotated[
-        bool, typer.Option("--calibration/--no-calibration", help="Ask for standing and squats at the start.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--calibration/--no-calibration",
+            help="Ask for standing and squats at the start. Default: unless 'calibrate' was just run.",
+        ),
+    ] = None,
     go_on: Annotated[
         bool, typer.Option("--continue", help="Go on with the last run, which nobody ended.")
     ] = False,
@@ -45,16 +50,27 @@ def live(
     adapter: AdapterOption = None,
 ) -> None:
     """Connect to the sensors, record, show the live page; Ctrl-C ends the run and makes the report."""
+    from latemiles.pipeline import GIVEN
+    from latemiles.session.kept_calibration import KeptCalibration
+
     home = state_of(context).find_home()
     out = console()
     plan = _plan(
         home, athlete=athlete, port=None if headless else port, units=units, wait=wait, adapter=adapter
     )
+    if calibration is not True:
+        plan = replace(plan, calibration=KeptCalibration.load(home.calibration))
     run = _run(plan, home, go_on=go_on, say=out.print)
     header = run.link()
     for info in header.sensors:
         out.print(f"{info.segment.label}: {info.serial}, firmware {info.firmware or 'not linked yet'}")
-    outcome = run.play(out.print, _beside(run, view=not headless, calibration=calibration and not go_on))
+    is_given = GIVEN in header.extra
+    if is_given and not go_on:
+        out.print(
+            "Calibrated just now ('latemiles calibrate'). If a sensor was moved since: live --calibration."
+        )
+    asks = calibration is not False and not go_on and not is_given
+    outcome = run.play(out.print, _beside(run, view=not headless, calibration=asks))
     out.print(outcome.headline)
     out.print(f"  report:    {outcome.report}")
     out.print(f"  recording: {outcome.recording}")
@@ -65,7 +81,7 @@ def calibrate(
     wait: Annotated[float, typer.Option(min=1.0, help="Seconds to wait for all sensors.")] = 30.0,
     adapter: AdapterOption = None,
 ) -> None:
-    """Practise the calibration: stand still, three squats; how well it repeats, and what to do better."""
+    """Stand still, three squats: how well it repeats and what to do better; kept for the run that follows."""
     from latemiles.session.calibrate import calibrate as measure
 
     home = state_of(context).find_home()
@@ -74,7 +90,7 @@ def calibrate(
     run.link()
     from latemiles.cli.live_view import Guide
 
-    for line in measure(run, Guide(), out.print):
+    for line in measure(run, Guide(), out.print, home):
         out.print(line)
 
 

@@ -72,8 +72,14 @@ class Calibrator:
         self.stage = 0
         """0 nothing known, 1 known, 2 known for good."""
         self.current: Calibration | None = None
+        self.is_given = False
+        """Whether ``current`` was found before the run, with the sensors where they are."""
         self.movement_axes: list[Axis | None] = [None] * 3
         """Axes from the movement, kept since the movement itself leaves the memory."""
+
+    def give(self, calibration: Calibration) -> None:
+        """Begin with what was found before the run; only a new movement is better."""
+        self.current, self.stage, self.is_given = calibration, 1, True
 
     def tell(self, pose: Pose) -> None:
         """Hear of a pose that was held on request."""
@@ -111,6 +117,9 @@ class Calibrator:
         if self.stage == 0 and length >= p.first_running_s:
             return self._from_running(rows, first, 1)
         if self.stage == 1 and length >= p.full_running_s:
+            if self.is_given:
+                self.stage = 2
+                return None
             return self._from_running(rows, first, 2)
         return None
 
@@ -119,7 +128,7 @@ class Calibrator:
         rows = bridged(rows, round(_LOST_PACKETS_S * self._params.bin_hz))
         length = (self.gait_end - max(self.gait_start, first)) / self._params.bin_hz
         found, told = None, self.stance
-        if self.stage < 2 and length >= _TOO_SHORT_S * (1 + 2 * self.stage):
+        if self.stage < 2 and not self.is_given and length >= _TOO_SHORT_S * (1 + 2 * self.stage):
             found = self._from_running(rows, first, 2)
         if told is not None and told.is_told:
             pose, used = self._pose_of(told), self.current
@@ -205,7 +214,7 @@ class Calibrator:
                 )
         if self.movement_axes[0] is None:
             return None
-        self.stage = max(self.stage, 1)
+        self.stage, self.is_given = max(self.stage, 1), False
         self.current = calibration_of(
             self.movement_axes, np.array(self.stance.up), self.stance, self.movement, None, self._params
         )
@@ -311,6 +320,7 @@ class Calibrator:
             "movement_axes": [
                 None if x is None else [x.left.tolist(), x.sd_rad, x.residual_rad] for x in self.movement_axes
             ],
+            "is_given": self.is_given,
             "current": None if self.current is None else asdict(self.current),
         }
 
@@ -328,6 +338,7 @@ class Calibrator:
         self.movement_axes = [
             None if x is None else Axis(np.array(x[0]), x[1], x[2]) for x in state["movement_axes"]
         ]
+        self.is_given = state["is_given"]
         self.current = None if state["current"] is None else Calibration.from_dict(state["current"])
 
 

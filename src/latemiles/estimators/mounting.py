@@ -5,12 +5,14 @@ All axes are unit vectors in the sensor's own axes; ``left`` is the segment's y 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latemiles.errors import ConfigError
 from latemiles.estimators.calibration_windows import Movement, Stance, up_in_sensor
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.signals.events import CalibrationFound
@@ -110,6 +112,31 @@ class Calibration:
             reference=other.reference if is_pelvis else self.reference,
             obliquity_uncertainty_rad=(other if is_pelvis else self).obliquity_uncertainty_rad,
         )
+
+    def to_text(self) -> str:
+        """As text for the header of another run, in whose time the poses were not held."""
+        nan = float("nan")
+        moved = replace(
+            self, standing_start_s=nan, standing_end_s=nan, movement_start_s=nan, movement_end_s=nan
+        )
+        return json.dumps(asdict(moved))
+
+    @classmethod
+    def from_text(cls, text: str) -> Calibration:
+        """What ``to_text`` wrote.
+
+        Raises
+        ------
+        ConfigError
+            If it is something else.
+        """
+        try:
+            return cls.from_dict(json.loads(text))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(
+                "calibration",
+                f"no calibration can be read from {text!r:.40}. Run 'latemiles calibrate' again.",
+            ) from error
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Calibration:

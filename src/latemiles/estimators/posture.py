@@ -48,6 +48,8 @@ class PostureStage:
         Causal angles come at once, smoothed ones ``lag_s`` late.
     known : Calibration, optional
         What an earlier pass over the same recording found: holds from the first sample on.
+    given : Calibration, optional
+        What was found before the run, with the sensors where they are: holds until a movement says better.
     told : sequence of Pose
         Calibration poses held on request; others come by ``tell``. Not needed with ``known``.
     params : PostureParams, optional
@@ -69,6 +71,7 @@ class PostureStage:
         *,
         basis: str = "causal",
         known: Calibration | None = None,
+        given: Calibration | None = None,
         told: Sequence[Pose] = (),
         params: PostureParams | None = None,
         pace: Callable[[float], float] = _unknown,
@@ -80,7 +83,7 @@ class PostureStage:
             raise InputError("a grid of 20 Hz or more", f"{rate_hz} Hz", "Use sensors of 50 Hz or more.")
         self.rate_hz = float(rate_hz)
         self._seconds = Seconds(
-            rate_hz, basis == "smoothed", known, tuple(told), params or PostureParams(), pace
+            rate_hz, basis == "smoothed", known, given, tuple(told), params or PostureParams(), pace
         )
         self._second = self._seconds.samples
         self._lag = self._seconds.lag

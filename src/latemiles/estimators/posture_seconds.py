@@ -64,7 +64,8 @@ class Seconds:
     rate_hz : float
         Rate of the grid.
     is_smoothed : bool
-    known : Calibration or None
+    known, given : Calibration or None
+        Found by an earlier pass over this run, or before it.
     told : tuple of Pose
     params : PostureParams
     pace : callable
@@ -76,6 +77,7 @@ class Seconds:
         rate_hz: float,
         is_smoothed: bool,
         known: Calibration | None,
+        given: Calibration | None,
         told: tuple[Pose, ...],
         params: PostureParams,
         pace: Callable[[float], float],
@@ -89,6 +91,8 @@ class Seconds:
         self._rate_hz = rate_hz
         self.known = known
         self.calibrator = Calibrator(p, told)
+        if given is not None and known is None:
+            self.calibrator.give(given)
         self._relative = RelativeHeading(p, self.lag + 8)
         self._hips = HipCheck(p.bin_hz, self.thinned.step_s)
         self._slips = SlipFinder(p)
@@ -123,13 +127,13 @@ class Seconds:
         """Hear of the first sample."""
         self.thinned.first = -(-first // self.thinned.per_bin)
         self._first_step = first // self.samples
-        if self.known is not None:
+        start = self.known or self.calibrator.current
+        if start is not None:
             self._relative.reset(
-                self.known.swing_offset_rad,
-                tuple(max(sd, _OFFSET_SD) for sd in self.known.swing_offset_sd_rad),
+                start.swing_offset_rad, tuple(max(sd, _OFFSET_SD) for sd in start.swing_offset_sd_rad)
             )
-            self._set_mounts(np.array(self.known.quat_segment_sensor), self.thinned.first)
-            self._announce(self.known, self.thinned.first)
+            self._set_mounts(np.array(start.quat_segment_sensor), self.thinned.first)
+            self._announce(start, self.thinned.first)
 
     def take(self, samples: Samples, gyr: F8) -> None:
         """Thin samples out and follow the pelvis heading."""
@@ -308,7 +312,7 @@ class Seconds:
             self._adopt(end)
         if c.stage == 2 and not c.pending and not is_last:
             return
-        before, was = c.current, self._mounts
+        before, was = None if c.is_given else c.current, self._mounts
         rows, first = self.thinned.rows(end)
         found = c.finish(rows, first) if is_last else c.update(rows, first, self._gait)
         self._events += c.refused

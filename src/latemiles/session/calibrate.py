@@ -1,15 +1,20 @@
-"""A calibration by itself: half a minute of listening, and what is to be thought of it."""
+"""A calibration before a run: half a minute of listening, what is to be thought of it, and keeping it."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import degrees, isfinite
 from typing import Final, Protocol
 
+from latemiles.estimators.mounting import Calibration
 from latemiles.pipeline import Pipeline
+from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.registry import driver_for
+from latemiles.session.home import Home
+from latemiles.session.kept_calibration import LONGEST_KEPT_S, KeptCalibration
 from latemiles.session.live import LiveSession
 from latemiles.session.live_run import LiveRun
 from latemiles.signals.events import CalibrationFound, Event
@@ -45,22 +50,27 @@ class _Notebook:
         pass
 
 
-def calibrate(run: LiveRun, guide: Guide, say: Callable[[str], None]) -> list[str]:
+def calibrate(run: LiveRun, guide: Guide, say: Callable[[str], None], home: Home | None = None) -> list[str]:
     """Listen while a person stands and squats; what was found, in lines.
 
     Parameters
     ----------
     run : LiveRun
-        Linked; nothing is recorded.
+        Linked.
     guide : Guide
         When what is asked for.
     say : callable
         Tells a person one line.
+    home : Home, optional
+        Where the calibration is kept for the next run, and what was heard for those who want to work it
+        out anew; None: nowhere.
     """
     notebook = _Notebook()
-    session = LiveSession(
-        run.receiver.records(run.header), Pipeline(run.header, driver_for), None, [notebook]
+    pipeline = Pipeline(run.header, driver_for)
+    recorder = (
+        None if home is None else RecordingWriter(home.calibrations / f"{run.header.run}.mcap", run.header)
     )
+    session = LiveSession(run.receiver.records(run.header), pipeline, recorder, [notebook])
     run.receiver.attach(session)
 
     async def lead() -> None:
@@ -78,7 +88,22 @@ def calibrate(run: LiveRun, guide: Guide, say: Callable[[str], None]) -> list[st
 
     session.optional["guide"] = lead
     asyncio.run(session.run())
-    return advice(notebook.found[-1] if notebook.found else None)
+    lines = advice(notebook.found[-1] if notebook.found else None)
+    return lines if home is None else [*lines, _kept(run, pipeline.first_pass.calibration, home)]
+
+
+def _kept(run: LiveRun, found: Calibration | None, home: Home) -> str:
+    """Keep a calibration from poses; what to tell of it."""
+    if found is None or (found.reference, found.axes_from) != ("standing", "movement"):
+        return "It is not kept; the next run asks for it again."
+    serials = {info.segment: info.serial for info in run.header.sensors}
+    recording = home.calibrations / f"{run.header.run}.mcap"
+    KeptCalibration(time.time(), serials, found, str(recording)).save(home.calibration)
+    minutes = LONGEST_KEPT_S / 60.0
+    return (
+        f"Kept for a run that starts within {minutes:.0f} minutes with the sensors left as they are: "
+        "'latemiles live'."
+    )
 
 
 def advice(found: CalibrationFound | None) -> list[str]:

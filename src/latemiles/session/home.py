@@ -63,6 +63,16 @@ class Home:
         return self.root / "sensors.toml"
 
     @property
+    def calibration(self) -> Path:
+        """The newest calibration; need not exist."""
+        return self.root / "calibration.json"
+
+    @property
+    def calibrations(self) -> Path:
+        """Folder of what was heard while calibrating, one MCAP file each."""
+        return self._made("calibrations")
+
+    @property
     def settings(self) -> Path:
         """Settings file; need not exist."""
         return self.root / "settings.toml"

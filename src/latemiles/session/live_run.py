@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from latemiles.errors import ConfigError, TornRecording
+from latemiles.pipeline import GIVEN
 from latemiles.recording.reader import Recording
 from latemiles.recording.recover import recover
 from latemiles.sensors.assignments import Assignments
@@ -25,6 +26,7 @@ from latemiles.sensors.recipes import recipe_of
 from latemiles.session.connect import Reception, ReceptionPlan, reception
 from latemiles.session.hand_over import HandOver
 from latemiles.session.home import Home
+from latemiles.session.kept_calibration import KeptCalibration
 from latemiles.session.live import LiveSession
 from latemiles.session.play import PlayOptions, PlayOutcome, play
 from latemiles.session.receiver import GATHER_S, Receiver
@@ -55,6 +57,8 @@ class LivePlan:
     units: str = "metric"
     gather_s: float = GATHER_S
     start: Start = field(default_factory=Start)
+    calibration: KeptCalibration | None = None
+    """Made before the run; used if it fits the sensors that answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +195,17 @@ class LiveRun:
         )
         now = datetime.now(tz=UTC)
         self._zero_ns = time.monotonic_ns()
+        extra = {_ZERO: str(self._zero_ns), _BOOT: f"{_booted_s():.0f}"}
+        kept = self.plan.calibration
+        if kept is not None and kept.fits(sensors, now.timestamp()):
+            extra |= {GIVEN: kept.calibration.to_text(), f"{GIVEN}_recording": kept.recording}
         return RunHeader(
             run=f"{now:%Y%m%d-%H%M%S}",
             athlete=self.plan.athlete,
             started_utc_ns=round(now.timestamp() * 1e9),
             sensors=sensors,
             source="live",
-            extra={_ZERO: str(self._zero_ns), _BOOT: f"{_booted_s():.0f}"},
+            extra=extra,
         )
 
     def _expected(self, wanted: Wanted) -> SensorInfo:

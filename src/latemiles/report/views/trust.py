@@ -154,6 +154,8 @@ def _slips(page: Page) -> str:
 
 def _standing(page: Page) -> str:
     found = page.analysis.quality.calibration
+    if found is not None and found.reference == "standing" and not math.isfinite(found.standing_start_s):
+        return "held before the run"
     if found is None or not math.isfinite(found.standing_start_s):
         zero = start_words(page)
         return "not found; zero is your start" + (f", {zero}" if zero else "")
