@@ -179,7 +179,7 @@ def _play(pipeline: Pipeline, run: Run, progress: Progress | None) -> Findings:
 def _result(run: Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | None) -> Analysis:
     if run.zero_s:
         found.move(run.zero_s)
-    table = StrideTable.from_strides(found.strides)
+    table = found.strides.table()
     quality = quality_report(pipeline, found, table)
     t, pelvis, left, right, quats = (keeper or _Keeper()).arrays(pipeline.rate_hz)
     context = _context(found.speeds)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.metrics.rows import StrideRows
 from latemiles.metrics.table import StrideTable
 from latemiles.pipeline import Pipeline
 from latemiles.signals.events import (
@@ -38,7 +39,7 @@ FEW_HZ: Final = 45.0
 class Findings:
     """Events of one pass by kind, each in order."""
 
-    strides: list[Stride] = field(default_factory=list)
+    strides: StrideRows = field(default_factory=StrideRows)
     gait: list[GaitEvent] = field(default_factory=list)
     splits: list[Split] = field(default_factory=list)
     slips: list[Slip] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Findings:
 
     def move(self, by_s: float) -> None:
         """Count all times from elsewhere."""
+        self.strides.move(by_s)
         for kind in fields(self):
             told = getattr(self, kind.name)
             if isinstance(told, list):
@@ -99,7 +101,7 @@ def _moved(event: Any, by_s: float) -> Any:
     changes: dict[str, Any] = {
         f.name: getattr(event, f.name) + by_s for f in fields(event) if f.name.endswith("_s")
     }
-    if isinstance(event, Stride | Split):
+    if isinstance(event, Split):
         values = np.array(event.values, dtype=np.float64)
         values[[COLUMN_INDEX["t_ic_s"], COLUMN_INDEX["t_to_s"]]] += by_s
         changes["values"] = tuple(values.tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -116,7 +117,8 @@ class Thinned:
         n = len(self.ring)
         back = round(_RATE_SPAN_S * self.params.bin_hz)
         turned = self.headings[(end - 1) % n, 1] - self.headings[(end - 1 - back) % n, 1]
-        return float(np.nan_to_num(turned / _RATE_SPAN_S))
+        rate = float(turned) / _RATE_SPAN_S
+        return rate if isfinite(rate) else 0.0
 
     def heading_now(self, first: int, count: int) -> F8:
         """Heading of progression (count,) at grid samples ``first`` on, from what came before, rad."""

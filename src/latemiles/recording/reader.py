@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 import numpy as np
 from mcap.opcode import Opcode
@@ -25,7 +25,7 @@ from latemiles.recording.container import (
 )
 from latemiles.recording.format import FORMAT_VERSION, FormatError, profile_version
 from latemiles.signals.records import Mark, Record, RunHeader
-from latemiles.signals.stretches import Stretch, joined
+from latemiles.signals.stretches import Stretch
 
 if TYPE_CHECKING:
     from latemiles.signals.blocks import ImuStream
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Recording"]
 
 Read = TypeVar("Read", Record, Stretch)
+
+STRETCH_BYTES: Final = 384 * 1024
+"""So much of a recording is taken at once, half a minute of three sensors."""
 
 _BODIES = (Opcode.CHUNK,)
 
@@ -105,7 +108,7 @@ class Recording:
         RecordingError
             At the first damage.
         """
-        return joined(_reading(self.path, self._size, _sound_stretches))
+        return _reading(self.path, self._size, _sound_stretches)
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
@@ -246,16 +249,30 @@ def _sound_stretches(file: BinaryIO, size: int) -> Iterator[Stretch]:
     statistics = read_statistics(file, size)
     decoder = MessageDecoder()
     expected = 0
-    for piece in _chunks(file, size):
-        sequence, stretch = decoder.stretch(open_chunk(piece.body))
+    for offset, data in _joined_chunks(file, size):
+        sequence, stretch = decoder.stretch(data)
         wanted = (expected + np.arange(len(sequence))) & 0xFFFFFFFF
         wrong = np.flatnonzero(sequence != wanted)
         if wrong.size:
-            raise FormatError(f"record {wanted[wrong[0]]} is missing before byte {piece.offset}")
+            raise FormatError(f"record {wanted[wrong[0]]} is missing before byte {offset}")
         expected = (expected + len(sequence)) & 0xFFFFFFFF
         yield stretch
     if statistics is not None and statistics.message_count & 0xFFFFFFFF != expected:
         raise FormatError(f"it holds {expected} records of {statistics.message_count}")
+
+
+def _joined_chunks(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
+    """What the chunks hold, some in one: a recorder closes a chunk a second. Also where the last one lies."""
+    parts: list[bytes] = []
+    offset = 0
+    for piece in _chunks(file, size):
+        parts.append(open_chunk(piece.body))
+        offset = piece.offset
+        if sum(map(len, parts)) >= STRETCH_BYTES:
+            yield offset, b"".join(parts)
+            parts = []
+    if parts:
+        yield offset, b"".join(parts)
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[Piece]:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from latemiles.signals.records import Packet, Record, RunHeader, Speed
 
-__all__ = ["Stretch", "joined", "stretches_of", "with_speeds"]
+__all__ = ["Stretch", "stretches_of", "with_speeds"]
 
 I8 = NDArray[np.int64]
 
 MOST_PACKETS: Final = 2048
-"""In a stretch that is put together from records or shorter ones: half a minute of three sensors."""
+"""In a stretch that is put together from records: half a minute of three sensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +62,6 @@ def stretches_of(records: Iterable[Record], most: int = MOST_PACKETS) -> Iterato
         yield _stretch(packets, others)
 
 
-def joined(stretches: Iterable[Stretch], most: int = MOST_PACKETS) -> Iterator[Stretch]:
-    """Longer stretches of shorter ones, each ended once it has ``most`` packets."""
-    parts: list[Stretch] = []
-    packets = 0
-    for part in stretches:
-        parts.append(part)
-        packets += len(part.lane)
-        if packets >= most:
-            yield _as_one(parts)
-            parts, packets = [], 0
-    if parts:
-        yield _as_one(parts)
-
-
 def with_speeds(stretches: Iterable[Stretch], speeds: Iterable[Speed]) -> Iterator[Stretch]:
     """Stretches with further words of speed, which come in order of arrival, put in their place."""
     waiting = list(speeds)[::-1]
@@ -102,19 +88,6 @@ def _is_after(other: tuple[int, Record], before: int, arrival_ns: int) -> bool:
 
 def _arrival_ns(record: Record) -> int:
     return -1 if isinstance(record, RunHeader) else record.arrival_ns
-
-
-def _as_one(parts: list[Stretch]) -> Stretch:
-    bytes_before = np.cumsum([0, *(len(part.data) for part in parts)])
-    packets_before = np.cumsum([0, *(len(part.lane) for part in parts)]).tolist()
-    return Stretch(
-        b"".join(part.data for part in parts),
-        np.concatenate([part.arrival_ns for part in parts]),
-        np.concatenate([part.lane for part in parts]),
-        np.concatenate([part.start + n for part, n in zip(parts, bytes_before, strict=False)]),
-        np.concatenate([part.stop + n for part, n in zip(parts, bytes_before, strict=False)]),
-        tuple((n + k, x) for part, n in zip(parts, packets_before, strict=False) for k, x in part.others),
-    )
 
 
 def _stretch(packets: list[Packet], others: list[tuple[int, Record]]) -> Stretch:
