@@ -145,7 +145,8 @@ class Seconds:
         end = stop // thinned.per_bin
         features = thinned.look(end)
         self._judge(features)
-        heard = thinned.missing_s(end) < _LOST_PACKETS_S
+        missing_s = thinned.missing_s(end)
+        heard = missing_s < _LOST_PACKETS_S
         self._steady_s = np.where(heard & (self._gait != STILL), self._steady_s + thinned.step_s, 0.0)
         parallel = np.full(2, np.nan)
         if self.known is None:
@@ -153,7 +154,7 @@ class Seconds:
         elif self._is_due(end):
             stood = self.known.standing_start_s, self.known.standing_end_s
             parallel = facing_over(thinned, end, *stood, self._mounts)
-        self._mind_gaps(end)
+        self._mind_gaps(missing_s)
         swing = thinned.swing(end) if self._gait != STILL else np.full((2, 4), np.nan)
         self._relative.step(thinned.step_s, self._moves, self._gait, swing, parallel)
         if self.lag:
@@ -163,7 +164,7 @@ class Seconds:
         if slipped is not None:
             self._reanchor(slipped, end)
         self._turns = self._bends(end, end / self.params.bin_hz)
-        self._mind_turns(end)
+        self._mind_turns(end, float(missing_s[0]))
         self._remember_offsets()
 
     def finish(self, stop: int) -> None:
@@ -224,11 +225,11 @@ class Seconds:
         across = rate * self._pace(t_s)
         return not (across <= p.sharp_m_s2 and rate <= p.sharp_rad_s)
 
-    def _mind_turns(self, end: int) -> None:
+    def _mind_turns(self, end: int, missing_s: float) -> None:
         """Look for a bend in running; after a gap the heading starts anew, which is none."""
         p, step_s = self.params, self.thinned.step_s
         turned, since = self._turned
-        since = 0.0 if self.thinned.missing_s(end)[0] > 0.0 else min(since + step_s, _HEADING_LOST_S)
+        since = 0.0 if missing_s > 0.0 else min(since + step_s, _HEADING_LOST_S)
         rate = self.thinned.turning(end)
         is_sound = since >= _HEADING_LOST_S and self._gait == RUNNING
         turned = turned + rate * step_s if is_sound and abs(rate) > p.bend_rad_s else 0.0
@@ -365,8 +366,7 @@ class Seconds:
     def _announce(self, found: Calibration, end: int) -> None:
         self._events.append(found.event(end / self.params.bin_hz))
 
-    def _mind_gaps(self, end: int) -> None:
-        missing = self.thinned.missing_s(end)
+    def _mind_gaps(self, missing: F8) -> None:
         if not missing.any():
             return
         for side in (0, 1):

@@ -18,6 +18,8 @@ __all__ = [
     "RING_ROWS",
     "WINDOW_ROWS",
     "add_waves",
+    "all_angle_features",
+    "all_waves",
     "angle_features",
     "fill_ring",
     "gather",
@@ -139,12 +141,33 @@ def angle_features(window, row, begin, toe_off, end, factor, peak_sign, out):
 
 
 @njit(cache=True)
+def all_angle_features(window, places, signs, begin, toe_off, end, out):
+    """``angle_features`` of several angles into one row.
+
+    ``places`` (a, 2) holds the window's row of each angle and the first of its columns in ``out``; ``signs``
+    (a, 2) its factor and the sign of its peak.
+    """
+    for k in range(places.shape[0]):
+        at = places[k, 1]
+        angle_features(window, places[k, 0], begin, toe_off, end, signs[k, 0], signs[k, 1], out[at : at + 6])
+
+
+@njit(cache=True)
 def resample(window, row, begin, end, wave):
     """Stride-normalised waveform: the row at 0, 1 ... 100 % of the stride."""
     step = (end - begin) / (N_PHASES - 1)
     for k in range(N_PHASES - 1):
         wave[k] = _read(window, row, begin + k * step)
     wave[N_PHASES - 1] = _read(window, row, end)
+
+
+@njit(cache=True)
+def all_waves(window, begin, end, factor, waves):
+    """Waveforms of the window's first rows, each times ``factor``."""
+    for row in range(waves.shape[0]):
+        resample(window, row, begin, end, waves[row])
+        for k in range(waves.shape[1]):
+            waves[row, k] *= factor
 
 
 @njit(cache=True)

@@ -77,15 +77,15 @@ def _peak_sign(angle: str, side: Side) -> float:
     return -1.0 if angle == "hip_flexion" else 1.0
 
 
-def _plan(side: Side) -> tuple[tuple[int, slice, float, float], ...]:
-    """For each angle: row of the window, columns of the row, factor, sign of the peak."""
-    plan = []
+def _plan(side: Side) -> tuple[NDArray[np.int64], F8]:
+    """For each angle: row of the window and first column of its features; factor and sign of the peak."""
+    places, signs = [], []
     for angle in ANGLE_NAMES:
-        at = COLUMN_INDEX[f"{angle}_{FEATURES[0]}_deg"]
         # The peak of the drop is its maximum after the sign of the leg was put on.
         factor = DEG * drop_sign(side.sign) if angle == "pelvic_drop" else DEG
-        plan.append((WINDOW_ROW[angle], slice(at, at + len(FEATURES)), factor, _peak_sign(angle, side)))
-    return tuple(plan)
+        places.append((WINDOW_ROW[angle], COLUMN_INDEX[f"{angle}_{FEATURES[0]}_deg"]))
+        signs.append((factor, _peak_sign(angle, side)))
+    return np.array(places, dtype=np.int64), np.array(signs, dtype=np.float64)
 
 
 class FeatureMaker:
@@ -122,12 +122,9 @@ class FeatureMaker:
         """
         row = self.blank()
         begin, toe_off, end = places
-        for source, columns, factor, peak in self._plans[side.lane]:
-            kernel.angle_features(self.window, source, begin, toe_off, end, factor, peak, row[columns])
+        kernel.all_angle_features(self.window, *self._plans[side.lane], begin, toe_off, end, row)
         self._excursion(row)
-        for k in range(6):
-            kernel.resample(self.window, k, begin, end, self.waves_deg[k])
-        self.waves_deg *= DEG
+        kernel.all_waves(self.window, begin, end, DEG, self.waves_deg)
         for k, (angle, first) in enumerate(FIRST_FORBIDDEN.items()):
             score = kernel.harmonic_rms(self.waves_deg[k], first, self._trig)
             row[COLUMN_INDEX[f"{angle}_harmonic_asymmetry_deg"]] = score

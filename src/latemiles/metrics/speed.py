@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
 from typing import Final
 
@@ -57,9 +58,7 @@ class SpeedTrack:
         words = self._words
         if not words or t < words[0][0]:
             return NAN, NAN
-        after = len(words)
-        while after > 0 and words[after - 1][0] > t:
-            after -= 1
+        after = bisect_right(words, (t, math.inf, math.inf))
         t0, v0, d0 = words[after - 1]
         if after == len(words):
             return (v0, d0 + v0 * (t - t0)) if t - t0 <= HOLD_S else (NAN, NAN)
