@@ -18,10 +18,16 @@ FULL = (
     ("A 400 m track: bends with speed told, wrong and unknown", ("track.py",)),
     ("Form drift statistics, simulated strides", ("drift_statistics.py",)),
     ("Simulated hours through the whole pipeline", ("simulated_hour.py", "20")),
+    ("Speed beside `vqf`, `imufusion` and `ahrs`", ("speed.py", "4")),
     ("Time and memory of `latemiles analyze`", ("long_run.py", "1", "4")),
     ("From the sensor to the page, over the virtual radio", ("live_latency.py", "45")),
 )
-QUICK = {"simulated_hour.py": ("2",), "long_run.py": ("0.25", "1"), "drift_statistics.py": ("10",)}
+QUICK = {
+    "simulated_hour.py": ("2",),
+    "long_run.py": ("0.25", "1"),
+    "speed.py": ("0.25",),
+    "drift_statistics.py": ("10",),
+}
 
 
 def machine() -> str:
@@ -34,7 +40,7 @@ def machine() -> str:
         ]
         cpu = f"{len(names)} x {names[0]}" if names else cpu
     parts = (cpu, platform.system(), f"Python {platform.python_version()}")
-    libraries = (f"{name} {version(name)}" for name in ("numpy", "numba", "vqf"))
+    libraries = (f"{name} {version(name)}" for name in ("numpy", "numba", "vqf", "imufusion", "ahrs"))
     return ", ".join((*parts, *libraries))
 
 

@@ -2,18 +2,21 @@
 
 numba checks only the file of the function it compiles, not the files of the kernels it calls; a cache
 folder named by the hash of all kernel sources cannot go stale. Programs call ``use_fresh_cache`` before
-numba is imported; a library import leaves the choice to its user.
+numba is imported; a library import leaves the place to its user, and `kernels.cache` sees to it that what is
+there is not stale either.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from functools import cache
 from pathlib import Path
 
 __all__ = ["source_hash", "use_fresh_cache"]
 
 
+@cache
 def source_hash() -> str:
     """Short hash of every source file that can hold a compiled kernel."""
     digest = hashlib.sha256()
@@ -39,6 +42,6 @@ def use_fresh_cache(folder: Path) -> bool:
     if "NUMBA_CACHE_DIR" in os.environ:
         return not Path(os.environ["NUMBA_CACHE_DIR"]).exists()
     flags = "bounds" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "plain"
-    cache = folder / f"{source_hash()}-{flags}"
-    os.environ["NUMBA_CACHE_DIR"] = str(cache)
-    return not cache.exists()
+    place = folder / f"{source_hash()}-{flags}"
+    os.environ["NUMBA_CACHE_DIR"] = str(place)
+    return not place.exists()

@@ -28,6 +28,22 @@ def test_angle_features_match_the_slow_twin(
     np.testing.assert_allclose(out, want, rtol=1e-12, atol=1e-9)
 
 
+def test_all_angles_and_waves_of_a_stride_match_the_slow_twins() -> None:
+    window = np.cumsum(RNG.normal(size=(9, 130)), axis=1)
+    places = np.array([[3, 1], [0, 7], [3, 14]])
+    signs = np.array([[57.3, 1.0], [-57.3, -1.0], [1.0, -1.0]])
+    row, waves = np.full(20, -7.0), np.empty((6, kernel.N_PHASES))
+    kernel.all_angle_features(window, places, signs, 0.3, 40.7, 119.2, row)
+    for (source, at), (factor, peak) in zip(places, signs, strict=True):
+        want = slow.features(window[source], 0.3, 40.7, 119.2, factor, peak)
+        np.testing.assert_allclose(row[at : at + 6], want, rtol=1e-12, atol=1e-9)
+    assert (row[[0, 13]] == -7.0).all()
+    kernel.all_waves(window, 0.3, 119.2, 57.3, waves)
+    phases = np.linspace(0.3, 119.2, kernel.N_PHASES)
+    for wave, source in zip(waves, window, strict=False):
+        np.testing.assert_allclose(wave, 57.3 * np.interp(phases, np.arange(130), source), atol=1e-9)
+
+
 def test_one_nan_in_the_stride_makes_all_features_nan_and_one_outside_does_not() -> None:
     window = np.ones((9, 130))
     window[0, 125] = window[1, 60] = np.nan

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from latemiles.errors import InputError
+from latemiles.metrics.rows import StrideRows
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.table import StrideTable
 from latemiles.signals.events import Activity, GaitEvent, Slip
@@ -197,3 +198,18 @@ def test_table_gives_columns_csv_and_pandas() -> None:
     assert math.isclose(frame["cadence_spm"][0], table["cadence_spm"][0])
     with pytest.raises(InputError, match=r"metrics\.md"):
         table["hip_tilt_deg"]
+
+
+def test_strides_kept_in_rows_give_the_table_of_their_events():
+    strides = StrideStage(RATE_HZ).push(steady_run(70.0).angles, steady_run(70.0).events)
+    rows = StrideRows()
+    for stride in strides:
+        rows.append(stride)
+    table, moved = StrideTable.from_strides(strides), rows.table()
+    assert len(rows) == len(table) > 64
+    assert moved.values.tobytes() == table.values.tobytes()
+    assert (moved.lanes == table.lanes).all()
+    assert (moved["quality"] == table["quality"]).all()
+    rows.move(100.0)
+    np.testing.assert_allclose(rows.table()["t_ic_s"], table["t_ic_s"] + 100.0)
+    np.testing.assert_allclose(rows.table()["stride_time_s"], table["stride_time_s"])

@@ -215,16 +215,21 @@ class LaneOutput(NamedTuple):
 class CausalLanes:
     """The causal filter for several sensors at one rate, without knowledge of grid or time."""
 
-    __slots__ = ("_coefficients", "states")
+    __slots__ = ("_coefficients", "_untold", "states")
 
     def __init__(self, rate_hz: float, lanes: int, params: OrientationParams) -> None:
         self._coefficients = coefficients(params, check_rate(rate_hz, params))
+        self._untold = no_course(0)
+        """The course of the last push that was told none: pushes are mostly of one length."""
         self.states: NDArray[Any] = new_state(lanes, self._coefficients)
 
     def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> LaneOutput:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits through the filter."""
         lanes, k = quality.shape
-        course = course or no_course(k)
+        if course is None:
+            if len(self._untold.pace_m_s) != k:
+                self._untold = no_course(k)
+            course = self._untold
         out = LaneOutput(
             np.empty((lanes, k, 4)),
             np.empty((lanes, k, 3)),

@@ -1,1 +1,5 @@
 """kernels."""
+
+from latemiles.kernels.cache import stamp_by_all_sources
+
+stamp_by_all_sources()

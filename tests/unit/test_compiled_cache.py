@@ -1,0 +1,76 @@
+"""A cached kernel never runs the old code of a kernel it calls."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "latemiles"
+CALLEE = """from numba import njit
+
+@njit(cache=True)
+def callee():
+    return {value}
+"""
+CALLER = """from numba import njit
+from latemiles.kernels.a_callee import callee
+
+@njit(cache=True)
+def caller():
+    return 10.0 * callee()
+"""
+ASK = """
+from {package}.a_caller import caller
+print(caller(), sum(caller.stats.cache_hits.values()))
+"""
+
+
+def said(folder: Path, package: str = "latemiles.kernels") -> list[float]:
+    """What the caller gives in a fresh process, and whether it came from the cache."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA")}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK.format(package=package)],
+        env={**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [float(word) for word in done.stdout.split()]
+
+
+@pytest.mark.timeout(240)
+def test_a_changed_callee_in_another_file_reaches_its_cached_caller(tmp_path):
+    package = tmp_path / "latemiles"
+    kernels = package / "kernels"
+    kernels.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    for name in ("compiled.py", "kernels/__init__.py", "kernels/cache.py"):
+        shutil.copy(SOURCE / name, package / name)
+    (kernels / "a_callee.py").write_text(CALLEE.format(value=1.0))
+    (kernels / "a_caller.py").write_text(CALLER)
+    assert said(tmp_path) == [10.0, 0.0]
+    assert said(tmp_path) == [10.0, 1.0]
+    (kernels / "a_callee.py").write_text(CALLEE.format(value=2.0))
+    assert said(tmp_path) == [20.0, 0.0]
+
+
+@pytest.mark.timeout(240)
+def test_functions_of_others_are_cached_as_numba_does(tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "__init__.py").write_text("")
+    (other / "a_callee.py").write_text(CALLEE.format(value=1.0))
+    (other / "a_caller.py").write_text(
+        "import sys\n"
+        f"sys.path.append({str(SOURCE.parent)!r})\n"
+        "import latemiles.kernels\n" + CALLER.replace("latemiles.kernels.a_callee", "other.a_callee")
+    )
+    assert said(tmp_path, "other") == [10.0, 0.0]
+    assert said(tmp_path, "other") == [10.0, 1.0]
+    assert list((other / "__pycache__").glob("a_caller.caller*.nbi"))
