@@ -35,6 +35,9 @@ def live(
     athlete: Annotated[str, typer.Option(help="Whose run it is.")] = "me",
     port: Annotated[int, typer.Option(help="Port of the live page, on this machine only.")] = 8765,
     units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    lan: Annotated[
+        bool, typer.Option("--lan", help="The page also for others on this network, by a link with a key.")
+    ] = False,
     headless: Annotated[bool, typer.Option("--headless", help="No live page and no view.")] = False,
     calibration: Annotated[
         bool | None,
@@ -56,7 +59,13 @@ def live(
     home = state_of(context).find_home()
     out = console()
     plan = _plan(
-        home, athlete=athlete, port=None if headless else port, units=units, wait=wait, adapter=adapter
+        home,
+        athlete=athlete,
+        port=None if headless else port,
+        units=units,
+        wait=wait,
+        adapter=adapter,
+        lan=lan,
     )
     if calibration is not True:
         plan = replace(plan, calibration=KeptCalibration.load(home.calibration))
@@ -102,6 +111,7 @@ def _plan(
     athlete: str = "me",
     port: int | None = None,
     units: str = "metric",
+    lan: bool = False,
 ) -> LivePlan:
     from latemiles.sensors.assignments import Assignments
     from latemiles.sensors.ble import BleStack
@@ -114,6 +124,7 @@ def _plan(
         athlete=athlete,
         port=port,
         units=units,
+        lan=lan,
         gather_s=wait,
     )
 

@@ -16,6 +16,7 @@ import typer
 
 from latemiles.cli import (
     analyze,
+    athlete,
     demo,
     doctor,
     export,
@@ -82,6 +83,7 @@ for module in (
     gateway,
     serve,
     standing,
+    athlete,
     doctor,
 ):
     module.register(app)

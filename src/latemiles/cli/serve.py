@@ -28,6 +28,9 @@ def serve(
         str | None, typer.Option("--from", help="Take runs of gateways instead; where from: mqtt.")
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the library's pages.")] = 8766,
+    lan: Annotated[
+        bool, typer.Option("--lan", help="Also for others on this network, by a link with a key.")
+    ] = False,
     units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
 ) -> None:
     """Show the run library in a browser on this machine; Ctrl-C stops.
@@ -44,24 +47,38 @@ def serve(
     if come_from == "mqtt":
         _take_runs(home, units)
     else:
-        _show_library(home, port, units)
+        _show_library(home, port, units, lan=lan)
 
 
-def _show_library(home: Home, port: int, units: str) -> None:
+def _show_library(home: Home, port: int, units: str, *, lan: bool) -> None:
     from latemiles.session.library_pages import LibraryPages, problem_page
     from latemiles.store import Store
+    from latemiles.web.lan import KeyGuard, invite, told
     from latemiles.web.library import create_library_app
     from latemiles.web.server import serve as serve_pages
 
     say = console().print
+    invitation = invite() if lan else None
     with Store(home.store) as store:
         library = LibraryPages(home, store, units)
-        app = create_library_app(library.pages, library.actions, problem_page=problem_page)
+        app = create_library_app(
+            library.pages,
+            library.actions,
+            allowed_hosts=(invitation.address,) if invitation is not None else (),
+            problem_page=problem_page,
+        )
 
         def tell(at: int) -> None:
-            say(f"The run library is at http://127.0.0.1:{at}/ on this machine only. Ctrl-C stops.")
+            only = "" if invitation is not None else " on this machine only"
+            say(f"The run library is at http://127.0.0.1:{at}/{only}. Ctrl-C stops.")
+            for line in told(invitation, at) if invitation is not None else ():
+                say(line)
 
-        asyncio.run(serve_pages(app, port=port, on_ready=tell))
+        if invitation is None:
+            asyncio.run(serve_pages(app, port=port, on_ready=tell))
+        else:
+            guarded = KeyGuard(app, invitation.key)
+            asyncio.run(serve_pages(guarded, "0.0.0.0", port, on_ready=tell))
 
 
 def _take_runs(home: Home, units: str) -> None:

@@ -55,6 +55,7 @@ class LivePlan:
     athlete: str = "me"
     port: int | None = 8765
     units: str = "metric"
+    lan: bool = False
     gather_s: float = GATHER_S
     start: Start = field(default_factory=Start)
     calibration: KeptCalibration | None = None
@@ -164,7 +165,7 @@ class LiveRun:
         beside : callable or None
             As of ``session.play.play``.
         """
-        options = PlayOptions(self.plan.home, None, self.plan.port, self.plan.units)
+        options = PlayOptions(self.plan.home, None, self.plan.port, self.plan.units, self.plan.lan)
 
         def attach(session: LiveSession) -> None:
             self.receiver.attach(session)

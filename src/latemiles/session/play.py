@@ -26,6 +26,8 @@ from latemiles.signals.records import Mark, Record, RunHeader
 from latemiles.store import Store
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from latemiles.web.broadcast import LivePage
 
 __all__ = ["PlayOptions", "PlayOutcome", "play"]
@@ -45,6 +47,8 @@ class PlayOptions:
     port: int | None
     """Port of the live page on this machine; None: no page."""
     units: str = "metric"
+    lan: bool = False
+    """The live page is also for others on this network, by a link with a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,7 @@ def _add_page(session: LiveSession, store: Store, header: RunHeader, options: Pl
     """Give a session its live page; returns a ``say`` that is heard there too."""
     from latemiles.web.app import create_app
     from latemiles.web.broadcast import LiveBroadcast, LivePage
+    from latemiles.web.lan import KeyGuard, invite, told
     from latemiles.web.server import serve
     from latemiles.web.view_model import LiveView
 
@@ -226,17 +231,24 @@ def _add_page(session: LiveSession, store: Store, header: RunHeader, options: Pl
     def mark(label: str) -> None:
         session.inbox.offer(Mark(session.heard_ns, label))
 
-    app = create_app(store, broadcast, unit=unit, on_mark=mark)
+    invitation = invite() if options.lan else None
+    hosts = (invitation.address,) if invitation is not None else ()
+    page_app: ASGIApp = create_app(store, broadcast, unit=unit, allowed_hosts=hosts, on_mark=mark)
+    if invitation is not None:
+        page_app = KeyGuard(page_app, invitation.key)
+    host = "0.0.0.0" if invitation is not None else "127.0.0.1"
 
     def ready(port: int) -> None:
         say(f"Live page: http://127.0.0.1:{port}/  (coach: http://127.0.0.1:{port}/coach)")
+        for line in told(invitation, port) if invitation is not None else ():
+            say(line)
 
     async def web() -> None:
         try:
-            await serve(app, port=options.port or 0, on_ready=ready)
+            await serve(page_app, host, options.port or 0, on_ready=ready)
         except EnvironmentMissing:
             say(f"Port {options.port} is taken; another one is used.")
-            await serve(app, port=0, on_ready=ready)
+            await serve(page_app, host, 0, on_ready=ready)
 
     session.optional["live page"] = web
 
