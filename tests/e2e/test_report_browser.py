@@ -110,6 +110,14 @@ def test_no_word_in_a_chart_is_cut_off_covered_or_too_small(browser, name: str, 
     page.close()
 
 
+def test_the_table_of_the_splits_is_seen_whole_on_a_desk(browser) -> None:
+    page = browser.new_page(viewport={"width": 900, "height": 900})
+    page.set_content(render_report(made_up_run("half_marathon"), units="mile"))
+    wider = "[...document.querySelectorAll('table')].filter(t => t.scrollWidth > t.parentElement.clientWidth)"
+    assert page.evaluate(f"{wider}.length") == 0
+    page.close()
+
+
 def test_it_prints_on_a4(browser) -> None:
     page = browser.new_page()
     page.set_content(render_report(made_up_run("half_marathon"), units="mile"))

@@ -118,7 +118,7 @@ def test_each_view_can_be_drawn_alone() -> None:
 
 
 def test_an_estimate_stays_beside_contact() -> None:
-    assert "contact<br>estimate, ms" in render_report(made_up_run("half_marathon"))
+    assert "contact, ms<br>estimate" in render_report(made_up_run("half_marathon"))
 
 
 def test_reference_and_basis_are_stated() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from latemiles.errors import ConfigError
 from latemiles.report.numbers import MINUS, clock, listed, magnitude, pace, percent, plural, signed
-from latemiles.report.page import Page, build_page
+from latemiles.report.page import TILT, Page, build_page
+from latemiles.report.views import rivals
 from latemiles.report.words import headline, lead, metric_words
 from latemiles.signals.results import VERDICTS
 from reference.made_up_analysis import PLANS, empty_run, made_up_run
@@ -69,6 +70,25 @@ def test_a_verdict_is_shown_in_the_agreed_words_only(name: str) -> None:
     assert page.verdict in VERDICTS
     bold = [verdict for _, verdict, _ in lead(page) if verdict]
     assert bold == ([page.verdict] if page.measured else [])
+
+
+def test_a_slip_is_named_in_the_answer_also_where_it_was_taken_off() -> None:
+    run = made_up_run("half_marathon")
+    told = " ".join(sentences_of(build_page(run, "mile")))
+    assert "The pelvis sensor slipped by 1.2 degrees at mile 10.5; 0.6 degrees of that may be" in told
+    tilt = run.form_drift[TILT]
+    clean = replace(tilt, rivals=tuple(replace(r, share=0.0) if r.name == "slip" else r for r in tilt.rivals))
+    taken_off = replace(run, form_drift={**run.form_drift, TILT: clean})
+    assert "at mile 10.5, which was taken off." in " ".join(sentences_of(build_page(taken_off, "mile")))
+    assert "slipped" not in " ".join(sentences_of(page_of("no_change")))
+
+
+def test_each_usual_explanation_is_named_whether_it_matters_or_not() -> None:
+    quiet, raw = rivals.render(page_of("no_change")), rivals.render(page_of("raw_change"))
+    for name in ("speed", "grade", "cadence", "slip", "camber"):
+        assert f"<span>{name}</span>" in quiet
+    assert "No slip of the pelvis sensor was found." in quiet
+    assert "No source was heard; what another pace made is not known." in raw
 
 
 def test_only_a_change_beyond_the_band_is_set_apart_in_the_headline() -> None:

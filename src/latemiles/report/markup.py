@@ -38,13 +38,18 @@ def table(
     rows = list(rows)
     # Rows named in several words may break their name on a narrow page; numbers never do.
     named = _cls("named" if any(" " in row[0] and len(row[0]) > 10 for row in rows) else "")
-    heads = "".join(f'<th scope="col"{_cls(cls)}>{words}</th>' for words, cls in head)
+    heads = "".join(_head(words, cls) for words, cls in head)
     body = "".join(_row(row, [cls for _, cls in head]) for row in rows)
     above = f"<caption>{esc(caption)}</caption>" if caption else ""
     return (
         f'<div class="fig" tabindex="0" role="region" aria-label="{esc(label)}"><table{named}>{above}'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _head(words: str, cls: str) -> str:
+    # A header without words is announced as an empty one.
+    return f'<th scope="col"{_cls(cls)}>{words}</th>' if words else f"<td{_cls(cls)}></td>"
 
 
 def _row(cells: Sequence[str], classes: Sequence[str]) -> str:

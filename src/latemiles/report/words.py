@@ -76,7 +76,8 @@ def lead(page: Page) -> list[tuple[str, str, str]]:
     if not page.measured or page.shown is None:
         return [("", "", sentence) for sentence in what_is_missing(page)]
     sentences = [_verdict_sentence(page.shown)]
-    sentences += [("", "", s) for s in (_speed_sentence(page), _drop_sentence(page), _others(page)) if s]
+    more = (_speed_sentence(page), _slips_sentence(page), _drop_sentence(page), _others(page))
+    sentences += [("", "", s) for s in more if s]
     return sentences
 
 
@@ -197,6 +198,19 @@ def _why_raw(page: Page) -> str:
     if not page.has_speed:
         return "No speed source was heard, so the change is raw."
     return "The change is raw: it could not be adjusted for speed."
+
+
+def _slips_sentence(page: Page) -> str:
+    """That the pelvis sensor slipped, where the headline does not say so already."""
+    slips = [s for s in page.analysis.quality.slips if s.segment is Segment.PELVIS]
+    if not slips or page.verdict == "slip":
+        return ""
+    left = sum(r.share for r in page.tilt.rivals if r.name == "slip") if page.tilt is not None else 0.0
+    rest = f"; {degrees(left)} of that may be in the change" if abs(left) >= 0.05 else ", which was taken off"
+    if len(slips) > 1:
+        return f"The pelvis sensor slipped {count(len(slips))} times{rest}."
+    by, place = degrees(math.degrees(slips[0].angle_rad)), page.axis.place(slips[0].t_s)
+    return f"The pelvis sensor slipped by {by} at {place}{rest}."
 
 
 def _drop_sentence(page: Page) -> str:

@@ -21,6 +21,7 @@ from latemiles.trends.medians import Blocks, Series, make_series
 from latemiles.trends.params import key_parts
 
 __all__ = [
+    "NOTABLE",
     "covariate_rivals",
     "heading_rival",
     "pace_rival",

@@ -7,6 +7,7 @@ import math
 from latemiles.report.numbers import signed, true_minus
 from latemiles.report.page import Page, Shown
 from latemiles.report.svg import Scale, esc, rect, segment, vline
+from latemiles.trends.rivals import NOTABLE
 
 __all__ = ["render"]
 
@@ -31,10 +32,7 @@ def render(page: Page) -> str:
     rows += [
         _row(r.name, _rival_bar(r.share, shown.detectable, x), true_minus(r.words)) for r in page.tilt.rivals
     ]
-    if not page.tilt.rivals:
-        rows.append(
-            _row("nothing else", _rival_bar(0.0, shown.detectable, x), "No other explanation was found.")
-        )
+    rows += [_row(name, _rival_bar(math.nan, shown.detectable, x), words) for name, words in _quiet(page)]
     is_quiet = shown.verdict in ("no change", "small, inside noise")
     title = "What else was at work" if is_quiet else "What else could explain it"
     sub = (
@@ -44,6 +42,24 @@ def render(page: Page) -> str:
     return (
         f'<section><h2>{title}</h2><p class="sub">{sub}</p><ul class="rivals">{"".join(rows)}</ul></section>'
     )
+
+
+def _quiet(page: Page) -> list[tuple[str, str]]:
+    """The usual suspects that were looked at and made too little to draw, and what cannot be one."""
+    if page.tilt is None or page.shown is None:
+        return []
+    told = {r.name for r in page.tilt.rivals}
+    least = NOTABLE * max(abs(page.shown.raw_change), page.shown.detectable)
+    known = page.tilt.adjusted.covariates if page.tilt.adjusted is not None else ()
+    rows = [(name, f"Made under {least:.1f}\u00b0. Taken off.") for name in known if name not in told]
+    if "speed" not in known and "speed" not in told:
+        rows.append(("speed", "No source was heard; what another pace made is not known."))
+    if "grade" not in known and "grade" not in told:
+        rows.append(("grade", "No source was heard; what hills made is not known."))
+    if "slip" not in told:
+        rows.append(("slip", "No slip of the pelvis sensor was found."))
+    rows.append(("camber", "A sloping road tips the pelvis sideways: it can make an offset, not a tilt."))
+    return rows
 
 
 def _row(name: str, bar: str, words: str) -> str:

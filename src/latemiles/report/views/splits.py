@@ -14,7 +14,7 @@ from latemiles.report.svg import Scale, arrow, esc, rect, svg, vline
 
 __all__ = ["render"]
 
-_BAR = 84.0
+_BAR = 54.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _columns(page: Page, rows: list[SplitRow]) -> list[_Column]:
         columns.append(_Column("heart<br>rate", lambda r: _plain(r.heart_rate_bpm, 0)))
     columns.append(_Column("cadence<br>steps/min", lambda r: _plain(r.cadence_spm, 0)))
     columns += _tilt_columns(page, rows) + _drop_columns(page, rows)
-    columns.append(_Column("contact<br>estimate, ms", lambda r: _plain(1000.0 * r.contact_time_s, 0)))
+    columns.append(_Column("contact, ms<br>estimate", lambda r: _plain(1000.0 * r.contact_time_s, 0)))
     columns.append(_Column("used<br>%", lambda r: _used(r)))
     if page.measured:
         columns.append(_Column("tilt<br>reads", lambda r: _reading(page, r), "w"))
@@ -115,7 +115,7 @@ def _drop_columns(page: Page, rows: list[SplitRow]) -> list[_Column]:
     def bar(row: SplitRow) -> str:
         tone = "f-right" if row.drop_change_deg > 0.0 else "f-left"
         words = f"right minus left {signed(row.drop_change_deg)} degrees since start"
-        return _bar(row.drop_change_deg, usual, x, tone if drop.beyond else "f-ink-2", words, 64.0)
+        return _bar(row.drop_change_deg, usual, x, tone if drop.beyond else "f-ink-2", words, 45.0)
 
     def value(row: SplitRow) -> str:
         return _weighed(row.drop_change_deg, not usual[0] <= row.drop_change_deg <= usual[1])
