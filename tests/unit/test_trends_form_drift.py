@@ -145,6 +145,16 @@ class TestSpeed:
         assert found.adjusted.change > found.change + 0.5
         assert is_called(found.verdict)
 
+    def test_the_beginning_is_that_of_the_change_and_not_of_a_surge(self) -> None:
+        # A surge in minutes 15 to 25 tips the raw tilt long before the change begins.
+        surge = lambda t: 3.2 + 0.1 * np.sin(t / 150.0) + 0.5 * ((t > 900.0) & (t < 1500.0))  # noqa: E731
+        table = hour_of_strides(Hour(wander_sd=0.1, speed=surge), 6, ramp(1.6, 2100.0, 2700.0))
+        found = form_drift(table, TILT)
+        assert is_called(found.verdict)
+        assert found.change_point_s == pytest.approx(2100.0, abs=300.0)
+        low, high = found.change_point_interval_s or (0.0, 0.0)
+        assert low - 30.0 <= 2100.0 <= high + 30.0
+
     def test_speed_in_step_with_time_cannot_be_separated(self) -> None:
         hour = Hour(wander_sd=0.1, speed=lambda t: 3.5 - 0.6 * t / 3600.0)
         found = form_drift(hour_of_strides(hour, 3), TILT)

@@ -15,15 +15,16 @@ from latemiles.kernels import trends as kernel
 from latemiles.metrics.catalogue import CATALOGUE, metric
 from latemiles.metrics.table import StrideTable
 from latemiles.signals.events import Slip
-from latemiles.signals.results import FormDrift, Rival
+from latemiles.signals.results import AdjustedChange, FormDrift, Rival
 from latemiles.trends import rivals as rival
 from latemiles.trends.adjusted import adjust
 from latemiles.trends.baseline import Windows, choose_windows
 from latemiles.trends.case import Case, late_minus_baseline, make_case
-from latemiles.trends.change_point import find_change_point
+from latemiles.trends.change_point import ChangePoint, find_change_point
 from latemiles.trends.medians import Blocks, Series, make_blocks, make_series
-from latemiles.trends.params import HEADLINE, DriftParams, key_parts
+from latemiles.trends.params import HEADLINE, DriftParams, key_parts, wander_prior
 from latemiles.trends.verdict import Judged, is_called
+from latemiles.trends.wander import fit_wander
 
 __all__ = ["DRIFT_METRICS", "FormDrifts", "form_drift"]
 
@@ -154,7 +155,7 @@ def drift_of_blocks(
     found = None
     if is_called(verdict) or verdict == "cannot separate":
         rivals += rival.warm_up_rival(series, case.baseline, case.change, windows.late_s[0])
-        found = find_change_point(series.values, case.model)
+        found = _dated(case, adjusted, verdict)
     headings = rival.heading_rival(blocks.table, key)
     if headings and is_called(verdict):
         verdict = "cannot separate"
@@ -173,6 +174,14 @@ def drift_of_blocks(
         rivals=(*rivals, *headings),
         baseline=case.baseline,
     )
+
+
+def _dated(case: Case, adjusted: AdjustedChange | None, verdict: str) -> ChangePoint | None:
+    """When the change that is stated began: the adjusted one, where it could be told from speed's."""
+    if adjusted is None or not is_called(verdict):
+        return find_change_point(case.series.values, case.model)
+    values = adjusted.adjusted_medians
+    return find_change_point(values, fit_wander(case.series.t_s, values, wander_prior(case.key)))
 
 
 def _too_short(key: str, series: Series, windows: Windows, side: str) -> FormDrift:
