@@ -33,6 +33,7 @@ from latemiles.signals.records import Record, RunHeader
 from latemiles.sinks.follower import Backoff
 from latemiles.sinks.mqtt import MqttSettings
 from latemiles.store import RunRow, Store
+from latemiles.web import LiveBoard
 from reference.servers import Server, mosquitto, running
 from reference.sink_rows import until
 
@@ -79,12 +80,20 @@ def sender(spool: Spool, broker: Server, said: list[str] | None = None) -> Spool
 
 
 @contextlib.asynccontextmanager
-async def serving(home: Path, broker: Server, said: list[str] | None = None) -> AsyncIterator[RemoteRuns]:
+async def serving(
+    home: Path, broker: Server, said: list[str] | None = None, board: LiveBoard | None = None
+) -> AsyncIterator[RemoteRuns]:
     """A server for the time of a block."""
     words = [] if said is None else said
     with Store(Home(home).store) as store:
         runs = RemoteRuns(
-            Home(home), store, settings(broker), words.append, confirm_s=0.1, backoff=Backoff(0.05, 0.2)
+            Home(home),
+            store,
+            settings(broker),
+            words.append,
+            confirm_s=0.1,
+            backoff=Backoff(0.05, 0.2),
+            board=board,
         )
         task = asyncio.create_task(runs.serve())
         try:
@@ -156,7 +165,9 @@ async def test_a_run_arrives_exactly_once_and_the_spool_is_done(broker: Server, 
 @pytest.mark.timeout(HANG_S + 40)
 async def test_two_athletes_may_name_their_runs_alike(broker: Server, records, tmp_path: Path):
     runs = {name: of(records[:400], name) for name in ("anna", "ben")}
-    async with asyncio.timeout(HANG_S), serving(tmp_path / "home", broker), asyncio.TaskGroup() as group:
+    board = LiveBoard()
+    served = serving(tmp_path / "home", broker, board=board)
+    async with asyncio.timeout(HANG_S), served, asyncio.TaskGroup() as group:
         for name, mine in runs.items():
             spool = Spool(tmp_path / f"{name}.spool", mine[0])
             one = sender(spool, broker)
@@ -168,6 +179,8 @@ async def test_two_athletes_may_name_their_runs_alike(broker: Server, records, t
         assert recorded(tmp_path / "home", name) == mine
     with Store(tmp_path / "home" / "store.sqlite") as store:
         assert sorted(run.athlete for run in store.runs()) == ["anna", "ben"]
+        assert sorted(tab["run"] for tab in board.tabs()) == sorted(run.id for run in store.runs())
+    assert sorted((tab["athlete"], tab["ended"]) for tab in board.tabs()) == [("anna", True), ("ben", True)]
 
 
 def test_runs_named_alike_that_begin_at_one_moment_are_kept_apart(records, tmp_path: Path):
@@ -413,7 +426,10 @@ async def test_the_two_commands_carry_a_run_to_another_machine(broker: Server, r
         return [sys.executable, "-m", "latemiles", "--home", str(tmp_path / name), *words]
 
     server = subprocess.Popen(
-        command("server", "serve", "--from", "mqtt"), stdout=subprocess.PIPE, text=True, env=environment
+        command("server", "serve", "--from", "mqtt", "--port", "0"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     try:
         words = command("gym", "gateway", "--athlete", "anna", "--replay", str(RECORDING), "--speed", "40")
@@ -429,5 +445,6 @@ async def test_the_two_commands_carry_a_run_to_another_machine(broker: Server, r
         said, _ = await asyncio.to_thread(server.communicate, timeout=30)
     assert server.returncode == 0
     assert "1 runs were heard, 1 of them to their end" in said
+    assert "Live page of all runners: http://127.0.0.1:" in said
     assert recorded(tmp_path / "server", "anna", "no_standing")[1:] == records[1:]
     assert not list((tmp_path / "gym" / "gateway").glob("*.spool"))

@@ -27,7 +27,7 @@ def serve(
     come_from: Annotated[
         str | None, typer.Option("--from", help="Take runs of gateways instead; where from: mqtt.")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port of the library's pages.")] = 8766,
+    port: Annotated[int, typer.Option(help="Port of the pages on this machine.")] = 8766,
     lan: Annotated[
         bool, typer.Option("--lan", help="Also for others on this network, by a link with a key.")
     ] = False,
@@ -36,16 +36,18 @@ def serve(
     """Show the run library in a browser on this machine; Ctrl-C stops.
 
     With `--from mqtt`: take the runs of `latemiles gateway`, of any number of athletes at once. Each run is
-    recorded, interpreted, stored, and delivered to the configured servers. Stopped or killed in the middle
-    of a run, it goes on with it when it is started again.
+    recorded, interpreted, stored, delivered to the configured servers, and shown live on one page with a tab
+    a runner. Stopped or killed in the middle of a run, it goes on with it when it is started again.
     """
     if come_from not in (None, "mqtt"):
         raise typer.BadParameter(f"--from takes mqtt, got '{come_from}'.")
     if units not in ("metric", "mile"):
         raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
+    if lan and come_from is not None:
+        raise typer.BadParameter("--lan shows the run library only. Leave out --lan or --from.")
     home = state_of(context).find_home()
     if come_from == "mqtt":
-        _take_runs(home, units)
+        _take_runs(home, port, units)
     else:
         _show_library(home, port, units, lan=lan)
 
@@ -81,7 +83,7 @@ def _show_library(home: Home, port: int, units: str, *, lan: bool) -> None:
             asyncio.run(serve_pages(guarded, "0.0.0.0", port, on_ready=tell))
 
 
-def _take_runs(home: Home, units: str) -> None:
+def _take_runs(home: Home, port: int, units: str) -> None:
     from latemiles.session.gateway_run import run_server
     from latemiles.session.sink_settings import load_sinks
 
@@ -93,4 +95,4 @@ def _take_runs(home: Home, units: str) -> None:
     say = console().print
     say(f"Waiting for gateways at {sinks.mqtt.address}. Ctrl-C stops.")
     # The follower keeps the configured client id; the server's receiver has its own lasting session.
-    run_server(home, sinks, replace(sinks.mqtt, client_id=""), say, units=units)
+    run_server(home, sinks, replace(sinks.mqtt, client_id=""), say, units=units, port=port)

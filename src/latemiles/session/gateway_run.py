@@ -8,12 +8,15 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
+from latemiles.errors import EnvironmentMissing
 from latemiles.session.followers import Deliveries, make_sinks
 from latemiles.session.gateway import SpoolSender, fill
 from latemiles.session.home import Home
+from latemiles.session.live import supervise
 from latemiles.session.remote_runs import RemoteRuns
 from latemiles.session.sink_settings import SinkSettings
 from latemiles.session.spool import Spool, waiting_spools
@@ -21,6 +24,7 @@ from latemiles.signals.records import Record, RunHeader
 from latemiles.sinks.messages import safe_name
 from latemiles.sinks.mqtt import MqttSettings
 from latemiles.store import Store
+from latemiles.web import LiveBoard, create_app, serve
 
 __all__ = ["NewRun", "run_gateway", "run_server", "spool_folder"]
 
@@ -118,7 +122,13 @@ async def _heard(new: NewRun, sender: SpoolSender) -> None:
 
 
 def run_server(
-    home: Home, sinks: SinkSettings, settings: MqttSettings, say: Say, *, units: str = "metric"
+    home: Home,
+    sinks: SinkSettings,
+    settings: MqttSettings,
+    say: Say,
+    *,
+    units: str = "metric",
+    port: int | None = None,
 ) -> None:
     """Take the runs of gateways until Ctrl-C, and deliver them to the configured sinks.
 
@@ -134,21 +144,47 @@ def run_server(
         Tells a person one line.
     units : str
         ``metric`` or ``mile``.
+    port : int or None
+        Port of the live page on this machine, with a tab a runner; None: no page.
     """
-    asyncio.run(_server(home, sinks, settings, say, units))
+    asyncio.run(_server(home, sinks, settings, say, units, port))
 
 
-async def _server(home: Home, sinks: SinkSettings, settings: MqttSettings, say: Say, units: str) -> None:
+async def _server(
+    home: Home, sinks: SinkSettings, settings: MqttSettings, say: Say, units: str, port: int | None
+) -> None:
+    board = LiveBoard()
     with Store(home.store) as store:
-        runs = RemoteRuns(home, store, settings, say, units=units)
+        runs = RemoteRuns(home, store, settings, say, units=units, board=board)
         async with Deliveries(store, make_sinks(sinks), say).running():
             serving = asyncio.create_task(runs.serve(), name="gateways")
+            page = partial(_show, board, store, say, units, port)
+            showing = asyncio.create_task(supervise("live page", page), name="live page")
             with _on_interrupt(serving.cancel):
                 await asyncio.wait({serving})
+            showing.cancel()
+            await asyncio.wait({showing})
             if not serving.cancelled():
                 serving.result()
     over = sum(run.is_over for run in runs.runs)
     say(f"{len(runs.runs)} runs were heard, {over} of them to their end. The others go on when this does.")
+
+
+async def _show(board: LiveBoard, store: Store, say: Say, units: str, port: int | None) -> None:
+    """Show all runs on one page."""
+    if port is None:
+        return
+    # Marks belong into the recording, and that is written where the sensors are heard.
+    app = create_app(store, board, unit="km" if units == "metric" else "mile")
+
+    def ready(at: int) -> None:
+        say(f"Live page of all runners: http://127.0.0.1:{at}/coach")
+
+    try:
+        await serve(app, port=port, on_ready=ready)
+    except EnvironmentMissing:
+        say(f"Port {port} is taken; another one is used.")
+        await serve(app, port=0, on_ready=ready)
 
 
 @contextmanager

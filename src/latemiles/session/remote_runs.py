@@ -24,6 +24,7 @@ from latemiles.sensors.registry import driver_for
 from latemiles.session.gateway_frames import RAW_PATTERN, Answer, Frame, ack_topic, raw_topic, unpack
 from latemiles.session.home import Home
 from latemiles.session.live import supervise
+from latemiles.session.remote_page import ShownRun
 from latemiles.session.settings import load_config
 from latemiles.signals.events import Event
 from latemiles.signals.records import Record, RunHeader
@@ -31,6 +32,7 @@ from latemiles.sinks.follower import Backoff
 from latemiles.sinks.mqtt import MqttConnection, MqttSettings, connected
 from latemiles.sinks.outbox import SinkError
 from latemiles.store import Store
+from latemiles.web.broadcast import LiveBoard
 
 __all__ = ["RemoteRun", "RemoteRuns", "resumed"]
 
@@ -79,6 +81,8 @@ class RemoteRun:
         # Two athletes may have a run of one name.
         self._run = store.begin_run(header, self.path, replace=True, apart=True)
         self._recorder = RecordingWriter(self.path, header)
+        self.shown = ShownRun(self._run, header.athlete, units)
+        """What a live page shows of it."""
 
     @property
     def next(self) -> int:
@@ -89,7 +93,9 @@ class RemoteRun:
         """Take the next record: written down, interpreted, stored."""
         self._recorder.append(record)
         if self._pipeline is not None:
-            self._keep(self._pipeline.push(record))
+            events = self._pipeline.push(record)
+            self._keep(events)
+            self.shown.take(record, events, self._pipeline.posture)
 
     def take_frame(self, frame: Frame) -> bool:
         """Take what is new of a frame; False if something before it is missing.
@@ -101,9 +107,11 @@ class RemoteRun:
         for record in frame.records[self.next - frame.first :]:
             self.take(record)
         if frame.is_last and self._pipeline is not None:
-            self._keep(self._pipeline.finish())
+            events = self._pipeline.finish()
+            self._keep(events)
             self._recorder.close()
             self._store.end_run(self._run)
+            self.shown.finish(events)
             # Only now: a run that fails in its last step is gone on with like any other. The pipeline of a
             # run that is over would be kept for as long as the server lives.
             self._pipeline = None
@@ -235,6 +243,8 @@ class RemoteRuns:
         How often what was taken is confirmed, s.
     backoff : Backoff or None
         Waits between attempts to connect, and to go on with a run that failed.
+    board : LiveBoard or None
+        Where a live page shows all of them; None: there is no page.
     """
 
     def __init__(
@@ -247,8 +257,9 @@ class RemoteRuns:
         units: str = "metric",
         confirm_s: float = CONFIRM_S,
         backoff: Backoff | None = None,
+        board: LiveBoard | None = None,
     ) -> None:
-        self._units = units
+        self._units, self._board = units, board
         self._home, self._store, self._settings, self._say = home, store, settings, say
         self._confirm_s = confirm_s
         self._backoff = backoff or Backoff()
@@ -374,6 +385,8 @@ class RemoteRuns:
         elif frame.is_last or frame.end <= lane.confirmed:
             # The end, or something sent twice: its gateway has missed an answer.
             await self._confirm(raw, lane, again=True)
+        if run is not None and self._board is not None:
+            run.shown.offer(self._board)
         if run is not None and run.is_over and not was_over:
             self._say(f"Run {run.header.run} of {run.header.athlete} is over: {run.path}")
 

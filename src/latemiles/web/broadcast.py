@@ -143,6 +143,10 @@ class LiveBoard:
         self._broadcasts.append(broadcast)
         return broadcast
 
+    def place(self, run: str) -> LiveBroadcast:
+        """The place of a run that was here before, such as one that is gone on with; else a new one."""
+        return self.find(run) or self.open()
+
     def find(self, run: str | None) -> LiveBroadcast | None:
         """The broadcast of a run by name; without a name the newest that goes on, else the newest."""
         if run is not None:
