@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt demo test quick check bench fuzz recordings clean
+.PHONY: help setup apt demo test quick check bench fuzz recordings screenshots soak clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ fuzz: $(STAMP)   ## bytes into every reader of the radio for a minute, guided by
 
 recordings: $(STAMP) ## make the committed recordings again, with their expected events
 	@$(BIN)/python scripts/make_recordings.py
+
+screenshots: $(STAMP) ## make the pictures of docs/images again, from a simulated half-marathon: a quarter of an hour
+	@$(BIN)/python scripts/make_screenshots.py
+
+soak: $(STAMP)   ## the live pages at ten looks a second for five minutes: does anything grow
+	@$(BIN)/python scripts/soak_live_page.py 5
 
 clean:           ## remove the virtual environment and every output
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
