@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latemiles.cli.context import console, progress_bar, state_of
+from latemiles.cli.context import UnitsOption, console, progress_bar, state_of, units_of
 from latemiles.errors import EnvironmentMissing, LatemilesError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def analyze(
         str, typer.Option(help="smoothed, or causal: only what was knowable at the time.")
     ] = "smoothed",
     angles: Annotated[bool, typer.Option("--angles", help="Also write angles.csv, every sample.")] = False,
-    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    units: UnitsOption = None,
     standing: Annotated[str | None, typer.Option(metavar="START:END", help="Quiet stance, s.")] = None,
     movement: Annotated[
         str | None, typer.Option(metavar="START:END", help="Squats, hinges or a march, s.")
@@ -63,7 +63,7 @@ def analyze(
     options = AnalyzeOptions(
         home=home.root,
         basis=_one_of("--basis", basis, ("smoothed", "causal")),
-        units=_one_of("--units", units, ("metric", "mile")),
+        units=units_of(home, units),
         angles=angles,
         standing=_window("--standing", standing),
         movement=_window("--movement", movement),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
     from latemiles.session.home import Home
 
-__all__ = ["State", "console", "print_table", "progress_bar", "shown_step", "state_of"]
+__all__ = [
+    "State",
+    "UnitsOption",
+    "console",
+    "print_table",
+    "progress_bar",
+    "shown_step",
+    "state_of",
+    "units_of",
+]
+
+UnitsOption = Annotated[
+    str | None, typer.Option(help="metric or mile. Default: units in settings.toml, else metric.")
+]
+"""What distances are counted in and how long a split is, of every command that has any."""
 
 _WIDE: Final = 200
 """Characters of a line that nobody folds."""
@@ -41,6 +55,15 @@ def state_of(context: typer.Context) -> State:
     """Global options of a command's context."""
     state = context.find_object(State)
     return state if state is not None else State(home=None, debug=False)
+
+
+def units_of(home: Home, asked: str | None) -> str:
+    """``metric`` or ``mile``: as asked, else as the settings say."""
+    from latemiles.session.settings import UNITS, chosen_units
+
+    if asked is not None and asked not in UNITS:
+        raise typer.BadParameter(f"--units takes {' or '.join(UNITS)}, got '{asked}'.")
+    return chosen_units(home.settings, asked)
 
 
 def console() -> Console:

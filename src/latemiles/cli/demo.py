@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latemiles.cli.context import console, shown_step, state_of
+from latemiles.cli.context import UnitsOption, console, shown_step, state_of, units_of
 from latemiles.errors import EnvironmentMissing
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def demo(
     radio: Annotated[
         bool, typer.Option("--radio/--no-radio", help="Over the virtual radio and the real bleak client.")
     ] = True,
-    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    units: UnitsOption = None,
 ) -> None:
     """Three simulated sensors on a simulated runner who tires: live page, recording, report.
 
@@ -51,7 +51,7 @@ def demo(
         f"A simulated runner, {duration:g} minutes at "
         f"{'full speed' if headless else f'{speed:g} times real time'}. Nothing here is a real person."
     )
-    options = PlayOptions(home=home, speed=pace, port=None if headless else port, units=units)
+    options = PlayOptions(home=home, speed=pace, port=None if headless else port, units=units_of(home, units))
     outcome = play(records, header, options, recording=None, say=out.print, beside=beside, step=shown_step)
     out.print(outcome.headline)
     out.print(f"  report:    {outcome.report}")

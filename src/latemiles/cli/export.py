@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latemiles.cli.context import console, shown_step, state_of
+from latemiles.cli.context import UnitsOption, console, shown_step, state_of, units_of
 
 __all__ = ["register"]
 
@@ -33,9 +33,7 @@ def export(
     basis: Annotated[
         str, typer.Option(help="smoothed, or causal: only what was knowable at the time.")
     ] = "smoothed",
-    units: Annotated[
-        str, typer.Option(help="metric or mile: what a split, a lap in fit, is long.")
-    ] = "metric",
+    units: UnitsOption = None,
 ) -> None:
     """Write a run as a file of another program."""
     from latemiles.session.export import ExportPlan, export_run
@@ -44,7 +42,7 @@ def export(
         raise typer.BadParameter(f"--basis takes smoothed or causal, got '{basis}'.")
     home = state_of(context).find_home()
     recording = home.recording_of(run)
-    plan = ExportPlan(home, format_, out, rows, basis, units)
+    plan = ExportPlan(home, format_, out, rows, basis, units_of(home, units))
     with shown_step(recording.name) as progress:
         made = export_run(recording, plan, progress)
     console().print(f"{recording.name} -> {made}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latemiles.cli.context import console, state_of
+from latemiles.cli.context import UnitsOption, console, state_of, units_of
 from latemiles.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def live(
     context: typer.Context,
     athlete: Annotated[str, typer.Option(help="Whose run it is.")] = "me",
     port: Annotated[int, typer.Option(help="Port of the live page, on this machine only.")] = 8765,
-    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    units: UnitsOption = None,
     lan: Annotated[
         bool, typer.Option("--lan", help="The page also for others on this network, by a link with a key.")
     ] = False,
@@ -62,7 +62,7 @@ def live(
         home,
         athlete=athlete,
         port=None if headless else port,
-        units=units,
+        units=units_of(home, units),
         wait=wait,
         adapter=adapter,
         lan=lan,

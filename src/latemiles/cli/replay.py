@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latemiles.cli.context import console, shown_step, state_of
+from latemiles.cli.context import UnitsOption, console, shown_step, state_of, units_of
 
 __all__ = ["register"]
 
@@ -23,7 +23,7 @@ def replay(
     speed: Annotated[float, typer.Option(min=0.1, help="Times real time.")] = 1.0,
     headless: Annotated[bool, typer.Option("--headless", help="No live page; as fast as it goes.")] = False,
     port: Annotated[int, typer.Option(help="Port of the live page, on this machine only.")] = 8765,
-    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    units: UnitsOption = None,
     over_radio: Annotated[
         bool,
         typer.Option(
@@ -39,7 +39,10 @@ def replay(
     home = state_of(context).find_home()
     with Recording.open(file) as recording:
         options = PlayOptions(
-            home=home, speed=None if headless else speed, port=None if headless else port, units=units
+            home=home,
+            speed=None if headless else speed,
+            port=None if headless else port,
+            units=units_of(home, units),
         )
         if over_radio:
             from latemiles.session.demo import replay_over_radio

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latemiles.cli.context import console, shown_step, state_of
+from latemiles.cli.context import UnitsOption, console, shown_step, state_of, units_of
 
 __all__ = ["register"]
 
@@ -21,16 +21,15 @@ def report(
     context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, 'last', or a recording.")],
     out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for the report.")] = None,
-    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    units: UnitsOption = None,
 ) -> None:
     """Make the post-run report of one run again from its recording."""
     from latemiles.session.reprocess import AnalyzeOptions, analyze_file
 
-    if units not in {"metric", "mile"}:
-        raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
     home = state_of(context).find_home()
+    options = AnalyzeOptions(home=home.root, units=units_of(home, units))
     recording = home.recording_of(run)
     with shown_step(recording.name) as progress:
-        outcome = analyze_file(recording, out, AnalyzeOptions(home=home.root, units=units), progress)
+        outcome = analyze_file(recording, out, options, progress)
     console().print(outcome.headline)
     console().print(f"  {outcome.report}")

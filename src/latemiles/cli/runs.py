@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latemiles.cli.context import console, print_table, progress_bar, state_of
+from latemiles.cli.context import UnitsOption, console, print_table, progress_bar, state_of, units_of
 
 if TYPE_CHECKING:
     from latemiles.session.library import RunEntry
@@ -142,16 +142,15 @@ def refresh(
     everything: Annotated[
         bool, typer.Option("--all", help="Every recording, not only those without a result.")
     ] = False,
-    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    units: UnitsOption = None,
 ) -> None:
     """Make results again from the recordings, for the runs that have none or for all."""
     from latemiles.errors import LatemilesError
     from latemiles.session.library import strangers
     from latemiles.session.reprocess import AnalyzeOptions, analyze_file
 
-    if units not in {"metric", "mile"}:
-        raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
     home = state_of(context).find_home()
+    options = AnalyzeOptions(home=home.root, units=units_of(home, units))
     with _library(context) as (found, _store):
         todo = strangers(home, [] if everything else found)
     out, failed = console(), 0
@@ -159,7 +158,7 @@ def refresh(
         for path in todo:
             bar.update(task, description=path.name)
             try:
-                outcome = analyze_file(path, None, AnalyzeOptions(home=home.root, units=units))
+                outcome = analyze_file(path, None, options)
                 out.print(f"{path.name}: {outcome.headline}")
             except LatemilesError as error:
                 failed += 1

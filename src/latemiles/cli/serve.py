@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latemiles.cli.context import console, state_of
+from latemiles.cli.context import UnitsOption, console, state_of, units_of
 from latemiles.errors import EnvironmentMissing
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def serve(
     lan: Annotated[
         bool, typer.Option("--lan", help="Also for others on this network, by a link with a key.")
     ] = False,
-    units: Annotated[str, typer.Option(help="metric or mile.")] = "metric",
+    units: UnitsOption = None,
 ) -> None:
     """Show the run library in a browser on this machine; Ctrl-C stops.
 
@@ -41,15 +41,13 @@ def serve(
     """
     if come_from not in (None, "mqtt"):
         raise typer.BadParameter(f"--from takes mqtt, got '{come_from}'.")
-    if units not in ("metric", "mile"):
-        raise typer.BadParameter(f"--units takes metric or mile, got '{units}'.")
     if lan and come_from is not None:
         raise typer.BadParameter("--lan shows the run library only. Leave out --lan or --from.")
     home = state_of(context).find_home()
     if come_from == "mqtt":
-        _take_runs(home, port, units)
+        _take_runs(home, port, units_of(home, units))
     else:
-        _show_library(home, port, units, lan=lan)
+        _show_library(home, port, units_of(home, units), lan=lan)
 
 
 def _show_library(home: Home, port: int, units: str, *, lan: bool) -> None:

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from latemiles.config import Config
 from latemiles.errors import ConfigError
 from latemiles.trends.splits import KILOMETRE_M, MILE_M
 
-__all__ = ["UNITS", "load_config"]
+__all__ = ["UNITS", "chosen_units", "load_config"]
 
 UNITS: Final = ("metric", "mile")
+
+
+def chosen_units(path: Path, asked: str | None) -> str:
+    """What distances are counted in: as asked, else ``units`` of the settings file, else ``metric``.
+
+    Parameters
+    ----------
+    path : Path
+        The settings file; need not exist.
+    asked : str or None
+        ``metric`` or ``mile``.
+
+    Raises
+    ------
+    ConfigError
+        If they are neither, or the file cannot be read.
+    """
+    units = asked if asked is not None else _tables(path).get("units", UNITS[0])
+    if units not in UNITS:
+        raise ConfigError("units", f"{units!r} is not known. Choose {' or '.join(UNITS)}.")
+    return str(units)
 
 
 def load_config(path: Path, units: str) -> Config:
@@ -30,18 +51,29 @@ def load_config(path: Path, units: str) -> Config:
     ConfigError
         If the units are neither, the file is not TOML or names a setting that is not known.
     """
-    if units not in UNITS:
-        raise ConfigError("units", f"'{units}' is not known. Choose {' or '.join(UNITS)}.")
-    split = {"monitor": {"splits": {"length_m": MILE_M if units == "mile" else KILOMETRE_M}}}
+    length_m = MILE_M if chosen_units(path, units) == "mile" else KILOMETRE_M
+    told = _tables(path).get("pipeline", {})
+    if not isinstance(told, dict):
+        raise ConfigError("pipeline", f"expected a table of settings, got {told!r}. Write [pipeline].")
+    # What the file says goes before what the units ask for.
+    return Config.from_mapping(_over({"monitor": {"splits": {"length_m": length_m}}}, told))
+
+
+def _over(usual: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Tables with what was told in place of what is usual, setting by setting."""
+    both = usual | told
+    for name, value in usual.items():
+        if isinstance(value, dict) and isinstance(told.get(name), dict):
+            both[name] = _over(value, told[name])
+    return both
+
+
+def _tables(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text("utf-8")
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        return Config.from_mapping(split)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), f"cannot be read ({error}). Mend or remove the file.") from error
-    try:
-        tables = tomllib.loads(text)
+        return {}
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), f"is not TOML ({error}). Mend or remove the file.") from error
-    # What the file says goes before what the units ask for.
-    return Config.from_mapping(split | tables.get("pipeline", {}))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"cannot be read ({error}). Mend or remove the file.") from error
