@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from latemiles.analysis import analyze
 from latemiles.cli.main import main
 from latemiles.errors import ConfigError, EnvironmentMissing, InputError
 from latemiles.exports import FORMATS
+from latemiles.recording.reader import Recording
+from latemiles.session import export as export_module
 from latemiles.session.export import ExportPlan, export_run
 from latemiles.session.home import Home
 
@@ -93,6 +96,15 @@ def test_a_folder_is_replaced_only_where_an_earlier_export_made_it(tmp_path):
     for _ in range(2):
         made = export_run(ROUGH, plan)
         assert sorted(p.name for p in made.iterdir())[:2] == ["README.md", "dataset_description.json"]
+
+
+def test_a_run_whose_name_leads_elsewhere_stays_in_its_folder(tmp_path, analysed, monkeypatch):
+    away = replace(Recording.open(ROUGH).header, run="../../etc/run")
+    monkeypatch.setattr(Recording, "open", lambda path: Recording(str(path), away, ROUGH.stat().st_size))
+    monkeypatch.setattr(export_module, "analyze", lambda *_args, **_more: analysed)
+    made = export_run(ROUGH, ExportPlan(Home(tmp_path), "csv", basis="causal"))
+    assert made.is_relative_to(tmp_path / "runs")
+    assert made.parent.parent == tmp_path / "runs"
 
 
 def test_every_format_says_what_it_is():

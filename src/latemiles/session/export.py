@@ -112,9 +112,11 @@ def _chosen(plan: ExportPlan) -> tuple[Format, str]:
 
 
 def _target(plan: ExportPlan, format_: Format, run: str, rows: str) -> Path:
-    stem = run if rows == format_.rows[0] else f"{run}.{rows}"
+    # A run's name may hold what a file's must not.
+    name = plan.home.run_folder(run).name
+    stem = name if rows == format_.rows[0] else f"{name}.{rows}"
     if plan.out is None:
-        return plan.home.runs / run / f"{stem}{format_.suffix or '.' + format_.name}"
+        return plan.home.run_folder(run) / f"{stem}{format_.suffix or '.' + format_.name}"
     if not format_.is_folder and plan.out.is_dir():
         return plan.out / f"{stem}{format_.suffix}"
     return plan.out
