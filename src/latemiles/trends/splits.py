@@ -70,6 +70,9 @@ class SplitMaker:
             self._start(stride.t_s, distance)
         elif not self._rows:
             self._start(stride.t_s, distance)
+        elif math.isnan(self._start_m):
+            # A watch that is started after the first steps: the way counts from its first word.
+            self._start_m = distance
         self._rows.append(stride.values)
         self._lanes.append(stride.side.lane)
         self._quality.append(stride.quality)
