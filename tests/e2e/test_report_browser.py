@@ -118,6 +118,21 @@ def test_the_table_of_the_splits_is_seen_whole_on_a_desk(browser) -> None:
     page.close()
 
 
+def test_a_report_of_four_hours_is_small_and_opens_at_once(browser, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(render_report(made_up_run("four_hours"), units="mile"), encoding="utf-8")
+    assert file.stat().st_size < 3_000_000
+    page = browser.new_page(viewport={"width": 900, "height": 900})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.goto(file.as_uri())
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    told = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+    # Processor seconds: a clock on the wall would measure the machine's other work.
+    assert told["ThreadTime"] < 1.0
+    page.close()
+
+
 def test_it_prints_on_a4(browser) -> None:
     page = browser.new_page()
     page.set_content(render_report(made_up_run("half_marathon"), units="mile"))

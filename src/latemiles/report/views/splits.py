@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from latemiles.report.markup import missing, section, table
-from latemiles.report.numbers import DASH, pace, percent, signed
+from latemiles.report.numbers import DASH, MINUS, pace, percent, signed
 from latemiles.report.page import Page
 from latemiles.report.splits import SplitRow, split_rows, split_unit
 from latemiles.report.svg import Scale, arrow, esc, rect, svg, vline
@@ -120,7 +120,7 @@ def _drop_columns(page: Page, rows: list[SplitRow]) -> list[_Column]:
     def value(row: SplitRow) -> str:
         return _weighed(row.drop_change_deg, not usual[0] <= row.drop_change_deg <= usual[1])
 
-    return [*columns, _Column("right minus left<br>since start", bar, "w"), _Column("", value)]
+    return [*columns, _Column(f"right {MINUS} left<br>since start", bar, "w"), _Column("", value)]
 
 
 def _weighed(value: float, beyond: bool) -> str:
