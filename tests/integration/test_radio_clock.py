@@ -16,6 +16,7 @@ from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.records import Packet
 from latemiles.sim.clock import run_in_virtual_time
 from latemiles.sim.feed import index_pattern
+from latemiles.sim.virtual_imu import Crystal
 from latemiles.sim.world import SensorPlan, World, serial_of
 from reference.radio_runs import DRIVER, RATE_HZ, Scene, act, scene
 
@@ -64,6 +65,32 @@ def test_skewed_wrapping_clocks_agree_to_a_few_milliseconds_also_for_samples_sen
         spread = error[settled] - np.median(error[settled])
         assert np.percentile(np.abs(spread), 99) < 0.004
         assert (np.diff(when) > 0.0).all()
+
+
+@pytest.mark.parametrize(("step_s", "within_s", "restarts"), [(0.02, 0.021, 0), (-1.5, 0.004, 1)])
+def test_a_sensors_clock_that_steps_loses_no_sample_and_no_order(step_s, within_s, restarts):
+    async def play() -> Scene:
+        async with scene(70.0) as made:
+            await made.until(30.0)
+            imu = made.world.imu(Segment.LEFT_THIGH)
+            imu.crystal = Crystal(imu.crystal.skew, imu.crystal.zero_s - step_s)
+            await made.until(60.0)
+        return made
+
+    made = act(play)
+    assert len(made.missing(Segment.LEFT_THIGH)) == 0
+    packets = [r for r in made.heard if isinstance(r, Packet) and r.segment is Segment.LEFT_THIGH]
+    index, when, stage = times(packets, RATE_HZ)
+    assert (np.diff(index) == 1).all()
+    assert (np.diff(when) > 0.0).all()
+    assert stage.restarts == restarts
+    error = when - index / RATE_HZ
+    usual = np.median(error[(index > 15.0 * RATE_HZ) & (index < 28.0 * RATE_HZ)])
+    after = error[index > 36.0 * RATE_HZ] - usual
+    assert np.abs(after).max() < within_s
+    # The others do not feel it.
+    for segment in (Segment.PELVIS, Segment.RIGHT_THIGH):
+        assert len(made.missing(segment)) == 0
 
 
 @pytest.mark.slow

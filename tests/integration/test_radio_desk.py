@@ -73,7 +73,8 @@ def knocked(at_s: float, seconds: float = 120.0) -> Iterator[Samples]:
 def test_a_scan_names_kind_battery_and_place():
     kept = Assignments({Segment.PELVIS: SERIALS[Segment.PELVIS]})
     lines = in_world(lambda world: scan_lines(world.stack, kept, 2.0))
-    assert len(lines) == 3
+    assert len(lines) == 4
+    assert "latemiles assign" in lines[-1]
     assert sum("no place yet" in line for line in lines) == 2
     (mine,) = [line for line in lines if "pelvis" in line]
     assert "latemiles sensor" in mine

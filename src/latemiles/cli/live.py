@@ -14,6 +14,8 @@ from latemiles.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.console import Console
+
     from latemiles.cli.live_view import Guide, TerminalView
     from latemiles.session.home import Home
     from latemiles.session.live import LiveSession
@@ -79,7 +81,7 @@ def live(
             "Calibrated just now ('latemiles calibrate'). If a sensor was moved since: live --calibration."
         )
     asks = calibration is not False and not go_on and not is_given
-    outcome = run.play(out.print, _beside(run, view=not headless, calibration=asks))
+    outcome = run.play(out.print, _beside(run, out if not headless else None, calibration=asks))
     out.print(outcome.headline)
     out.print(f"  report:    {outcome.report}")
     out.print(f"  recording: {outcome.recording}")
@@ -144,8 +146,11 @@ def _run(plan: LivePlan, home: Home, *, go_on: bool, say: Callable[[str], None])
     return LiveRun(plan, unfinished)
 
 
-def _beside(run: LiveRun, *, view: bool, calibration: bool) -> Callable[[LiveSession], None]:
-    """What stands beside a session in the terminal."""
+def _beside(run: LiveRun, out: Console | None, *, calibration: bool) -> Callable[[LiveSession], None]:
+    """What stands beside a session in the terminal; ``out`` is where the view is drawn, if anywhere.
+
+    The same console that lines are printed on: what is printed on another one is drawn over.
+    """
     from latemiles.cli.live_view import Guide, TerminalView
 
     def attach(session: LiveSession) -> None:
@@ -153,11 +158,13 @@ def _beside(run: LiveRun, *, view: bool, calibration: bool) -> Callable[[LiveSes
         if guide is not None:
             session.optional["calibration"] = lambda: tell_poses(session, guide)
         reception = run.receiver.reception
-        if not view or reception is None:
+        if out is None or reception is None or not out.is_terminal:
             return
-        shown: TerminalView = TerminalView(reception, f"writing {run.header.run}.mcap", guide)
+        home = run.plan.home
+        writing = f"writing {home.recordings / run.header.run}.mcap and {home.store}"
+        shown: TerminalView = TerminalView(reception, writing, guide)
         session.sinks = [*session.sinks, shown]
-        session.optional["view"] = lambda: shown.draw(session, console())
+        session.optional["view"] = lambda: shown.draw(session, out)
 
     return attach
 

@@ -39,9 +39,15 @@ from latemiles.errors import LatemilesError
 __all__ = ["app", "main", "run"]
 
 COMPUTING = frozenset(
-    {"analyze", "demo", "export", "import", "live", "refresh", "replay", "report", "serve", "standing"}
+    {"analyze", "calibrate", "demo", "export", "import", "live", "refresh", "replay", "report", "serve"}
+    | {"standing"}
 )
 """Commands that need compiled kernels."""
+
+LEADING = frozenset({"calibrate", "live"})
+"""Commands that tell a person what to do by the second: they must not compile meanwhile."""
+
+HELP = frozenset({"-h", "--help"})
 
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -65,6 +71,9 @@ def _global(
 ) -> None:
     context.obj = State(home=home, debug=debug)
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
+    if not debug:
+        # bleak warns that it cannot ask bluetoothctl for a version, which changes nothing.
+        logging.getLogger("bleak").setLevel(logging.ERROR)
 
 
 for module in (
@@ -148,4 +157,8 @@ def run() -> None:
     # Said to a person only: a program that reads standard error wants errors there and nothing else.
     if is_new and sys.stderr.isatty() and not COMPUTING.isdisjoint(sys.argv):
         _say("First use of this version: compiling the kernels takes half a minute, once.")
+    if is_new and not LEADING.isdisjoint(sys.argv) and HELP.isdisjoint(sys.argv):
+        from latemiles.session.warm import warm_up
+
+        warm_up()
     sys.exit(main(sys.argv[1:]))

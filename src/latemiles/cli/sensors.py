@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from latemiles.sensors.assignments import Assignments
     from latemiles.sensors.ble import BleStack, Heard
     from latemiles.sensors.desk import Found, Visit
+    from latemiles.signals.frames import Segment
 
 __all__ = ["assign_by", "register", "scan_lines"]
 
@@ -118,12 +119,20 @@ async def scan_lines(stack: BleStack, kept: Assignments, seconds: float) -> list
     there = await who_is_there(stack, seconds)
     if not there:
         return ["Nothing of use was heard. Wake the sensors (press or shake them) and bring them near."]
-    return [_line(one, kept) for one in there]
+    lines = [_line(one, kept) for one in there]
+    if any(one.serial_end and _place(one, kept) is None for one in there):
+        lines.append("'latemiles assign' gives each sensor its place: watch them blink, or --tap them.")
+    return lines
+
+
+def _place(one: Found, kept: Assignments) -> Segment | None:
+    return next(
+        (s for s, serial in kept.serials.items() if one.serial_end and serial.endswith(one.serial_end)), None
+    )
 
 
 def _line(one: Found, kept: Assignments) -> str:
-    ends = {serial[-4:]: segment for segment, serial in kept.serials.items()}
-    place = ends.get(one.serial_end)
+    place = _place(one, kept)
     battery = f"{one.battery_percent:.0f} %" if math.isfinite(one.battery_percent) else ""
     words = place.label if place is not None else ("no place yet" if one.serial_end else "")
     return f"{one.heard.name:<14} {one.kind:<18} {one.heard.rssi:>4} dBm  {battery:>5}  {words}".rstrip()
