@@ -115,5 +115,6 @@ class SlipFinder:
         is_alone = others < _OTHERS * sizes[lane]
         is_abrupt = self._step[lane, 7] > _ABRUPT * sizes[lane]
         error = _MEAN_ERROR * float(self._step[lane, 8]) / np.sqrt(p.slip_side)
-        is_large = sizes[lane] > max(p.slip_rad, _SIGMAS * error)
+        least = p.slip_rad if lane == 0 else p.slip_thigh_rad
+        is_large = sizes[lane] > max(least, _SIGMAS * error)
         return bool(is_large and is_steady and is_alone and is_abrupt)
