@@ -1,4 +1,4 @@
-"""Accuracy and speed of the orientation filters beside the vqf package, on the BROAD trials at hand.
+"""Accuracy and speed of the orientation filters beside their peers, on the BROAD trials at hand.
 
     python benchmarks/broad.py [DATA_FOLDER]
 
@@ -23,7 +23,7 @@ from latemiles.compiled import use_fresh_cache  # noqa: E402
 use_fresh_cache(ROOT / ".venv" / "numba")
 
 import numpy as np  # noqa: E402
-import vqf  # noqa: E402
+from peers import PEERS  # noqa: E402
 
 from latemiles.estimators.orientation import OrientationStage  # noqa: E402
 from latemiles.signals.blocks import GridBlock  # noqa: E402
@@ -41,20 +41,23 @@ def ours(trial: Trial, basis: str) -> np.ndarray:
     return np.concatenate([some.quat[0], rest.quat[0]]) if rest.quat.size else some.quat[0]
 
 
-def theirs(trial: Trial) -> np.ndarray:
-    return vqf.VQF(1.0 / trial.rate_hz).updateBatch(trial.gyr, trial.acc)["quat6D"]
-
-
-def theirs_offline(trial: Trial) -> np.ndarray:
-    return vqf.offlineVQF(trial.gyr, trial.acc, None, 1.0 / trial.rate_hz)["quat6D"]
+def peer(name: str) -> Callable[[Trial], np.ndarray]:
+    work = PEERS[name]
+    return lambda trial: work(trial.gyr, trial.acc, trial.rate_hz)
 
 
 METHODS: dict[str, Callable[[Trial], np.ndarray]] = {
     "latemiles causal": lambda trial: ours(trial, "causal"),
-    "vqf.VQF": theirs,
+    "vqf.VQF": peer("vqf.VQF"),
     "latemiles smoothed": lambda trial: ours(trial, "smoothed"),
-    "vqf.offlineVQF": theirs_offline,
+    "vqf.offlineVQF": peer("vqf.offlineVQF"),
+    "imufusion, gain 0.2": peer("imufusion, gain 0.2"),
+    "imufusion, default": peer("imufusion, default"),
+    "ahrs.Madgwick": peer("ahrs.Madgwick"),
+    "ahrs.Mahony": peer("ahrs.Mahony"),
 }
+SLOW = ("imufusion", "ahrs")
+"""A sample a call: timed once."""
 
 
 def main() -> None:
@@ -67,8 +70,10 @@ def main() -> None:
     }
     times: dict[str, list[float]] = {method: [] for method in METHODS}
     longest = max(trials.values(), key=lambda t: len(t.gyr))
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         for method, run in METHODS.items():
+            if number > 0 and method.startswith(SLOW):
+                continue
             start = time.perf_counter()
             run(longest)
             times[method].append((time.perf_counter() - start) / len(longest.gyr) * 1e9)

@@ -13,8 +13,17 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FULL = (
-    ("Orientation against `vqf` on BROAD", ("broad.py",)),
+    ("Orientation on BROAD: vqf, imufusion, ahrs", ("broad.py",)),
+    ("The same filters on a synthetic runner", ("synthetic_runner.py",)),
     ("Real running kinematics: angles against the truth", ("running_kinematics.py",)),
+    (
+        "The same without squats: 40 mountings",
+        ("running_kinematics.py", "--squats", "0", "--seeds", "20", "--first-seed", "100"),
+    ),
+    ("Initial contact and toe-off", ("contacts.py",)),
+    ("Slips of 3 degrees, and 20 clean hours", ("slips.py",)),
+    ("Three hours with sensors that warm up", ("long_drift.py",)),
+    ("Sensors against each other in time", ("sync.py",)),
     ("A 400 m track: bends with speed told, wrong and unknown", ("track.py",)),
     ("Form drift statistics, simulated strides", ("drift_statistics.py",)),
     ("Simulated hours through the whole pipeline", ("simulated_hour.py", "20")),
@@ -26,7 +35,12 @@ QUICK = {
     "simulated_hour.py": ("2",),
     "long_run.py": ("0.25", "1"),
     "speed.py": ("0.25",),
-    "drift_statistics.py": ("10",),
+    "drift_statistics.py": ("--runs", "10"),
+    "contacts.py": ("0.7", "1"),
+    "slips.py": ("2", "2"),
+    "long_drift.py": ("1", "1"),
+    "sync.py": ("1", "1"),
+    "synthetic_runner.py": ("1", "2"),
 }
 
 
