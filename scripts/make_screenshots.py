@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from latemiles.pipeline import Pipeline
 from latemiles.recording.reader import Recording
@@ -112,7 +113,9 @@ async def shot(browser: Browser, address: str, name: str, size: tuple[int, int],
         viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale, **more
     )
     await page.goto(address)
-    await page.wait_for_timeout(400)
+    if address.startswith("http"):
+        # The pages forbid strings as code, so no condition can be waited for by one.
+        await expect(page.locator("#word, #headline")).not_to_have_text(re.compile("^(waiting|No run yet)?$"))
     area = {"x": 0, "y": clip[0], "width": size[0], "height": clip[1]} if clip else None
     await page.screenshot(path=IMAGES / f"{name}.png", full_page=clip is not None, clip=area)
     await page.close()
