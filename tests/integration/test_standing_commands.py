@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 
 from latemiles.cli.main import main
 from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.records import Mark, RunHeader
 from latemiles.sim.standing import StandingPlan, simulate_standing
 
 PLAN = StandingPlan(obliquity_rad=math.radians(6.0), stance_s=14.0, rate_hz=52.0)
@@ -92,3 +95,33 @@ def test_the_guided_check_takes_three_stances_of_thirty_seconds_each_with_its_mo
     assert "closed" in STEPS[stances[1]].words
     assert "March" in STEPS[stances[2] - 1].words
     assert sum(step.lasts_s for step in STEPS) < 300.0
+
+
+def test_what_is_heard_late_does_not_hurry_the_person_on(tmp_path):
+    from latemiles.session.standing import STEPS, record
+
+    paused = []
+
+    class Receiver:
+        """Sensors of which five minutes are taken at once, as after a slow start."""
+
+        def __init__(self):
+            self.ended = asyncio.Event()
+
+        async def records(self, header):
+            yield header
+            yield Mark(300 * 10**9, "late")
+            await self.ended.wait()
+
+        def attach(self, session):
+            session.end_source = self.ended.set
+
+    async def pause(seconds):
+        paused.append(seconds)
+
+    run = SimpleNamespace(header=RunHeader("standing-x"), receiver=Receiver())
+    said = []
+    record(run, tmp_path / "x.mcap", said.append, pause)
+    assert paused == [step.lasts_s for step in STEPS]
+    assert len(said) == len(STEPS)
+    assert (tmp_path / "x.mcap").exists()
