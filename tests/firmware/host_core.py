@@ -66,7 +66,7 @@ def _declarations(compiler: str, folder: Path) -> str:
     empty.mkdir(exist_ok=True)
     for name in ("stdint.h", "stdbool.h", "stddef.h", "string.h"):
         (empty / name).write_text("")
-    headers = ("lm_core.h", "lm_crc.h", "lm_led.h", "fake_lsm6ds3.h")
+    headers = ("lm_core.h", "lm_crc.h", "lm_led.h", "fake_lsm6ds3.h", "fake_flash.h")
     source = "".join(f'#include "{name}"\n' for name in headers)
     command = [compiler, "-E", "-P", "-nostdinc", f"-I{empty}", f"-I{CORE}", f"-I{FAKES}", "-"]
     return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout
@@ -79,7 +79,7 @@ def build(folder: Path, compiler: str) -> Library:
     """
     extra = os.environ.get("LATEMILES_FIRMWARE_CFLAGS", "").split()
     target = folder / "core.so"
-    sources = [*sorted(CORE.glob("*.c")), FAKES / "fake_lsm6ds3.c"]
+    sources = [*sorted(CORE.glob("*.c")), FAKES / "fake_lsm6ds3.c", FAKES / "fake_flash.c"]
     command = [compiler, *WARNINGS, "-O2", "-g", "-fPIC", "-shared", *extra, f"-I{CORE}", "-o", str(target)]
     subprocess.run([*command, *map(str, sources)], check=True)
     ffi = cffi.FFI()

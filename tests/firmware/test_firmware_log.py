@@ -1,4 +1,4 @@
-"""The flash log: outages end up in it, and no power cut at any byte costs more than the page under way."""
+"""The flash log: outages end up in it, whole. Power cuts byte by byte: test_firmware_torn.py."""
 
 from __future__ import annotations
 
@@ -251,27 +251,6 @@ def _torn(
     return before, after, session
 
 
-@pytest.mark.parametrize("pages_before", [0, 13, 29])
-def test_a_power_cut_at_any_byte_of_a_page_costs_that_page_only(
-    core_library: Library, pages_before: int
-) -> None:
-    flash = Flash(2 * SECTOR)
-    if pages_before:
-        sensor = Sensor(core_library, flash)
-        sensor.start()
-        sensor.live(20)
-        sensor.core.disconnect()
-        while sensor.core.core.log.next < pages_before:
-            sensor.live(1)
-    prepared = bytes(flash.cells)
-    needs_erase = pages_before == 0
-    # The first page's bytes one by one; where a sector is erased first, its cuts are another test's.
-    skip = SECTOR if needs_erase else 0
-    for cut in range(skip, skip + 245):
-        before, after, _ = _torn(core_library, prepared, cut)
-        assert before <= after
-
-
 @given(cut=st.integers(0, 3 * SECTOR), pages_before=st.integers(1, 40))
 @settings(deadline=None, max_examples=40)
 def test_a_power_cut_anywhere_leaves_whole_pages_only(
@@ -290,21 +269,6 @@ def test_a_power_cut_anywhere_leaves_whole_pages_only(
     assert len(newest_before - after) <= 2 * 16 * 18
     fresh = sorted(k for s, k in after if s == session)
     assert fresh == list(range(fresh[0], fresh[-1] + 1)) if fresh else True
-
-
-def test_a_cut_while_erasing_a_sector_keeps_the_others(core_library: Library) -> None:
-    flash = Flash(2 * SECTOR)
-    sensor = Sensor(core_library, flash)
-    sensor.start()
-    sensor.live(20)
-    sensor.core.disconnect()
-    while sensor.core.core.log.next < 32:
-        sensor.live(1)
-    prepared = bytes(flash.cells)
-    for cut in [0, 1, 100, 255, 256, 257, 2048, 4095]:
-        before, after, _ = _torn(core_library, prepared, cut)
-        second = sorted(before)[-16 * 18 :]
-        assert set(second) <= after
 
 
 def test_worn_out_flash_is_reported_and_the_stream_goes_on(core_library: Library) -> None:
