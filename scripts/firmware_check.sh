@@ -61,21 +61,30 @@ if have cppcheck cppcheck; then
     echo "   clean"
 fi
 
-echo "== firmware: Zephyr glue against stubs"
-if have gcc gcc; then
-    for source in firmware/zephyr/src/*.c; do
-        # shellcheck disable=SC2086
-        gcc $warnings -Wno-unused-parameter -fsyntax-only -Ifirmware/tests/zephyr_stubs -I"$core" "$source"
+echo "== firmware: Zephyr glue against stubs, the XIAO and the simulated board"
+# glue COMPILER FLAGS... : a board with its parts, and one without
+glue() {
+    for parts in 1 0; do
+        for source in firmware/zephyr/src/*.c; do
+            # shellcheck disable=SC2086
+            "$@" $warnings -Wno-unused-parameter -DSTUB_HAS_PARTS=$parts -fsyntax-only \
+                -Ifirmware/tests/zephyr_stubs -I"$core" "$source"
+        done
     done
-    echo "   compiles; that says little: the stubs are ours"
-fi
+    echo "   $1: clean; that says little: the stubs are ours"
+}
+have gcc gcc && glue gcc
+have clang clang && glue clang -Wno-unknown-warning-option
+# shellcheck disable=SC2086
+have arm-none-eabi-gcc "gcc-arm-none-eabi libnewlib-arm-none-eabi" && glue arm-none-eabi-gcc $m4
 if [ -n "${ZEPHYR_BASE:-}" ]; then
     echo "== firmware: real Zephyr at ZEPHYR_BASE"
-    for board in xiao_ble/nrf52840/sense native_sim; do
-        west build --pristine --board "$board" --build-dir "$out/$board" firmware/zephyr
+    have west "python3-pip, then pip install west" && for board in xiao_ble/nrf52840/sense native_sim; do
+        west build --pristine always --board "$board" --build-dir "$out/$board" firmware/zephyr
+        echo "   built for $board"
     done
 else
-    echo "   skipped: a build with real Zephyr (ZEPHYR_BASE is not set)"
+    echo "   skipped: a build with real Zephyr (ZEPHYR_BASE is not set); the glue has not been built with it here"
 fi
 
 # sanitized NAME COMPILER FLAGS PRELOAD

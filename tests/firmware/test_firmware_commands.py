@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
@@ -37,6 +38,7 @@ from firmware.host_core import (
     OK,
     READY,
     RESEND,
+    ROOT,
     SET_CALIBRATION,
     SET_ROLE,
     SET_UTC,
@@ -437,3 +439,67 @@ def test_a_log_is_read_to_one_host_at_a_time(core_library: Library) -> None:
     assert core.ask(LOG_READ, struct.pack("<IH", 0, 40))[0] == OK
     assert core.ask(LOG_READ, struct.pack("<IH", 0, 40))[0] == BUSY
     assert core.ask(LOG_ERASE)[0] == BUSY
+
+
+GUIDE = (ROOT / "docs" / "build-a-sensor.md").read_text("utf-8")
+COLOURS = {"red": 1, "green": 2, "amber": 3, "blue": 4, "magenta": 5, "cyan": 6, "white": 7}
+MEANINGS = {
+    "waiting for a host": {"state": IDLE, "role": 1},
+    "connected, not sampling": {"state": READY, "role": 1},
+    "all is well": {"state": STREAMING, "role": 1},
+    "out of reach": {"state": UNLINKED, "role": 1},
+    "battery under 15 %": {"state": STREAMING, "is_low": True},
+    "the IMU does not answer": {"state": READY, "is_faulty": True},
+    "latemiles identify": {"state": READY, "role": 1, "is_identifying": True},
+    "off: move it": {"state": OFF},
+}
+
+
+def section(title: str) -> list[list[str]]:
+    """Rows of the table of a section of the builder's guide, without its head."""
+    part = GUIDE.split(f"## {title}")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def pattern(words: str) -> tuple[int, int, float]:
+    """Colour, flashes and seconds of a pattern as the guide tells it."""
+    if words == "dark":
+        return 0, 0, 1.0
+    (colour,) = [c for name, c in COLOURS.items() if name in words] or [4]
+    if "half a second on" in words:
+        return colour, 1, 1.0
+    if "twice a second" in words:
+        return colour, 1, 0.5
+    every = re.search(r"every (\d+) s", words)
+    return colour, 2 if words.startswith("two") else 1, float(every[1]) if every else 1.0
+
+
+def test_the_led_table_of_the_guide_is_what_the_led_does(core_library: Library) -> None:
+    ffi, lib = core_library.ffi, core_library.lib
+    rows = section("LED")
+    assert len(rows) == len(MEANINGS)
+    for words, meaning in rows:
+        (view,) = [view for key, view in MEANINGS.items() if key in meaning]
+        colour, flashes, period_s = pattern(words)
+        c_view, wait = ffi.new("struct lm_led_view *", view), ffi.new("uint32_t *")
+        at, lit = 0, []
+        while at < round(period_s * TICK_HZ):
+            lit.append(int(lib.lm_led(c_view, at, wait)))
+            at += wait[0]
+        assert at == round(period_s * TICK_HZ), words
+        assert [c for c in lit if c] == [colour] * flashes, words
+    told = re.findall(r"(pelvis|left thigh|right thigh|trunk|no role) (\w+)", rows[0][1].lower())
+    names = ["no role", "pelvis", "left thigh", "right thigh", "trunk"]
+    assert {names.index(name): COLOURS[c] for name, c in told} == {k: lib.lm_led_role(k) for k in range(5)}
+
+
+def test_the_guides_sums_are_sums() -> None:
+    mine = [float(row[2].strip("*")) for row in section("Battery budget (*estimate*)")]
+    *parts, total, planned = mine
+    assert sum(parts) == pytest.approx(total, abs=1e-9)
+    hours = re.search(r"lasts (\d+) h by the sum and (\d+) h by what to plan with", GUIDE)
+    assert hours is not None
+    assert [int(h) for h in hours.groups()] == [int(80 / total), int(80 / planned)]
+    prices = [float(row[2].strip("$")) for row in section("Parts, for one sensor")]
+    assert f"Without the strap ${sum(prices[:-1]):.2f}, with it ${sum(prices):.2f}." in GUIDE

@@ -152,7 +152,7 @@ static int init_parts(struct lm_port *port, uint32_t *flash_bytes)
         bad |= gpio_pin_configure_dt(&leds[i], GPIO_OUTPUT_INACTIVE);
     }
     bad |= adc_channel_setup_dt(&battery_adc);
-    gpio_init_callback(&irq_callback, on_irq, BIT(imu_irq.pin));
+    gpio_init_callback(&irq_callback, on_irq, (uint32_t)BIT(imu_irq.pin));
     bad |= gpio_add_callback(imu_irq.port, &irq_callback);
 
     port->i2c_read = read_imu;
