@@ -22,6 +22,9 @@ from latemiles.signals.packets import StretchDriver
 from latemiles.signals.records import Packet, Record, RunHeader, SensorInfo, Speed
 from latemiles.signals.stretches import Stretch, stretches_of, with_speeds
 
+pytestmark = pytest.mark.timeout(600)
+"""The first test of a changed kernel waits for the compiler."""
+
 PATH = Path(__file__).resolve().parents[2] / "recordings" / "rough_radio.mcap"
 
 
