@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from latemiles.errors import PacketError
+from latemiles.errors import PacketError, StoreError
 from latemiles.recording.reader import Recording
 from latemiles.session.gateway import SILENCE_S, SpoolSender, fill
 from latemiles.session.gateway_frames import Answer, pack, raw_topic, unpack
@@ -129,6 +129,62 @@ def test_frames_come_back_as_they_were_and_damage_is_noticed(records: list[Recor
     assert Answer.from_bytes(answer.to_bytes()) == answer
     with pytest.raises(PacketError):
         Answer.from_bytes(b"[]")
+
+
+def test_spools_that_hold_no_run_are_passed_over(records: list[Record], tmp_path: Path):
+    for name in ("a-empty", "b-damaged", "c-good"):
+        spool = Spool(tmp_path / f"{name}.spool", None if "empty" in name else of(records, "anna")[0])
+        if "damaged" in name:
+            spool._db.execute("UPDATE frames SET payload = substr(payload, 1, 40)")
+        spool.close()
+    (tmp_path / "d-torn.spool").write_bytes(b"SQLite format 3\0 and nothing else")
+    (found,) = waiting_spools(tmp_path)
+    assert found.path.stem == "c-good"
+    found.close()
+    assert not (tmp_path / "a-empty.spool").exists()
+    assert (tmp_path / "b-damaged.spool").exists()
+
+
+async def test_a_disk_that_is_full_for_a_while_costs_no_record(
+    broker: Server, records, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("latemiles.session.gateway.FULL_S", 0.0)
+    mine, said = of(records[:1200], "anna"), []
+    spool = Spool(tmp_path / "a.spool", mine[0])
+    full, endless = 24, 1 << 30
+
+    async def run() -> AsyncIterator[Record]:
+        for number, record in enumerate(mine):
+            if number == 900:
+                assert spool.length < 890
+                spool._db.execute(f"PRAGMA max_page_count = {endless}")
+            yield record
+
+    spool._db.execute(f"PRAGMA max_page_count = {full}")
+    await fill(spool, run(), lambda: None, said.append)
+    assert spool.length == len(mine)
+    assert ["disk is full" in line for line in said] == [True]
+    one = sender(spool, broker)
+    async with asyncio.timeout(HANG_S), serving(tmp_path / "home", broker):
+        await one.run()
+    spool.close()
+    assert recorded(tmp_path / "home", "anna") == mine
+
+
+async def test_a_disk_that_stays_full_ends_the_run_with_what_it_holds(records, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("latemiles.session.gateway.HELD_RECORDS", 300)
+    mine = of(records[:1200], "anna")
+    spool = Spool(tmp_path / "a.spool", mine[0])
+    spool._db.execute("PRAGMA max_page_count = 24")
+    with pytest.raises(StoreError, match="disk is full"):
+        await fill(spool, source(mine), lambda: None)
+    kept = spool.length
+    assert 40 < kept < 1200
+    spool._db.execute("PRAGMA max_page_count = 1000000")
+    spool.close()
+    (found,) = waiting_spools(tmp_path)
+    assert (found.length, found.is_ended) == (kept, True)
+    found.close()
 
 
 def test_a_spool_in_use_is_not_taken_for_one_that_was_left(

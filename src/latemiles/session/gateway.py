@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from latemiles.errors import PacketError
+from latemiles.errors import LatemilesError, PacketError, StoreError
 from latemiles.session.gateway_frames import Answer, ack_topic, raw_topic
 from latemiles.session.spool import Spool
 from latemiles.signals.records import Packet, Record, RunHeader
 from latemiles.sinks.follower import Backoff
 from latemiles.sinks.messages import RunStatus, encoded
 from latemiles.sinks.mqtt import MqttConnection, MqttSettings, Will, connected
-from latemiles.sinks.outbox import SinkError, SinkRefused
+from latemiles.sinks.outbox import SinkRefused
 
 __all__ = ["SpoolSender", "fill"]
 
@@ -28,6 +28,10 @@ Say = Callable[[str], None]
 FRAME_S: Final = 0.1
 """A frame is closed after so long: what the death of the gateway may cost, s."""
 FRAME_RECORDS: Final = 200
+HELD_RECORDS: Final = 60_000
+"""Records in memory while the disk takes none: more than ten minutes of three sensors."""
+FULL_S: Final = 1.0
+"""A disk that was full is tried again after so long, s."""
 WINDOW: Final = 32
 """Frames under way: three seconds of a run, and for fifty gateways less than a broker keeps for one."""
 SILENCE_S: Final = 3.0
@@ -38,8 +42,10 @@ TOLD_FROM: Final = 3
 """Silences in a row before a person is told: a server that starts again is no news."""
 
 
-async def fill(spool: Spool, source: AsyncIterator[Record], wake: Callable[[], None]) -> None:
-    """Take a run from its source into a spool, to its end.
+async def fill(
+    spool: Spool, source: AsyncIterator[Record], wake: Callable[[], None], say: Say | None = None
+) -> None:
+    """Take a run from its source into a spool, to its end; a full disk is waited out in memory.
 
     Parameters
     ----------
@@ -49,10 +55,18 @@ async def fill(spool: Spool, source: AsyncIterator[Record], wake: Callable[[], N
         The header first.
     wake : callable
         Called when there is a new frame.
+    say : callable, optional
+        Tells a person one line.
+
+    Raises
+    ------
+    StoreError
+        If the spool could not be written for so long that too much waits in memory.
     """
     loop = asyncio.get_running_loop()
     waiting: list[Record] = []
     due_s = 0.0
+    trouble = ""
     try:
         async for record in source:
             if isinstance(record, RunHeader):
@@ -61,15 +75,30 @@ async def fill(spool: Spool, source: AsyncIterator[Record], wake: Callable[[], N
                 due_s = loop.time() + FRAME_S
             waiting.append(record)
             # Marks and links are rare and matter at once; packets come fifty a second.
-            if loop.time() >= due_s or len(waiting) >= FRAME_RECORDS or not isinstance(record, Packet):
-                spool.add(waiting)
-                waiting = []
+            is_full = not trouble and (len(waiting) >= FRAME_RECORDS or not isinstance(record, Packet))
+            if loop.time() >= due_s or is_full:
+                try:
+                    _keep(spool, waiting)
+                except StoreError as error:
+                    if len(waiting) >= HELD_RECORDS:
+                        raise
+                    if say is not None and not trouble:
+                        say(f"{error} The run goes on in memory for some minutes; make room now.")
+                    trouble, due_s = str(error), loop.time() + FULL_S
+                    continue
+                trouble = ""
                 wake()
     finally:
-        if waiting:
-            spool.add(waiting)
+        _keep(spool, waiting)
         spool.add([], is_last=True)
         wake()
+
+
+def _keep(spool: Spool, waiting: list[Record]) -> None:
+    """Move what waits into the spool, in frames that a server takes in a moment."""
+    while waiting:
+        spool.add(waiting[:FRAME_RECORDS])
+        del waiting[:FRAME_RECORDS]
 
 
 @dataclass(slots=True)
@@ -122,7 +151,8 @@ class SpoolSender:
         while not self.is_over:
             try:
                 await self._connected()
-            except SinkError as error:
+            except LatemilesError as error:
+                # A full disk, too: it must not end the hearing, which is beside this.
                 if not self._trouble or isinstance(error, SinkRefused):
                     self.say(f"{error} The run is kept here and sent later.")
                 self._trouble = True

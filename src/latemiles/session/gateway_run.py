@@ -114,7 +114,7 @@ def _new_spool(folder: Path, header: RunHeader) -> Spool:
 
 async def _heard(new: NewRun, sender: SpoolSender) -> None:
     """Take the run to its end, or to Ctrl-C, which ends it cleanly."""
-    hearing = asyncio.create_task(fill(sender.spool, new.source, sender.wake), name="sensors")
+    hearing = asyncio.create_task(fill(sender.spool, new.source, sender.wake, sender.say), name="sensors")
     with _on_interrupt(new.stop or hearing.cancel):
         await asyncio.wait({hearing})
     if not hearing.cancelled():

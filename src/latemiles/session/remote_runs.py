@@ -368,6 +368,8 @@ class RemoteRuns:
                 await self._confirm(raw, lane)
                 continue
             await self._take(raw, lane, frame)
+            # A queue with frames in it never lets go of the loop by itself: pings and other runs want it too.
+            await asyncio.sleep(0.0)
             news = lane.run.next - lane.confirmed if lane.run is not None else 0
             if news > CONFIRM_RECORDS or loop.time() - lane.confirmed_s > CONFIRM_AT_LEAST_S:
                 await self._confirm(raw, lane)

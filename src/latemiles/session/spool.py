@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from latemiles.errors import StoreError
+from latemiles.errors import PacketError, StoreError
 from latemiles.session.gateway_frames import pack, unpack
 from latemiles.signals.records import Record, RunHeader
 from latemiles.store.connection import connect, in_our_words, transaction
@@ -143,12 +143,18 @@ class Spool:
             return int(self._db.execute(sql, (int(self._recall("confirmed") or 0),)).fetchone()[0])
 
     def header(self) -> RunHeader:
-        """The run's header."""
+        """The run's header.
+
+        Raises
+        ------
+        PacketError
+            If it cannot be read.
+        """
         for _, frame in self.frames(0, 1):
             records = unpack(frame.payload).records
             if records and isinstance(records[0], RunHeader):
                 return records[0]
-        return RunHeader(self.run, self.athlete)
+        raise PacketError(f"{self.path} does not begin with a run's header. Move it away.")
 
     def _remember(self, name: str, value: str | int) -> None:
         with self._writing() as db:
@@ -179,7 +185,16 @@ def waiting_spools(folder: Path) -> list[Spool]:
         except StoreError:
             # In use by another gateway, or damaged: it must not keep the new run from being heard.
             continue
-        if not spool.is_ended:
-            spool.add([], is_last=True)
+        try:
+            if spool.length == 0:
+                # Its gateway died before it had written anything.
+                spool.remove()
+                continue
+            spool.header()
+            if not spool.is_ended:
+                spool.add([], is_last=True)
+        except (StoreError, PacketError):
+            spool.close()
+            continue
         found.append(spool)
     return found
