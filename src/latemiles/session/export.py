@@ -17,6 +17,7 @@ from latemiles.exports.spool import AngleSpool
 from latemiles.recording.reader import Recording
 from latemiles.session.home import Home
 from latemiles.session.settings import load_config
+from latemiles.sinks.messages import safe_name
 
 __all__ = ["ExportPlan", "export_run"]
 
@@ -113,7 +114,7 @@ def _chosen(plan: ExportPlan) -> tuple[Format, str]:
 
 def _target(plan: ExportPlan, format_: Format, run: str, rows: str) -> Path:
     # A run's name may hold what a file's must not.
-    name = plan.home.run_folder(run).name
+    name = safe_name(run)
     stem = name if rows == format_.rows[0] else f"{name}.{rows}"
     if plan.out is None:
         return plan.home.run_folder(run) / f"{stem}{format_.suffix or '.' + format_.name}"
