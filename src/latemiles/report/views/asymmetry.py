@@ -98,7 +98,7 @@ def _value_range(lines: list[F8], edges: list[float]) -> tuple[float, float]:
 
 def _draw(page: Page, *, narrow: bool) -> str:
     width = 320.0 if narrow else 820.0
-    left, right = (30.0, 314.0) if narrow else (38.0, 690.0)
+    left, right = (34.0, 314.0) if narrow else (38.0, 690.0)
     top = 50.0 if narrow else 26.0
     f = ground.frame(
         page.axis, left, right, (top, top + 194.0), narrow=narrow, name="a-n" if narrow else "a-w"

@@ -108,7 +108,7 @@ def value_range(page: Page, series: Series | None) -> tuple[float, float]:
 
 def _draw(page: Page, series: Series | None, *, narrow: bool) -> str:
     width = 320.0 if narrow else 820.0
-    left, right = (30.0, 314.0) if narrow else (38.0, 712.0)
+    left, right = (34.0, 314.0) if narrow else (38.0, 712.0)
     top, bottom = (64.0, 330.0) if narrow else (50.0, 338.0)
     f = ground.frame(page.axis, left, right, (top, bottom), narrow=narrow, name="h-n" if narrow else "h-w")
     y = Scale(*value_range(page, series), bottom, top)
@@ -215,7 +215,7 @@ def _end_words(page: Page, series: Series, f: ground.Frame, y: Scale) -> str:
     if f.narrow:
         body += text(f.right, 24.0, value, f"t-{tone} {weight} big-n", "end")
         beside = f"after {listed(names)}, {raw}" if series.adjusted else "late against start, raw"
-        return body + text(f.right - 12.0 * len(value) - 4.0, 24.0, beside, "t-2", "end")
+        return body + text(f.right - 15.0 * len(value) - 4.0, 24.0, beside, "t-2", "end")
     x0 = f.right + 14.0
     at = min(max(here - 12.0, f.top + 20.0), f.bottom - 60.0)
     body += text(x0, at, value, f"t-{tone} {weight} big")
