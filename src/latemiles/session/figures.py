@@ -71,7 +71,7 @@ def figures_of(analysis: Analysis, units: str = "metric") -> RunFigures:
 
 def drift_found(analysis: Analysis) -> list[DriftFound]:
     """Form drift of the headline metrics over the whole run, as sinks are told it."""
-    return [_found(key, analysis.form_drift[key]) for key in HEADLINE]
+    return [_found(key, analysis.form_drift[key]) for key in HEADLINE if key in analysis.form_drift]
 
 
 def _found(key: str, drift: FormDrift) -> DriftFound:
