@@ -49,7 +49,7 @@ async def test_the_runner_page_has_no_grave_finding_in_any_state(chromium, theme
         for state in ("learning", "steady", "watch", "drifting", "sensor"):
             view = view_of(state)
             broadcast.offer(view.state(), view.log)
-            await expect(page.locator("#word")).to_have_text(state)
+            await expect(page.locator("#word")).to_have_text(state, timeout=60_000)
             assert await grave_findings(page, contrast=state in ("watch", "drifting")) == []
     await page.close()
 
@@ -60,7 +60,7 @@ async def test_the_coach_page_has_no_grave_finding(chromium, theme):
     board = LiveBoard(offered("thigh", athlete="Jonas K."), offered("half_marathon"))
     async with serving(create_app(None, board, on_mark=lambda _: None)) as port:
         await page.goto(f"http://127.0.0.1:{port}/coach?theme={theme}")
-        await expect(page.locator("#headline")).to_contain_text("further forward")
+        await expect(page.locator("#headline")).to_contain_text("further forward", timeout=60_000)
         assert await grave_findings(page, contrast=theme == "dark") == []
     await page.close()
 
