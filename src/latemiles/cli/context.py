@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from latemiles.session.air import Air
     from latemiles.session.home import Home
 
 __all__ = [
@@ -43,6 +44,8 @@ class State:
 
     home: Path | None
     debug: bool
+    air: Air | None = None
+    """Where runs listen; None: to the system's Bluetooth."""
 
     def find_home(self) -> Home:
         """Return the home folder that was asked for."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from latemiles.cli.live_view import Guide, TerminalView
+    from latemiles.session.air import Air
     from latemiles.session.home import Home
     from latemiles.session.live import LiveSession
     from latemiles.session.live_run import LivePlan, LiveRun, Unfinished
@@ -68,6 +69,7 @@ def live(
         wait=wait,
         adapter=adapter,
         lan=lan,
+        air=state_of(context).air,
     )
     if calibration is not True:
         plan = replace(plan, calibration=KeptCalibration.load(home.calibration))
@@ -97,7 +99,8 @@ def calibrate(
 
     home = state_of(context).find_home()
     out = console()
-    run = _run(_plan(home, wait=wait, adapter=adapter), home, go_on=False, say=out.print)
+    plan = _plan(home, wait=wait, adapter=adapter, air=state_of(context).air)
+    run = _run(plan, home, go_on=False, say=out.print)
     run.link()
     from latemiles.cli.live_view import Guide
 
@@ -110,6 +113,7 @@ def _plan(
     *,
     wait: float,
     adapter: str | None,
+    air: Air | None,
     athlete: str = "me",
     port: int | None = None,
     units: str = "metric",
@@ -117,6 +121,7 @@ def _plan(
 ) -> LivePlan:
     from latemiles.sensors.assignments import Assignments
     from latemiles.sensors.ble import BleStack
+    from latemiles.session.air import Air
     from latemiles.session.live_run import LivePlan
 
     return LivePlan(
@@ -128,6 +133,7 @@ def _plan(
         units=units,
         lan=lan,
         gather_s=wait,
+        air=air or Air(),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -36,6 +36,9 @@ from latemiles.cli import (
 from latemiles.cli.context import State
 from latemiles.errors import LatemilesError
 
+if TYPE_CHECKING:
+    from latemiles.session.air import Air
+
 __all__ = ["app", "main", "run"]
 
 COMPUTING = frozenset(
@@ -44,7 +47,7 @@ COMPUTING = frozenset(
 )
 """Commands that need compiled kernels."""
 
-LEADING = frozenset({"calibrate", "live"})
+LEADING = frozenset({"calibrate", "live", "standing"})
 """Commands that tell a person what to do by the second: they must not compile meanwhile."""
 
 HELP = frozenset({"-h", "--help"})
@@ -69,7 +72,7 @@ def _global(
     ] = None,
     debug: Annotated[bool, typer.Option(help="Show tracebacks and debug messages.")] = False,
 ) -> None:
-    context.obj = State(home=home, debug=debug)
+    context.obj = State(home=home, debug=debug, air=context.obj)
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
     if not debug:
         # bleak warns that it cannot ask bluetoothctl for a version, which changes nothing.
@@ -98,13 +101,15 @@ for module in (
     module.register(app)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], air: Air | None = None) -> int:
     """Run one command and turn every failure into one line and an exit status.
 
     Parameters
     ----------
     arguments : list of str
         The command line without the program's name.
+    air : Air or None
+        Where runs listen, in place of the system's Bluetooth.
 
     Returns
     -------
@@ -113,7 +118,7 @@ def main(arguments: list[str]) -> int:
     """
     debug = "--debug" in arguments
     try:
-        result = app(args=arguments or ["--help"], prog_name="latemiles", standalone_mode=False)
+        result = app(args=arguments or ["--help"], prog_name="latemiles", standalone_mode=False, obj=air)
     except typer.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "latemiles")
         what = error.format_message().rstrip()

@@ -12,7 +12,7 @@ import typer
 from latemiles.cli.context import console, print_table, state_of
 
 if TYPE_CHECKING:
-    from latemiles.session.home import Home
+    from latemiles.cli.context import State
     from latemiles.store import StandingRow
 
 __all__ = ["register"]
@@ -58,7 +58,7 @@ def check(
     home = state_of(context).find_home()
     if recorded is None and flip is not None:
         raise typer.BadParameter("--flip needs --from, the recording before the sensor was turned.")
-    source = recorded if recorded is not None else _record(home, athlete, wait, adapter)
+    source = recorded if recorded is not None else _record(state_of(context), athlete, wait, adapter)
     found = check_files(source, flip)
     row = keep(home, found, source, athlete=athlete, notes=notes)
     _print_check(row)
@@ -220,14 +220,16 @@ def _day(text: str | None) -> str:
         raise typer.BadParameter(f"a date looks like 2026-10-05, got '{text}'.") from error
 
 
-def _record(home: Home, athlete: str, wait: float, adapter: str | None) -> Path:
+def _record(state: State, athlete: str, wait: float, adapter: str | None) -> Path:
     """Guide a person with sensors on; the recording that came of it."""
     from latemiles.sensors.assignments import Assignments
     from latemiles.sensors.ble import BleStack
+    from latemiles.session.air import Air
     from latemiles.session.live_run import LivePlan, LiveRun
     from latemiles.session.standing import begin as name_it
     from latemiles.session.standing import record
 
+    home = state.find_home()
     plan = LivePlan(
         home=home,
         assignments=Assignments.load(home.sensors),
@@ -235,11 +237,12 @@ def _record(home: Home, athlete: str, wait: float, adapter: str | None) -> Path:
         athlete=athlete or "me",
         port=None,
         gather_s=wait,
+        air=state.air or Air(),
     )
     run = LiveRun(plan)
     run.link()
     path = name_it(run, home)
-    record(run, path, console().print)
+    record(run, path, console().print, plan.air.pause)
     return path
 
 

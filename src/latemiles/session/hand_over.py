@@ -29,7 +29,7 @@ class HandOver:
     """
 
     def __init__(self, size: int, *, can_wait: bool) -> None:
-        self._size, self._can_wait = size, can_wait
+        self._size, self.can_wait = size, can_wait
         self._records: deque[Record] = deque()
         self._room = threading.Condition()
         self._refused: Counter[Segment] = Counter()
@@ -43,7 +43,7 @@ class HandOver:
     def offer(self, record: Record) -> bool:
         """Hand a record over; False if it was refused. Never raises; waits only if it may."""
         with self._room:
-            while self._can_wait and len(self._records) >= self._size and not self._is_closed:
+            while self.can_wait and len(self._records) >= self._size and not self._is_closed:
                 self._room.wait()
             if len(self._records) >= self._size and isinstance(record, Packet):
                 self._refused[record.segment] += 1

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +22,13 @@ from latemiles.sensors.gaps import GapBook
 from latemiles.sensors.outlet import Wanted
 from latemiles.sensors.protocol import Start, frame_head
 from latemiles.sensors.recipes import recipe_of
-from latemiles.session.connect import Reception, ReceptionPlan, reception
-from latemiles.session.hand_over import HandOver
+from latemiles.session.air import Air
+from latemiles.session.connect import ReceptionPlan
 from latemiles.session.home import Home
 from latemiles.session.kept_calibration import KeptCalibration
 from latemiles.session.live import LiveSession
 from latemiles.session.play import PlayOptions, PlayOutcome, play
-from latemiles.session.receiver import GATHER_S, Receiver
+from latemiles.session.receiver import GATHER_S
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Packet, Record, RunHeader, SensorInfo
 
@@ -37,8 +36,6 @@ __all__ = ["LivePlan", "LiveRun", "Unfinished", "elapsed_s", "open_unfinished", 
 
 log = logging.getLogger(__name__)
 
-WAITING: Final = 16384
-"""Records that may wait for the session: five minutes of three sensors, 5 MB."""
 _ZERO: Final = "monotonic_zero_ns"
 _BOOT: Final = "booted_utc_s"
 _SAME_BOOT_S: Final = 60.0
@@ -60,6 +57,8 @@ class LivePlan:
     start: Start = field(default_factory=Start)
     calibration: KeptCalibration | None = None
     """Made before the run; used if it fits the sensors that answer."""
+    air: Air = field(default_factory=Air)
+    """Where it listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +132,7 @@ class LiveRun:
             raise ConfigError("sensors", "no sensor has a place yet. Give each one with 'latemiles assign'.")
         self.plan, self.unfinished = plan, unfinished
         self._zero_ns = time.monotonic_ns()
-        self.receiver = Receiver(
-            self._listening,
-            HandOver(WAITING, can_wait=False),
-            begun_s=self._begun_s,
-            gather_s=plan.gather_s,
-        )
+        self.receiver = plan.air.receiver(self._reception, begun_s=self._begun_s, gather_s=plan.gather_s)
         self.header = RunHeader("")
 
     def link(self) -> RunHeader:
@@ -174,16 +168,14 @@ class LiveRun:
 
         return play(self._records(), self.header, options, recording=None, say=say, beside=attach)
 
-    def _listening(self) -> AbstractAsyncContextManager[Reception]:
+    def _reception(self) -> ReceptionPlan:
         plan = self.plan
-        return reception(
-            ReceptionPlan(
-                plan.assignments.wanted,
-                plan.stack,
-                start=plan.start,
-                pods=plan.assignments.pods,
-                books=self.unfinished.books if self.unfinished is not None else {},
-            )
+        return ReceptionPlan(
+            plan.assignments.wanted,
+            plan.stack,
+            start=plan.start,
+            pods=plan.assignments.pods,
+            books=self.unfinished.books if self.unfinished is not None else {},
         )
 
     def _header(self, infos: tuple[SensorInfo, ...]) -> RunHeader:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.outlet import Wanted
 from latemiles.sensors.pods import Pod
+from latemiles.session.air import Air
 from latemiles.session.connect import Reception, ReceptionPlan, reception
 from latemiles.session.hand_over import HandOver
 from latemiles.session.receiver import Receiver
@@ -29,12 +30,17 @@ from latemiles.sim.runner import SimulatedRun
 from latemiles.sim.virtual_pods import foot_pod, strap
 from latemiles.sim.world import ImuMaker, SensorPlan, World, plans_of_run, serial_of
 
-__all__ = ["WorldPlan", "radio_run", "world_of_recording", "world_of_run"]
+__all__ = ["Fate", "WorldPlan", "radio_run", "virtual_air", "world_of_recording", "world_of_run"]
 
 WAITING: Final = 512
 """Records that may wait for the session before the world stands still."""
 _TAIL_S: Final = 1.0
 """The last frames are still on their way when the runner is done, s."""
+_SEED: Final = 1
+"""Of the jitter in waiting times: what happens in a virtual world happens again."""
+
+Fate = Callable[[World], Coroutine[Any, Any, None]]
+"""What happens in a world, from the moment the sensors are linked; its time is the world's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +87,25 @@ def world_of_recording(recording: Recording) -> WorldPlan:
     return WorldPlan(plans, duration, words)
 
 
-def radio_run(
-    plan: WorldPlan,
-    speed: float | None,
-    *,
-    happens: Callable[[World], Coroutine[Any, Any, None]] | None = None,
-) -> Receiver:
-    """A virtual world, and the receiver that hears it.
+def radio_run(plan: WorldPlan, speed: float | None, *, happens: Fate | None = None) -> Receiver:
+    """A virtual world, and the receiver that hears all of its sensors.
+
+    Parameters
+    ----------
+    plan, speed, happens
+        As of ``virtual_air``.
+    """
+    pods = [Pod("foot_pod"), Pod("heart_rate")] if plan.words else []
+    wanted = [
+        Wanted(sensor.segment, serial_of(k))
+        for k, sensor in enumerate(plan.sensors)
+        if sensor.segment is not None
+    ]
+    return virtual_air(plan, speed, happens=happens).receiver(lambda: ReceptionPlan(wanted, pods=pods))
+
+
+def virtual_air(plan: WorldPlan, speed: float | None, *, happens: Fate | None = None) -> Air:
+    """A virtual world to listen to in place of the system's Bluetooth.
 
     Parameters
     ----------
@@ -97,23 +115,18 @@ def radio_run(
         World seconds a second at most; None: as fast as it goes. A session that is slower makes the world
         wait.
     happens : callable or None
-        What happens in the world, from the moment the sensors are linked; its time is the world's.
+        What happens in the world.
     """
+    loops: list[asyncio.AbstractEventLoop] = []
 
     @asynccontextmanager
-    async def listening() -> AsyncIterator[Reception]:
+    async def listening(wanted: ReceptionPlan) -> AsyncIterator[Reception]:
+        loops.append(asyncio.get_running_loop())
         async with World(plan.sensors, plan.params, make_imu=plan.make_imu) as world:
-            pods = []
             if plan.words:
                 await world.add(foot_pod(plan.words, world.zero_s))
                 await world.add(strap(plan.words, world.zero_s))
-                pods = [Pod("foot_pod"), Pod("heart_rate")]
-            wanted = [
-                Wanted(sensor.segment, serial_of(k))
-                for k, sensor in enumerate(plan.sensors)
-                if sensor.segment is not None
-            ]
-            async with reception(ReceptionPlan(wanted, world.stack, pods=pods, seed=1)) as links:
+            async with reception(replace(wanted, stack=world.stack, seed=_SEED)) as links:
                 fate = asyncio.ensure_future(_fate(world, links, happens)) if happens is not None else None
                 try:
                     yield links
@@ -121,16 +134,18 @@ def radio_run(
                     if fate is not None:
                         fate.cancel()
 
-    return Receiver(
+    async def pause(seconds: float) -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), loops[-1]))
+
+    return Air(
         listening,
-        HandOver(WAITING, can_wait=True),
         partial(run_in_virtual_time, speed=speed),
+        lambda: HandOver(WAITING, can_wait=True),
         lasts_s=plan.duration_s + _TAIL_S,
+        pause=pause,
     )
 
 
-async def _fate(
-    world: World, links: Reception, happens: Callable[[World], Coroutine[Any, Any, None]]
-) -> None:
+async def _fate(world: World, links: Reception, happens: Fate) -> None:
     await links.outlet.opened.wait()
     await happens(world)

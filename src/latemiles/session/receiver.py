@@ -19,7 +19,7 @@ from latemiles.session.hand_over import HandOver
 from latemiles.session.live import LiveSession
 from latemiles.signals.records import Record, RunHeader, SensorInfo
 
-__all__ = ["Receiver"]
+__all__ = ["GATHER_S", "Receiver", "Run", "in_real_time"]
 
 GATHER_S: Final = 30.0
 FAREWELL_S: Final = 15.0
@@ -28,7 +28,8 @@ FAREWELL_S: Final = 15.0
 Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 
-def _in_real_time(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def in_real_time(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine to its end in a new event loop."""
     asyncio.run(main())
 
 
@@ -55,7 +56,7 @@ class Receiver:
         self,
         listening: Callable[[], AbstractAsyncContextManager[Reception]],
         hand_over: HandOver,
-        run: Run = _in_real_time,
+        run: Run = in_real_time,
         *,
         lasts_s: float | None = None,
         begun_s: Callable[[], float] = lambda: 0.0,
@@ -68,6 +69,7 @@ class Receiver:
         self._infos: tuple[SensorInfo, ...] = ()
         self._failure: Exception | None = None
         self._is_ready = threading.Event()
+        self._is_called = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._go: asyncio.Event
         self._end: asyncio.Event
@@ -110,6 +112,7 @@ class Receiver:
             In order of arrival, until the run is over.
         """
         self._call(lambda: self._go.set())
+        self._is_called.set()
         try:
             yield header
             async for record in self._hand_over.take():
@@ -129,6 +132,7 @@ class Receiver:
         """Let the run end: what is missing is fetched, the sensors are stopped, the links closed."""
         self._is_ended = True
         self._call(lambda: self._end.set())
+        self._is_called.set()
 
     def _call(self, what: Callable[[], None]) -> None:
         if self._loop is not None:
@@ -157,6 +161,9 @@ class Receiver:
                 return
             self._infos = gathering.result()
             self._is_ready.set()
+            if self._hand_over.can_wait:
+                # A world with a time of its own stands still until somebody listens.
+                self._is_called.wait()
             if await self._first(self._go.wait(), self._end.wait()):
                 return
             speaking = asyncio.ensure_future(reception.speak(self._hand_over.offer, begun_s=self._begun_s()))
