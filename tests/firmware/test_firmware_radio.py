@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,18 +10,10 @@ import pytest
 from firmware.core_imu import maker
 from firmware.host_core import TICK_HZ, Library
 from latemiles.estimators.clock import ClockStage
-from latemiles.pipeline import Pipeline
-from latemiles.recording.reader import Recording
-from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.drivers.latemiles_v1 import counts_from_si
 from latemiles.sensors.protocol import Code, Command, Result
-from latemiles.sensors.registry import driver_for
-from latemiles.session.live import LiveSession
-from latemiles.session.over_radio import radio_run, world_of_run
 from latemiles.signals.frames import SEGMENTS, Segment
-from latemiles.signals.records import Packet, RunHeader
-from latemiles.sim.plan import easy_run
-from latemiles.sim.runner import simulate
+from latemiles.signals.records import Packet
 from reference.radio_runs import DRIVER, RATE_HZ, Scene, act, scene
 
 PELVIS, LEFT, RIGHT = SEGMENTS
@@ -189,33 +179,3 @@ def test_three_chips_with_clocks_of_their_own_are_heard_whole_through_i2c(core_l
         late = number > number[0] + 10 * RATE_HZ
         period = np.polyfit(number[late], [part.ticks[k] for k in number[late]], 1)[0]
         assert period == pytest.approx(TICK_HZ / RATE_HZ / (1 + ppms[segment] * 1e-6), rel=2e-4)
-
-
-@pytest.mark.slow
-def test_a_live_session_records_what_the_cores_measured(core_library: Library, tmp_path: Path) -> None:
-    run = simulate(easy_run(0.3), 3)
-    plan = replace(world_of_run(run), duration_s=16.0, words=(), make_imu=maker(core_library))
-    receiver = radio_run(plan, None)
-    header = RunHeader("core", sensors=receiver.gather())
-    session = LiveSession(
-        receiver.records(header),
-        Pipeline(header, driver_for),
-        RecordingWriter(tmp_path / "run.mcap", header),
-        [],
-    )
-    receiver.attach(session)
-    asyncio.run(session.run())
-    assert {info.firmware for info in header.sensors} == {"0.1.0"}
-    (chunk,) = list(run.chunks(30.0))[:1]
-    with Recording.open(tmp_path / "run.mcap") as recording:
-        packets = [r for r in recording.records() if isinstance(r, Packet)]
-    for segment in SEGMENTS:
-        measured = counts_from_si(chunk[segment.lane].acc, chunk[segment.lane].gyr)
-        frames = {
-            p.first_index: counts_from_si(p.acc, p.gyr)
-            for p in (DRIVER.decode(r.payload) for r in packets if r.segment is segment)
-        }
-        got = np.concatenate([frames[k] for k in sorted(frames)])
-        start = next(k for k in range(400) if np.array_equal(measured[k : k + 60], got[:60]))
-        assert len(got) > 15.0 * RATE_HZ
-        np.testing.assert_array_equal(got, measured[start : start + len(got)])
