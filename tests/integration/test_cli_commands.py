@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import latemiles as lm
+
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 
 
@@ -70,6 +72,11 @@ def test_a_missing_input_is_wrong_use(tmp_path):
 
 def test_no_command_shows_the_help_and_is_wrong_use(tmp_path):
     assert latemiles(home=tmp_path).returncode == 2
+
+
+def test_the_version_is_printed_for_a_report_of_a_fault(tmp_path):
+    done = latemiles("--version", home=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"latemiles {lm.__version__}\n", "")
 
 
 def test_an_unknown_option_is_wrong_use(tmp_path):

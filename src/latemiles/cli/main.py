@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from latemiles import __version__
 from latemiles.cli import (
     analyze,
     athlete,
@@ -64,6 +65,12 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"latemiles {__version__}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def _global(
     context: typer.Context,
@@ -71,6 +78,9 @@ def _global(
         Path | None, typer.Option(help="Folder of runs, recordings and settings.", file_okay=False)
     ] = None,
     debug: Annotated[bool, typer.Option(help="Show tracebacks and debug messages.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
+    ] = False,
 ) -> None:
     context.obj = State(home=home, debug=debug, air=context.obj)
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
