@@ -120,13 +120,10 @@ def analyze(
     first: FirstPass | None = None
     refused: list[PoseRefused] = []
     if smoothed:
-        scout = make(basis="causal", is_scout=True)
-        heard = _play(scout, run, _part(progress, 0.0, 0.4))
-        first = replace(scout.first_pass, speeds=tuple(heard.speeds))
         # Poses are judged where the calibration is looked for.
-        refused = heard.refused
+        first, refused = _scouted(make, run, _part(progress, 0.0, 0.2))
     pipeline = make(basis=basis, known=first, watch=keeper or watch)
-    findings = _play(pipeline, run, _part(progress, 0.4 if smoothed else 0.0, 0.95))
+    findings = _play(pipeline, run, _part(progress, 0.2 if smoothed else 0.0, 0.95))
     findings.refused = [*refused, *findings.refused]
     result = _result(run, pipeline, findings, keeper)
     if progress is not None:
@@ -159,6 +156,18 @@ class _Keeper:
         hip = np.concatenate([b.hip for b in self.blocks], axis=1) if self.blocks else np.empty((2, 0, 3))
         t = ((self.first or 0) + np.arange(pelvis.shape[0])) / rate_hz
         return t, pelvis, hip[0], hip[1], {s.value: quat[s.lane] for s in SEGMENTS}
+
+
+def _scouted(
+    make: Callable[..., Pipeline], run: Run, progress: Progress | None
+) -> tuple[FirstPass, list[PoseRefused]]:
+    """What a first, causal pass finds, and the poses that it refused."""
+    scout = make(basis="causal", is_scout=True, may_rest=True)
+    heard = _play(scout, run, progress)
+    if scout.has_overslept:
+        scout = make(basis="causal", is_scout=True)
+        heard = _play(scout, run, progress)
+    return replace(scout.first_pass, speeds=tuple(heard.speeds)), heard.refused
 
 
 def _play(pipeline: Pipeline, run: Run, progress: Progress | None) -> Findings:

@@ -7,24 +7,23 @@ begin at fixed indices.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.config import Config
-from latemiles.errors import ConfigError, InputError
+from latemiles.errors import InputError
 from latemiles.estimators.chunks import GridChunks
-from latemiles.estimators.clock import ClockFit
 from latemiles.estimators.course import ahead_of
 from latemiles.estimators.gait_events import GaitStage
 from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.posture import PostureStage
+from latemiles.estimators.scout import FirstPass, Rest
+from latemiles.estimators.snapshot import Stage, pack_stages, unpack_stages
 from latemiles.metrics.needs import Offer, lacking, limits
 from latemiles.metrics.pace import Pace
 from latemiles.metrics.strides import StrideStage
@@ -49,7 +48,6 @@ SMOOTHED_CHUNK_S: Final = 5.0
 """The smoothed basis lags by far more than this anyway; larger pieces cost less."""
 SMOOTHED_WAIT_S: Final = 60.0
 """How long the smoothed basis waits for samples that are sent again, s."""
-
 GIVEN: Final = "calibration"
 """Where a header keeps the calibration that was made before the run."""
 
@@ -67,24 +65,6 @@ class Watch(Protocol):
 
     def angles(self, block: AngleBlock) -> None:
         """See angles."""
-
-
-class _Stage(Protocol):
-    def save(self) -> bytes: ...
-
-    def load(self, state: bytes, /) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class FirstPass:
-    """What a first, causal pass found and a second, smoothed one is told."""
-
-    calibration: Calibration | None
-    clocks: dict[Segment, ClockFit]
-    speeds: tuple[Speed, ...] = ()
-    """What was said of speed; the pipeline does not keep it, whoever pushes the records does."""
-    is_over_ground: bool = False
-    """Whether the runner was seen to move over ground: only there a change of speed is felt."""
 
 
 def grid_rate_hz(sensors: Iterable[SensorInfo]) -> float:
@@ -114,6 +94,9 @@ class Pipeline:
         Sees every chunk of samples, orientations and angles; for those who keep them.
     is_scout : bool
         Go only as far as ``first_pass`` needs: no angles, no gait, no strides.
+    may_rest : bool
+        Let a scout follow the clocks alone once the mounting is settled; ``has_overslept`` tells whether
+        something came after that should have been heard.
 
     Raises
     ------
@@ -134,6 +117,7 @@ class Pipeline:
         poses: Sequence[Pose] = (),
         watch: Watch | None = None,
         is_scout: bool = False,
+        may_rest: bool = False,
     ) -> None:
         if basis not in {"causal", "smoothed"}:
             raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
@@ -149,6 +133,7 @@ class Pipeline:
         self._posed = LiveState(_NAN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
         self._build_input(driver_for, known)
         self._build_stages(known, poses)
+        self._rest = Rest(list(self._intake.clocks)) if is_scout and may_rest else None
 
     def _build_input(self, driver_for: Callable[[SensorInfo], Driver], known: FirstPass | None) -> None:
         """Make the stages that bring the sensors onto one grid."""
@@ -249,12 +234,26 @@ class Pipeline:
         list of Event
             Those of each kind in order; between kinds the order may differ from that of single pushes.
         """
+        if self._rest is not None:
+            self._rest.hear(stretch.others)
+            if self._rest.has_begun:
+                self._intake.hear(stretch)
+                return []
         events: list[Event] = []
-        for grid, found, other in self._intake.push_stretch(stretch):
+        others: Sequence[tuple[int, Record]] = stretch.others
+        if self._pace.is_told:
+            # All of it is known, and what asks for it lags by far more than a stretch: it need not cut.
+            for _, record in others:
+                if isinstance(record, Speed):
+                    self.push(record)
+            others = [other for other in others if not isinstance(other[1], Speed)]
+        for grid, found, other in self._intake.push_stretch(stretch, others):
             events += found
             events += self._through_chunks(grid)
             if other is not None:
                 events += self.push(other)
+        if self._rest is not None:
+            self._rest.look(self._posture)
         return events
 
     def _through_chunks(self, grid: GridBlock | None) -> list[Event]:
@@ -303,6 +302,11 @@ class Pipeline:
     def _watched(self, news: Sequence[Event]) -> list[Event]:
         """What the monitor makes of calibrations, slips and strides."""
         return [said for event in news for said in self._monitor.push(event)]
+
+    @property
+    def has_overslept(self) -> bool:
+        """Whether a resting scout passed over what first passes go by: only one without rest is right."""
+        return self._rest is not None and self._rest.was_too_early
 
     @property
     def posture(self) -> LiveState:
@@ -364,12 +368,7 @@ class Pipeline:
 
     def checkpoint(self) -> bytes:
         """State of every stage as bytes; equal histories give equal bytes."""
-        parts = [(name, stage.save()) for name, stage in self._parts()]
-        head = json.dumps([[name, len(body)] for name, body in parts]).encode()
-        bodies = b"".join(body for _, body in parts)
-        return (
-            len(head).to_bytes(8, "little") + head + bodies + self._missing.tobytes() + self._usable.tobytes()
-        )
+        return pack_stages(self._parts()) + self._missing.tobytes() + self._usable.tobytes()
 
     def restore(self, saved: bytes) -> None:
         """Go on from ``checkpoint`` of a pipeline made with the same header and settings.
@@ -379,20 +378,12 @@ class Pipeline:
         ConfigError
             If the bytes are of another pipeline.
         """
-        size = int.from_bytes(saved[:8], "little")
-        at = 8 + size
-        stages = dict(self._parts())
-        names = json.loads(saved[8:at])
-        if [name for name, _ in names] != list(stages):
-            raise ConfigError("checkpoint", "is of another pipeline. Start from the recording instead.")
-        for name, length in names:
-            stages[name].load(saved[at : at + length])
-            at += length
-        self._missing, self._usable = np.frombuffer(saved[at:], dtype=np.int64).reshape(2, -1).copy()
+        rest = unpack_stages(saved, self._parts())
+        self._missing, self._usable = np.frombuffer(rest, dtype=np.int64).reshape(2, -1).copy()
 
-    def _parts(self) -> list[tuple[str, _Stage]]:
-        decoders: list[tuple[str, _Stage]] = [(f"decode:{s}", d) for s, d in self._intake.decoders.items()]
-        clocks: list[tuple[str, _Stage]] = [(f"clock:{s}", c) for s, c in self._intake.clocks.items()]
+    def _parts(self) -> list[tuple[str, Stage]]:
+        decoders: list[tuple[str, Stage]] = [(f"decode:{s}", d) for s, d in self._intake.decoders.items()]
+        clocks: list[tuple[str, Stage]] = [(f"clock:{s}", c) for s, c in self._intake.clocks.items()]
         return [
             *decoders,
             *clocks,

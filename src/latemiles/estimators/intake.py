@@ -99,8 +99,10 @@ class Intake:
         grid, gaps = self.align.push([timed.block])
         return grid, [*events, *gaps]
 
-    def push_stretch(self, stretch: Stretch) -> Iterator[tuple[GridBlock | None, list[Event], Record | None]]:
-        """Take the packets of a stretch; what ``push`` makes of them one by one, cut where others lie.
+    def push_stretch(
+        self, stretch: Stretch, others: Sequence[tuple[int, Record]]
+    ) -> Iterator[tuple[GridBlock | None, list[Event], Record | None]]:
+        """Take the packets of a stretch; what ``push`` makes of them one by one, cut where ``others`` lie.
 
         Yields
         ------
@@ -113,7 +115,7 @@ class Intake:
         """
         run, stops = self._timed(stretch)
         at = 0
-        for before, what in sorted([*stretch.others, *stops], key=lambda stop: stop[0]):
+        for before, what in sorted([*others, *stops], key=lambda stop: stop[0]):
             grid, gaps = self.align.push_run(run, at, before) if before > at else (None, [])
             at = before
             events: list[Event] = list(gaps)
@@ -127,6 +129,10 @@ class Intake:
         if at < len(run.packets):
             grid, gaps = self.align.push_run(run, at, len(run.packets))
             yield grid, list(gaps), None
+
+    def hear(self, stretch: Stretch) -> None:
+        """Take the packets of a stretch for the clocks alone."""
+        self._timed(stretch)
 
     def _timed(self, stretch: Stretch) -> tuple[TimedRun, list[_Stop]]:
         """Samples of the stretch in session time, and what happens before some of its packets."""

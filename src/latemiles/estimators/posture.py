@@ -108,6 +108,15 @@ class PostureStage:
         """Whether the runner has run through a bend, as nobody does on a treadmill."""
         return self._seconds.is_over_ground
 
+    @property
+    def running_s(self) -> float:
+        """For how long the runner ran so far, s."""
+        return self._seconds.running_s
+
+    def is_settled(self, lanes: Sequence[int]) -> bool:
+        """Whether nothing that is still to come of these lanes can change ``calibration``, poses apart."""
+        return self._seconds.is_settled(lanes)
+
     def tell(self, pose: Pose) -> None:
         """Hear of a calibration pose that was held on request, also during the run."""
         self._seconds.calibrator.tell(pose)

@@ -6,7 +6,7 @@ cut into pushes does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -109,7 +109,8 @@ class Seconds:
         self.is_over_ground = False
         """Whether the runner has run through a bend: nobody does so on a treadmill."""
         self._gait = STILL
-        self._running_s = 0.0
+        self.running_s = 0.0
+        """For how long the runner ran so far, s."""
         self._offsets: tuple[tuple[float, float], tuple[float, float]] | None = None
         self._steady_s: F8 = np.zeros(_LANES)
         """For how long each sensor was heard while its wearer went on walking or running, s."""
@@ -122,6 +123,12 @@ class Seconds:
             return None
         offset, sd = self._offsets or self._offsets_now()
         return replace(current, swing_offset_rad=offset, swing_offset_sd_rad=sd)
+
+    def is_settled(self, lanes: Sequence[int]) -> bool:
+        """Whether nothing that is still to come of these lanes can change ``calibration``, poses apart."""
+        c = self.calibrator
+        is_whole = bool(np.isfinite(self._mounts[list(lanes), 0]).all())
+        return c.stage == 2 and not c.pending and self._offsets is not None and is_whole
 
     def begin(self, first: int) -> None:
         """Hear of the first sample."""
@@ -257,7 +264,7 @@ class Seconds:
             "calibrator": self.calibrator.save(),
             "anchors": [(k, m.tolist()) for k, m in self._anchors],
             "first": [self.thinned.first, self._first_step],
-            "gait": [self._moves, self._turns, self._gait, self._running_s],
+            "gait": [self._moves, self._turns, self._gait, self.running_s],
             "offsets": self._offsets,
             "turned": [*self._turned, self.is_over_ground],
         }
@@ -281,7 +288,7 @@ class Seconds:
         self.calibrator.load(plain["calibrator"])
         self._anchors = [(k, np.array(m)) for k, m in plain["anchors"]]
         self.thinned.first, self._first_step = plain["first"]
-        self._moves, self._turns, self._gait, self._running_s = plain["gait"]
+        self._moves, self._turns, self._gait, self.running_s = plain["gait"]
         *self._turned, self.is_over_ground = plain["turned"]
         offsets = plain["offsets"]
         self._offsets = None
@@ -402,9 +409,9 @@ class Seconds:
         return (float(r.x[0, 2]), float(r.x[1, 2])), (float(sd[0]), float(sd[1]))
 
     def _remember_offsets(self) -> None:
-        if self._gait == RUNNING and self._offsets is None:
-            self._running_s += self.thinned.step_s
-            if self._running_s >= _OFFSET_AFTER_S:
+        if self._gait == RUNNING:
+            self.running_s += self.thinned.step_s
+            if self._offsets is None and self.running_s >= _OFFSET_AFTER_S:
                 self._offsets = self._offsets_now()
 
     def _flags(self, mounts: F8, turns: bool) -> I8:

@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.errors import InputError
+from latemiles.errors import ConfigError, InputError
 
-__all__ = ["pack", "unpack"]
+__all__ = ["Stage", "pack", "pack_stages", "unpack", "unpack_stages"]
+
+
+class Stage(Protocol):
+    """Whatever can go on from bytes."""
+
+    def save(self) -> bytes:
+        """State as bytes."""
+
+    def load(self, state: bytes, /) -> None:
+        """Go on from what ``save`` gave."""
+
+
+def pack_stages(stages: Sequence[tuple[str, Stage]]) -> bytes:
+    """State of several stages, each with its name."""
+    parts = [(name, stage.save()) for name, stage in stages]
+    head = json.dumps([[name, len(body)] for name, body in parts]).encode()
+    return len(head).to_bytes(8, "little") + head + b"".join(body for _, body in parts)
+
+
+def unpack_stages(saved: bytes, stages: Sequence[tuple[str, Stage]]) -> bytes:
+    """Let stages go on from ``pack_stages``; gives the bytes that come after theirs.
+
+    Raises
+    ------
+    ConfigError
+        If the bytes are of other stages.
+    """
+    size = int.from_bytes(saved[:8], "little")
+    at = 8 + size
+    names = json.loads(saved[8:at])
+    if [name for name, _ in names] != [name for name, _ in stages]:
+        raise ConfigError("checkpoint", "is of another pipeline. Start from the recording instead.")
+    for (_, length), (_, stage) in zip(names, stages, strict=True):
+        stage.load(saved[at : at + length])
+        at += length
+    return saved[at:]
 
 
 def pack(plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:

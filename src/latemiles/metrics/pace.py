@@ -47,20 +47,21 @@ class Pace:
     def __init__(self, told: Iterable[Speed] = (), *, is_over_ground: bool = False) -> None:
         self._track = SpeedTrack()
         self._words: list[Word] = []
-        self._is_told = False
+        self.is_told = False
+        """Whether all words are known."""
         words = [word for record in told if (word := self._heard(record)) is not None]
         if words:
             # Through the low-pass one way and back: no lag.
             back = _lowpassed([(-t, v) for t, v in reversed(_lowpassed(words))])
             self._words = [(-t, v) for t, v in reversed(back)]
-            self._is_told = True
-        self._gains = self._is_told and is_over_ground
+            self.is_told = True
+        self._gains = self.is_told and is_over_ground
         self._settled: list[Course] = []
         """Of the samples that come next, as far as it was said that what is known now shall hold."""
 
     def tell(self, record: Speed) -> None:
         """Hear one word of the source."""
-        if self._is_told:
+        if self.is_told:
             return
         word = self._heard(record)
         if word is not None:

@@ -60,11 +60,13 @@ class SpeedTrack:
             return NAN, NAN
         after = bisect_right(words, (t, math.inf, math.inf))
         t0, v0, d0 = words[after - 1]
+        held = (v0, d0 + v0 * (t - t0)) if t - t0 <= HOLD_S else (NAN, NAN)
         if after == len(words):
-            return (v0, d0 + v0 * (t - t0)) if t - t0 <= HOLD_S else (NAN, NAN)
+            return held
         t1, v1, d1 = words[after]
         if t1 - t0 > BRIDGE_S:
-            return NAN, NAN
+            # As if the next word had not come yet: what is known later changes nothing.
+            return held
         part = (t - t0) / (t1 - t0)
         return v0 + part * (v1 - v0), d0 + part * (d1 - d0)
 
