@@ -87,6 +87,30 @@ async def test_a_source_that_fails_ends_the_run_with_its_own_error_and_keeps_wha
         assert len(recording.marks) == 20
 
 
+async def test_a_flush_that_is_due_when_the_recorder_closes_does_not_fail_the_run(
+    tmp_path: Path, monkeypatch
+):
+    # At every turn of the loop, so one is due when the consumer is done.
+    monkeypatch.setattr("latemiles.session.live.FLUSH_S", 0.0)
+    recorder = RecordingWriter(tmp_path / "run.mcap", HEADER)
+    await LiveSession(paced(marks(50), None), Pipeline(HEADER, driver_for), recorder, [Notebook()]).run()
+    with Recording.open(tmp_path / "run.mcap") as recording:
+        assert len(recording.marks) == 50
+
+
+async def test_records_that_wait_are_taken_together_and_none_is_lost_or_moved(tmp_path: Path):
+    notebook = Notebook()
+    recorder = RecordingWriter(tmp_path / "run.mcap", HEADER)
+    session = LiveSession(paced(marks(1000), None), Pipeline(HEADER, driver_for), recorder, [notebook])
+    heard: list[Record] = []
+    session.listeners.append(heard.append)
+    await session.run()
+    assert heard == marks(1000)
+    assert [event.label for event in notebook.events] == [mark.label for mark in marks(1000)[1:]]
+    with Recording.open(tmp_path / "run.mcap") as recording:
+        assert [record for record in recording.records() if isinstance(record, Mark)] == heard[1:]
+
+
 async def test_stop_ends_a_run_that_would_go_on_for_ever(tmp_path: Path):
     async def endless() -> AsyncIterator[Record]:
         yield HEADER

@@ -26,15 +26,19 @@ class HandOver:
         Records that may wait.
     can_wait : bool
         Whether the giving side may be held up.
+    gather_s : float
+        After a wait the taking side lets so much more come: for a world that is faster than life, where many
+        records at once cost less.
     """
 
-    def __init__(self, size: int, *, can_wait: bool) -> None:
-        self._size, self.can_wait = size, can_wait
+    def __init__(self, size: int, *, can_wait: bool, gather_s: float = 0.0) -> None:
+        self._size, self.can_wait, self._gather_s = size, can_wait, gather_s
         self._records: deque[Record] = deque()
         self._room = threading.Condition()
         self._refused: Counter[Segment] = Counter()
         self.refused_total = 0
         self._is_closed = False
+        self._is_waiting = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
 
@@ -49,7 +53,6 @@ class HandOver:
                 self._refused[record.segment] += 1
                 self.refused_total += 1
                 return False
-            was_empty = not self._records
             if self._refused and isinstance(record, Packet):
                 self._records += [
                     Gone(record.arrival_ns, segment, count, "the computer was too slow to take every packet")
@@ -57,7 +60,9 @@ class HandOver:
                 ]
                 self._refused.clear()
             self._records.append(record)
-        if was_empty:
+            # Waking costs a system call; a taker that is busy looks again by itself.
+            is_awaited, self._is_waiting = self._is_waiting, False
+        if is_awaited:
             self._wake()
         return True
 
@@ -85,6 +90,7 @@ class HandOver:
                 batch = list(self._records)
                 self._records.clear()
                 is_closed = self._is_closed
+                self._is_waiting = not batch
                 self._room.notify_all()
             for record in batch:
                 yield record
@@ -95,6 +101,8 @@ class HandOver:
                 return
             else:
                 await self._news.wait()
+                if self._gather_s > 0.0:
+                    await asyncio.sleep(self._gather_s)
 
     def _wake(self) -> None:
         loop, news = self._loop, self._news

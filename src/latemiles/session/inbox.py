@@ -58,6 +58,18 @@ class Inbox:
         """Return the next record; None once closed. Refusals come first, as records of their own."""
         return await self._queue.get()
 
+    def get_more(self, most: int) -> list[Record]:
+        """Up to so many records that wait already; what says the end stays."""
+        more: list[Record] = []
+        while len(more) < most and not self._queue.empty():
+            record = self._queue.get_nowait()
+            if record is None:
+                # There was room for it just now.
+                self._queue.put_nowait(None)
+                break
+            more.append(record)
+        return more
+
     def take_refusals(self, arrival_ns: int) -> list[Record]:
         """Return refusals since the last call as ``Gone`` records and forget them."""
         gone: list[Record] = [

@@ -18,12 +18,15 @@ from latemiles.recording.writer import RecordingWriter
 from latemiles.session.inbox import Inbox
 from latemiles.signals.events import Event
 from latemiles.signals.records import Record, RunHeader
+from latemiles.signals.stretches import stretches_of
 
 __all__ = ["EventSink", "LiveSession", "supervise"]
 
 log = logging.getLogger(__name__)
 
 FLUSH_S = 1.0
+_MOST_AT_ONCE = 64
+"""Records that are taken at once when more wait: a second of three sensors."""
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _FAREWELL_S = 20.0
@@ -126,8 +129,8 @@ class LiveSession:
             ]
             listening = group.create_task(self._listen(), name="source")
             stopping = group.create_task(self._stop.wait(), name="stop")
-            consuming = group.create_task(self._consume(), name="consumer")
-            parts.append(group.create_task(self._keep_flushing(), name="flush"))
+            flushing = group.create_task(self._keep_flushing(), name="flush")
+            consuming = group.create_task(self._consume(flushing), name="consumer")
             await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if self.end_source is not None and not listening.done():
                 self.end_source()
@@ -150,27 +153,40 @@ class LiveSession:
             # Raised once everything that came before it is written down and interpreted.
             self._failure = error
 
-    async def _consume(self) -> None:
+    async def _consume(self, flushing: asyncio.Task[None]) -> None:
         try:
             while (record := await self.inbox.get()) is not None:
-                for gone in self.inbox.take_refusals(record_arrival_ns(record)):
-                    self._take(gone)
-                self._take(record)
+                gone = self.inbox.take_refusals(record_arrival_ns(record))
+                more = self.inbox.get_more(_MOST_AT_ONCE - 1)
+                self._take([*gone, record, *more])
+                if more:
+                    # A session that is behind must not hold up the live page too.
+                    await asyncio.sleep(0.0)
             self._show(self.pipeline.finish())
             self._tell(lambda sink: sink.finish())
         finally:
+            # At once, before anything else may run: there is nothing left to flush.
+            flushing.cancel()
             if self.recorder is not None:
                 self.recorder.close()
 
-    def _take(self, record: Record) -> None:
-        self.heard_ns = max(self.heard_ns, record_arrival_ns(record))
-        # The header is the recording's first record since the recorder was made.
-        if self.recorder is not None and not isinstance(record, RunHeader):
-            self.recorder.append(record)
-        events = self.pipeline.push(record)
-        for listener in self.listeners:
-            listener(record)
+    def _take(self, records: Sequence[Record]) -> None:
+        """Take what waits: mostly one record; more at once cost less, so who is behind catches up."""
+        for record in records:
+            self.heard_ns = max(self.heard_ns, record_arrival_ns(record))
+            # The header is the recording's first record since the recorder was made.
+            if self.recorder is not None and not isinstance(record, RunHeader):
+                self.recorder.append(record)
+        events = self._interpreted(records)
+        for record in records:
+            for listener in self.listeners:
+                listener(record)
         self._show(events)
+
+    def _interpreted(self, records: Sequence[Record]) -> list[Event]:
+        if len(records) == 1:
+            return self.pipeline.push(records[0])
+        return [event for part in stretches_of(records) for event in self.pipeline.push_stretch(part)]
 
     async def _keep_flushing(self) -> None:
         """Bring what is written to the disk once a second, also when nothing more is heard."""

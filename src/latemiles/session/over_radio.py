@@ -34,6 +34,9 @@ __all__ = ["Fate", "WorldPlan", "radio_run", "virtual_air", "world_of_recording"
 
 WAITING: Final = 512
 """Records that may wait for the session before the world stands still."""
+_GATHER_S: Final = 0.02
+"""A world that is much faster than life is heard in pieces of so much real time, s."""
+_FAST: Final = 5.0
 _TAIL_S: Final = 1.0
 """The last frames are still on their way when the runner is done, s."""
 _SEED: Final = 1
@@ -118,6 +121,7 @@ def virtual_air(plan: WorldPlan, speed: float | None, *, happens: Fate | None = 
         What happens in the world.
     """
     loops: list[asyncio.AbstractEventLoop] = []
+    gather_s = _GATHER_S if speed is None or speed > _FAST else 0.0
 
     @asynccontextmanager
     async def listening(wanted: ReceptionPlan) -> AsyncIterator[Reception]:
@@ -140,7 +144,7 @@ def virtual_air(plan: WorldPlan, speed: float | None, *, happens: Fate | None = 
     return Air(
         listening,
         partial(run_in_virtual_time, speed=speed),
-        lambda: HandOver(WAITING, can_wait=True),
+        lambda: HandOver(WAITING, can_wait=True, gather_s=gather_s),
         lasts_s=plan.duration_s + _TAIL_S,
         pause=pause,
     )

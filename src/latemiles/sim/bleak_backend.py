@@ -65,12 +65,15 @@ class VirtualAdapter:
         self.is_there = True
         self.names: dict[str, str | None] = {}
         """Devices heard so far, as a system remembers them."""
+        self.hearing: dict[tuple[str, int], Callable[[bytes], None]] = {}
+        """Who hears the notifications of a device's characteristic, by address and handle."""
         self.connecting = asyncio.Lock()
         self.controller = RadioController("adapter", link=link)
         self.central = Device(
             config=DeviceConfiguration(name="host", address=Address(_ADDRESS)),
             host=Host(self.controller, AsyncPipeSink(self.controller)),
         )
+        link.hear_notifications(self.controller, self._on_notification)
 
     async def start(self) -> None:
         """Switch on."""
@@ -94,6 +97,12 @@ class VirtualAdapter:
     def come_back(self) -> None:
         """Plug it in again; nobody resumes a scan."""
         self.is_there = True
+
+    def _on_notification(self, address: str, handle: int, value: bytes) -> bool:
+        hear = self.hearing.get((address, handle))
+        if hear is not None:
+            hear(value)
+        return hear is not None
 
     def require(self) -> None:
         """Fail as bleak does when there is no adapter."""
@@ -183,6 +192,10 @@ class _Client(BaseBleakClient):
         self._callbacks: dict[int, Callable[[bytes], None]] = {}
 
     @property
+    def _device_address(self) -> str:
+        return str(self._peer)
+
+    @property
     def name(self) -> str:
         return self.address
 
@@ -242,6 +255,9 @@ class _Client(BaseBleakClient):
     def _on_disconnection(self, _reason: int) -> None:
         self._link = None
         self.services = None
+        for handle in self._callbacks:
+            self.adapter.hearing.pop((self._device_address, handle), None)
+        self._callbacks.clear()
         if self._disconnected_callback is not None:
             self._disconnected_callback()
 
@@ -310,7 +326,10 @@ class _Client(BaseBleakClient):
 
         self._callbacks[characteristic.handle] = hear
         await self._asked(characteristic.obj.subscribe(hear))
+        # By now Bumble would find it too; an indication is confirmed, so it always takes that way.
+        self.adapter.hearing[self._device_address, characteristic.handle] = hear
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         hear = self._callbacks.pop(characteristic.handle, None)
+        self.adapter.hearing.pop((self._device_address, characteristic.handle), None)
         await self._asked(characteristic.obj.unsubscribe(hear))

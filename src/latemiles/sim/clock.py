@@ -10,11 +10,15 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 __all__ = ["VirtualTimeLoop", "run_in_virtual_time"]
 
 T = TypeVar("T")
+
+_LOOK_EVERY: Final = 64
+"""Turns of a loop that has work between two looks at the system: each look gives the interpreter away, and
+getting it back from a busy thread takes milliseconds."""
 
 
 class _JumpingSelector(selectors.BaseSelector):
@@ -25,15 +29,16 @@ class _JumpingSelector(selectors.BaseSelector):
         self._speed = speed
         self._inner = selectors.DefaultSelector()
         self._anchor: tuple[float, float] | None = None
+        self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             # Nothing is planned: only another thread or a socket can bring news.
             return self._inner.select(None)
         if timeout <= 0.0:
-            return self._inner.select(0.0)
+            return self._look()
         wait_s = self._due_in(timeout)
-        events = self._inner.select(wait_s)
+        events = self._inner.select(wait_s) if wait_s > 0.0 else self._look()
         if not events:
             self.now_s += timeout
         elif wait_s > 0.0 and self._speed is not None and self._anchor is not None:
@@ -41,6 +46,13 @@ class _JumpingSelector(selectors.BaseSelector):
             passed = virtual + (time.monotonic() - real) * self._speed
             self.now_s = min(max(self.now_s, passed), self.now_s + timeout)
         return events
+
+    def _look(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """What there is at once; a loop without sockets of others hears of its own by its list of work."""
+        self._turns += 1
+        if len(self._inner.get_map()) <= 1 and self._turns % _LOOK_EVERY:
+            return []
+        return self._inner.select(0.0)
 
     def _due_in(self, timeout: float) -> float:
         """Real seconds until ``timeout`` virtual ones have passed; 0 when running late."""

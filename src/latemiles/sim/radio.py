@@ -14,6 +14,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from bumble import hci, ll
@@ -22,10 +23,12 @@ from bumble.core import PhysicalTransport
 from bumble.hci import Address
 from bumble.link import LocalLink
 
-__all__ = ["AIR_BYTES", "RadioController", "RadioLink", "RadioParams"]
+__all__ = ["AIR_BYTES", "Ear", "RadioController", "RadioLink", "RadioParams"]
 
 AIR_BYTES: Final = 251
 """Longest data PDU with the data length extension, bytes."""
+_NOTIFICATION: Final = b"\x04\0\x1b"
+"""Channel of the attribute protocol, and its notification."""
 _ROUNDING: Final = 1e-6
 """So that the event of this very moment is not taken for the next one, in intervals."""
 
@@ -101,6 +104,16 @@ class RadioController(Controller):
         return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
 
 
+Ear = Callable[[str, int, bytes], bool]
+"""Takes a notification: the sender's address, the attribute's handle, the value; False to have it go the long
+way through the host."""
+
+
+@lru_cache(maxsize=1024)
+def _text(address: Address) -> str:
+    return str(address)
+
+
 class _Queued(NamedTuple):
     """One L2CAP PDU that waits for the air."""
 
@@ -118,6 +131,8 @@ class _Air:
     last_heard_s: float
     queues: dict[RadioController, deque[_Queued]] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
+    ways: dict[RadioController, tuple[Controller, Address]] = field(default_factory=dict)
+    """Who hears each end, and the address by which it knows the sender."""
 
     @property
     def is_idle(self) -> bool:
@@ -149,6 +164,7 @@ class RadioLink(LocalLink):
         self._peripherals: set[str] = set()
         self._scan_responses: dict[str, bytes] = {}
         self._air: dict[str, _Air] = {}
+        self._ears: dict[Controller, Ear] = {}
 
     # What a test or a demo does to the world.
 
@@ -178,7 +194,7 @@ class RadioLink(LocalLink):
         self.counts["dropped"] += sum(len(queue) for queue in air.queues.values())
         for controller in list(self.controllers):
             for connection in list(controller.le_connections.values()):
-                if address in (str(connection.self_address), str(connection.peer_address)):
+                if address in (_text(connection.self_address), _text(connection.peer_address)):
                     controller.on_le_disconnected(connection, reason)
 
     def vanish(self, controller: Controller) -> None:
@@ -196,6 +212,13 @@ class RadioLink(LocalLink):
     def set_scan_response(self, address: str, data: bytes) -> None:
         """What a peripheral answers to a scan; Bumble's controller never sends one."""
         self._scan_responses[address] = data
+
+    def hear_notifications(self, controller: Controller, ear: Ear) -> None:
+        """Have notifications to a controller go past its host, in the same order as all else that it hears.
+
+        Bumble's host makes a line for its log of every packet, which costs more than the radio.
+        """
+        self._ears[controller] = ear
 
     def is_linked(self, address: str) -> bool:
         """Whether a peripheral has a link."""
@@ -301,7 +324,7 @@ class RadioLink(LocalLink):
             self._plan(address, air)
 
     def _name(self, one: Address, other: Address) -> str:
-        return str(one) if str(one) in self._peripherals else str(other)
+        return _text(one) if _text(one) in self._peripherals else _text(other)
 
     def _plan(self, address: str, air: _Air) -> None:
         """Look again at the next connection event, or when the supervision timeout is due."""
@@ -337,20 +360,38 @@ class RadioLink(LocalLink):
                     break
                 pdu = queue.popleft()
                 self.counts["pdus"] += 1
-                self._deliver(sender, address, pdu.data)
+                self._deliver(sender, address, air, pdu.data)
                 if pdu.handle >= 0:
                     sender.give_credit(pdu.handle)
                 if pdu.sent is not None:
                     pdu.sent()
         self._plan(address, air)
 
-    def _deliver(self, sender: RadioController, address: str, data: bytes) -> None:
+    def _deliver(self, sender: RadioController, address: str, air: _Air, data: bytes) -> None:
+        way = air.ways.get(sender) or self._way(sender, address)
+        if way is None:
+            return
+        air.ways[sender] = way
+        receiver, known_as = way
+        ear = self._ears.get(receiver)
+        if ear is None or data[2:5] != _NOTIFICATION:
+            receiver.on_link_acl_data(known_as, PhysicalTransport.LE, data)
+            return
+
+        def hear() -> None:
+            if not ear(address, int.from_bytes(data[5:7], "little"), data[7:]):
+                receiver.on_link_acl_data(known_as, PhysicalTransport.LE, data)
+
+        # As Bumble hands packets from controller to host.
+        asyncio.get_running_loop().call_soon(hear)
+
+    def _way(self, sender: RadioController, address: str) -> tuple[Controller, Address] | None:
+        """Who is at the other end of a peripheral's link."""
         for connection in sender.le_connections.values():
-            if address in (str(connection.self_address), str(connection.peer_address)):
+            if address in (_text(connection.self_address), _text(connection.peer_address)):
                 receiver = self._receiver(sender, connection)
-                if receiver is not None:
-                    receiver.on_link_acl_data(connection.self_address, PhysicalTransport.LE, data)
-                return
+                return None if receiver is None else (receiver, connection.self_address)
+        return None
 
     def _receiver(self, sender: RadioController, connection: Connection) -> Controller | None:
         for controller in self.controllers:
