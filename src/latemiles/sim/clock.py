@@ -20,6 +20,13 @@ _LOOK_EVERY: Final = 64
 """Turns of a loop that has work between two looks at the system: each look gives the interpreter away, and
 getting it back from a busy thread takes milliseconds."""
 
+_MOST_LATE_S: Final = 0.5
+"""A world that was held up for less catches up, s of real time; after longer it stays behind, for catching up
+would starve the rest."""
+_FAST: Final = 5.0
+_AHEAD_S: Final = 0.005
+"""A world faster than ``_FAST`` times life may be ahead of its time by so much, then it rests; s."""
+
 
 class _JumpingSelector(selectors.BaseSelector):
     """Waits for sockets as usual, but lets virtual time jump over the waiting."""
@@ -27,6 +34,7 @@ class _JumpingSelector(selectors.BaseSelector):
     def __init__(self, speed: float | None) -> None:
         self.now_s = 0.0
         self._speed = speed
+        self._ahead_s = _AHEAD_S if speed is not None and speed > _FAST else 0.0
         self._inner = selectors.DefaultSelector()
         self._anchor: tuple[float, float] | None = None
         self._turns = 0
@@ -55,7 +63,7 @@ class _JumpingSelector(selectors.BaseSelector):
         return self._inner.select(0.0)
 
     def _due_in(self, timeout: float) -> float:
-        """Real seconds until ``timeout`` virtual ones have passed; 0 when running late."""
+        """Real seconds to wait until ``timeout`` virtual ones have passed; 0 when running late."""
         if self._speed is None:
             return 0.0
         now = time.monotonic()
@@ -63,11 +71,9 @@ class _JumpingSelector(selectors.BaseSelector):
             self._anchor = (now, self.now_s)
         real, virtual = self._anchor
         wait_s = real + (self.now_s + timeout - virtual) / self._speed - now
-        if wait_s < 0.0:
-            # A machine that is too slow lets virtual time lag: catching up would starve the rest.
-            self._anchor = (now, self.now_s + timeout)
-            return 0.0
-        return wait_s
+        if wait_s < -_MOST_LATE_S:
+            self._anchor = (now - _MOST_LATE_S, self.now_s + timeout)
+        return wait_s if wait_s > self._ahead_s else 0.0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._inner.register(fileobj, events, data)
