@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +13,11 @@ from reference.clocks import CAPABILITIES, Sent, sensor
 
 ONE = sensor(8.0, epoch=0)
 TWO = sensor(8.0, epoch=1, start_s=15.0, first_tick=5, seed=2)
-STREAM = ONE[:40] + ONE[43:80] + ONE[40:42] + ONE[80:] + TWO
+BACK, AHEAD = (
+    [replace(s, packet=s.packet._replace(tick=s.packet.tick + step)) for s in TWO[at:stop]]
+    for at, stop, step in ((50, 90, -3000), (90, 200, 2500))
+)
+STREAM = ONE[:40] + ONE[43:80] + ONE[40:42] + ONE[80:] + TWO[:48] + BACK[2:] + BACK[:2] + AHEAD
 
 
 def fresh() -> ClockStage:

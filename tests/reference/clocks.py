@@ -36,6 +36,11 @@ def offset_at(x: float, knot_x: np.ndarray, knot_y: np.ndarray, slope: float) ->
     return float(np.interp(x, knot_x, knot_y))
 
 
+def shift_at(index: int, steps: list[tuple[int, float]]) -> float:
+    """What makes up for all steps of a clock until a sample; each is the sample it came with and its size."""
+    return -sum(size for first, size in steps if index >= first)
+
+
 @dataclass
 class Sent:
     """One packet of the simulated sensor."""

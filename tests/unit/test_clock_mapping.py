@@ -9,6 +9,8 @@ import pytest
 
 from latemiles.errors import ConfigError
 from latemiles.estimators.clock import ClockFit, ClockStage
+from latemiles.kernels.clock import new_clock_state
+from latemiles.kernels.clock_steps import STEPS, shift_at, take_step
 from latemiles.kernels.envelope import lower_line, offset_at
 from latemiles.signals.frames import Segment
 from latemiles.signals.packets import Capabilities, DecodedPacket
@@ -152,6 +154,65 @@ def test_a_restart_begins_a_new_fit_and_is_told():
     t, error = run(stage(known=fit), one + two)
     assert np.all(np.diff(t) > 0.0)
     assert np.abs(error - 0.004).max() < 0.001
+
+
+def stepping(step_s: float, at: int, duration_s: float = 90.0, **how) -> list[clocks.Sent]:
+    """A sensor whose crystal steps from one packet to the next."""
+    ticks = round(step_s * clocks.TICK_HZ)
+    return [
+        s if k < at else replace(s, packet=s.packet._replace(tick=(s.packet.tick + ticks) % 2**32))
+        for k, s in enumerate(sensor(duration_s, **how))
+    ]
+
+
+@pytest.mark.parametrize("step_s", [-0.2, -0.1, -0.03, -0.01, 0.03, 0.1, 0.45])
+def test_a_crystal_that_steps_is_followed_at_once(step_s):
+    sent = stepping(step_s, 900, jitter_s=0.012)
+    clock = stage()
+    t, error = run(clock, sent)
+    assert len(t) == 10 * len(sent)
+    assert np.all(np.diff(t) > 0.0)
+    assert clock.restarts == 0
+    settled = error[t > 30.0] - np.median(error[(t > 30.0) & (t < 40.0)])
+    assert np.abs(settled).max() < 0.002
+    # And a second pass is told of the same clock.
+    _, again = run(stage(known=clock.fit()), sent)
+    assert np.abs(again - 0.004).max() < 0.002
+
+
+def test_what_was_missed_before_a_step_gets_its_own_time_after_it():
+    sent = stepping(-0.1, 900, jitter_s=0.012)
+    held = [
+        replace(s, packet=s.packet._replace(is_resent=True), arrival_ns=sent[960].arrival_ns)
+        for s in sent[890:910]
+    ]
+    clock = stage()
+    whole, _ = run(stage(), sent)
+    t, error = run(clock, sent[:890] + sent[910:960] + held + sent[960:])
+    assert len(t) == len(whole)
+    assert np.abs(error[t > 30.0] - np.median(error[t > 30.0])).max() < 0.003
+    assert clock.samples == clock.expected
+
+
+def test_a_pause_that_the_sensor_does_not_count_is_no_step_of_its_clock():
+    sent = stepping(0.3, 900, jitter_s=0.012)
+    late = [s if k < 900 else replace(s, arrival_ns=s.arrival_ns + 300_000_000) for k, s in enumerate(sent)]
+    t, error = run(stage(), late)
+    after = t > t[9000] - 1e-9
+    assert np.median(error[after]) == pytest.approx(0.304, abs=0.003)
+    assert t[9000] - t[8999] == pytest.approx(0.3, abs=0.01)
+
+
+def test_the_shift_of_a_clock_is_that_of_the_steps_before_an_index():
+    rng = np.random.default_rng(9)
+    state = new_clock_state(208.0)
+    steps: list[tuple[int, float]] = []
+    for index in np.cumsum(rng.integers(5, 500, STEPS)):
+        steps.append((int(index), float(rng.normal())))
+        state["next_index"] = index
+        take_step(state[0], *steps[-1])
+    for at in rng.integers(0, steps[-1][0] + 100, 200):
+        assert shift_at(state[0], at, 0.0) == pytest.approx(clocks.shift_at(at, steps), abs=1e-12)
 
 
 def test_a_sensor_that_starts_over_without_saying_so_is_followed():

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from latemiles.kernels.clock_steps import STEP_FIELDS, forget_steps, is_restart, shift_at, step_of, take_step
 from latemiles.kernels.envelope import lower_line, offset_at
 from latemiles.kernels.holes import HOLES, fill_hole, note_hole
 from latemiles.kernels.record import as_state
@@ -46,8 +47,7 @@ FIT_EVERY: Final = 12
 """Blocks between two knots of the two-sided fit: a minute."""
 SMOOTHING_PACKETS: Final = 64
 """Memory of the index-to-tick filter: averages a tick of a millisecond, follows a warming oscillator."""
-STALE_LIMIT: Final = 10
-"""So many packets in a row that were all heard before are not repeats: the sensor has started over."""
+
 
 LATE: Final = 1
 """Status bit: the packet is older than others already heard."""
@@ -99,6 +99,7 @@ CLOCK_STATE: Final = np.dtype(
         ("hole_first", "i8", (HOLES,)),
         ("hole_stop", "i8", (HOLES,)),
         ("delay_bins", "i8", (BINS,)),
+        *STEP_FIELDS,
     ]
 )
 
@@ -138,6 +139,7 @@ def _restart(s):
     s.since_fit = 0
     s.slope = 0.0
     s.restarts += 1
+    forget_steps(s)
 
 
 @njit(cache=True)
@@ -292,29 +294,6 @@ def _in_order(s, index, device, n, known_x, known_y, t_out, keep_out):
 
 
 @njit(cache=True)
-def _is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
-    """Whether this packet cannot belong to the clock that is being followed."""
-    if s.packets == 0:
-        return False
-    if epoch != s.epoch or s.stale >= STALE_LIMIT:
-        return True
-    if has_index and has_tick:
-        predicted = s.taken + s.period * (index - s.device_index)
-        far = abs(raw - predicted) > 0.25 + 0.05 * abs(raw - s.taken)
-        if far and raw < s.taken:
-            return True
-    elif has_tick and raw < s.newest - 1.0:
-        return True
-    elif (
-        not has_tick and not has_index and arrival - (s.newest + s.line_y) > 1.0 + 0.05 * (s.newest - s.start)
-    ):
-        # Nothing counts the samples that were lost, so their time cannot be bridged.
-        return True
-    early = s.line_y + s.slope * (s.newest - s.line_x) - (arrival - raw)
-    return early > 0.5 and raw >= s.newest and s.newest - s.start > 10.0
-
-
-@njit(cache=True)
 def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_first, t_out, keep_out):
     """Session times of one packet's samples.
 
@@ -353,11 +332,13 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
     if not has_index and not has_tick:
         index = s.next_index
     count = _unwrap(s, tick)
-    raw = count * s.tick_s if has_tick else index * s.nominal_period
+    raw = index * s.nominal_period
+    if has_tick:
+        raw = count * s.tick_s + shift_at(s, index, count * s.tick_s)
     if is_resent and s.packets > 0 and epoch != s.epoch:
         s.duplicates += n
         return 0, status | LATE
-    if not is_resent and _is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
+    if not is_resent and is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
         _restart(s)
         status |= RESTARTED
         count = tick
@@ -377,6 +358,11 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
         return kept, status | LATE
     if s.packets > 0 and index > s.next_index:
         note_hole(s, s.next_index, index)
+    if s.packets > 0 and has_tick and has_index:
+        step = step_of(s, index, raw, n, arrival, is_resent)
+        if step != 0.0:
+            take_step(s, index, step)
+            raw -= step
     device = _track(s, index, raw, has_tick)
     if s.packets == 0:
         s.start = device
