@@ -103,6 +103,7 @@ def test_two_minutes_out_of_range_are_a_gap_of_what_the_ring_could_not_hold(tmp_
     t, flexion = strides["t_ic_s"], strides["hip_flexion_mean_deg"]
     left_side = np.asarray(strides["side"]) == "left"
     inside = left_side & (t > gap.t_s) & (t < gap.end_s - 2.0)
-    if inside.any():
-        assert np.isnan(flexion[inside]).all()
-        assert (strides["quality"][inside].astype(int) & int(StrideQuality.GAP) != 0).all()
+    # The other foot and the pelvis still tell that she ran, a stride in 0.73 s.
+    assert inside.sum() > (gap.end_s - gap.t_s - 2.0) / 0.8
+    assert np.isnan(flexion[inside]).all()
+    assert (strides["quality"][inside].astype(int) & int(StrideQuality.GAP) != 0).all()
