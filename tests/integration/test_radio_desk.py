@@ -12,6 +12,7 @@ from rich.console import Console
 
 from latemiles.cli.doctor_bluetooth import bluetooth_lines
 from latemiles.cli.live_view import Guide, TerminalView
+from latemiles.cli.main import main
 from latemiles.cli.sensors import assign_by, blink_one, scan_lines
 from latemiles.errors import EnvironmentMissing
 from latemiles.estimators.mounting import Calibration
@@ -104,12 +105,14 @@ def test_a_sensor_that_is_not_there_cannot_blink():
 
 def test_sensors_are_placed_by_watching_them_blink():
     async def work(world):
-        ask, asked = answers("r", "s", "pelvis")
+        ask, asked = answers("r", "s", "pelbis", "pelvis")
         kept = await assign_by(world.stack, Assignments(), ask, 2.0, tap=False)
         return kept, asked
 
     kept, asked = in_world(work)
-    assert len(asked) == 3
+    assert len(asked) == 4
+    # A slip of the finger costs no answer that was given before.
+    assert "'pelbis' is no place" in asked.pop()
     assert set(kept.serials) == {Segment.RIGHT_THIGH, Segment.PELVIS}
     named = {line.split()[0][-4:] for line in asked}
     assert {serial[-4:] for serial in kept.serials.values()} < named
@@ -148,8 +151,27 @@ def test_the_doctor_links_every_sensor_and_reads_its_clock():
     assert lines[1].words == "3 of 3 sensors."
     rates = {line.what: line.words for line in lines[2:]}
     assert "firmware 1.0.0" in rates["LM-A001"]
-    ppm = float(rates["LM-A112"].split("clock ")[1].split(" ppm")[0])
-    assert ppm == pytest.approx(5000.0, abs=2000.0)
+    assert "clock off by 0." in rates["LM-A112"]
+    percent = float(rates["LM-A112"].split("clock off by ")[1].split(" %")[0])
+    assert percent == pytest.approx(0.5, abs=0.2)
+    assert "clock right to 0.1 %" in rates["LM-A001"]
+
+
+def test_a_newcomer_finds_places_and_questions_virtual_sensors_from_the_command_line(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("latemiles.session.demo.SPEED", 50.0)
+    home = ["--home", str(tmp_path), "--virtual"]
+    assert main([*home, "scan"]) == 0
+    heard = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in heard[:5]] == ["LM-A001", "LM-POD", "LM-A112", "LM-A223", "LM-HR"]
+    assert all(len(line) <= 80 for line in heard)
+    places = [f"{segment.value}={serial}" for segment, serial in SERIALS.items()]
+    assert main([*home, "assign", *places]) == 0
+    assert main([*home, "identify", "left thigh"]) == 0
+    assert "LM-A112 blinks." in capsys.readouterr().out
+    assert main([*home, "doctor"]) == 0
+    assert "3 of 3 sensors." in capsys.readouterr().out
 
 
 def test_the_doctor_says_when_there_is_no_adapter():
@@ -171,7 +193,7 @@ def test_the_terminal_shows_sensors_tilt_way_and_what_to_do():
         return made
 
     made = act(play)
-    view = TerminalView(made.reception, "writing run.mcap", Guide())
+    view = TerminalView(made.reception, ["writing run.mcap"], Guide())
     values = [float("nan")] * len(NUMERIC_COLUMNS)
     values[NUMERIC_COLUMNS.index("distance_m")] = 1234.0
     calibration = CalibrationFound(
@@ -185,8 +207,8 @@ def test_the_terminal_shows_sensors_tilt_way_and_what_to_do():
             Slip(12.0, Segment.PELVIS, 0.1),
         ]
     )
-    console = Console(width=120, record=True)
-    console.print(view.table(8.0))
+    console = Console(width=80, record=True)
+    console.print(view.look(8.0))
     text = console.export_text()
     assert "left thigh" in text
     assert "pelvis" in text

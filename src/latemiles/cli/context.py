@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from latemiles.session.air import Air
+    from latemiles.session.air import Air, Desk
     from latemiles.session.home import Home
 
 __all__ = [
@@ -46,6 +46,13 @@ class State:
     debug: bool
     air: Air | None = None
     """Where runs listen; None: to the system's Bluetooth."""
+
+    @property
+    def desk(self) -> Desk:
+        """Where sensors are asked outside a run."""
+        from latemiles.session.air import Desk
+
+        return self.air.desk if self.air is not None else Desk()
 
     def find_home(self) -> Home:
         """Return the home folder that was asked for."""

@@ -7,11 +7,15 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import typer
 
 from latemiles.cli.context import console, state_of
 from latemiles.session.home import Home
+
+if TYPE_CHECKING:
+    from latemiles.session.air import Desk
 
 __all__ = ["register"]
 
@@ -37,10 +41,11 @@ def register(app: typer.Typer) -> None:
 
 def doctor(context: typer.Context) -> None:
     """Check Python, folders, compiled kernels, Bluetooth and servers; advice for what is not ready."""
-    home = state_of(context).find_home()
+    state = state_of(context)
+    home = state.find_home()
     checks: tuple[Callable[[Home], Finding], ...] = (_python, _home, _kernels)
     out = console()
-    findings = [*(check(home) for check in checks), *_bluetooth(), *_servers(home)]
+    findings = [*(check(home) for check in checks), *_bluetooth(state.desk), *_servers(home)]
     for f in findings:
         out.print(f"{'ok  ' if f.good else 'look'}  {f.what:<18} {f.words}")
     if not all(f.good for f in findings if f.needed):
@@ -81,11 +86,7 @@ def _servers(home: Home) -> list[Finding]:
     return [Finding(a.name, a.good, a.words, needed=False) for a in ask_servers(home)]
 
 
-def _bluetooth() -> list[Finding]:
-    import asyncio
-
+def _bluetooth(desk: Desk) -> list[Finding]:
     from latemiles.cli.doctor_bluetooth import bluetooth_lines
-    from latemiles.sensors.ble import BleStack
 
-    lines = asyncio.run(bluetooth_lines(BleStack()))
-    return [Finding(line.what, line.good, line.words, needed=False) for line in lines]
+    return [Finding(line.what, line.good, line.words, needed=False) for line in desk.ask(bluetooth_lines)]

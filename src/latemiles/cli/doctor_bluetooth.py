@@ -16,6 +16,7 @@ __all__ = ["Line", "bluetooth_lines"]
 _FAST_PPM = 200.0
 """No watch crystal is off by more."""
 _LOW_PERCENT = 15
+_CLOCK_PERCENT = 0.1
 
 
 class Line(NamedTuple):
@@ -91,10 +92,16 @@ async def _sensor(one: Visit) -> Line:
     ]
     good = status.battery_percent >= _LOW_PERCENT
     try:
-        words.append(f"packets of {await one.connection.payload(protocol.DATA)} bytes")
+        payload = await one.connection.payload(protocol.DATA)
         clock = await check_clock(one)
     except LinkFailed as trouble:
         return Line(one.connection.heard.name, False, f"{', '.join(words)}. {trouble}")
     good = good and math.isfinite(clock.rate_ppm) and abs(clock.rate_ppm) < 10.0 * _FAST_PPM
-    words.append(f"clock {clock.rate_ppm:+.0f} ppm over 4 s, answers in {clock.round_trip_ms:.0f} ms")
+    # Four seconds of answers that take tens of milliseconds tell a crystal that is broken, nothing finer.
+    off = abs(clock.rate_ppm) * 1e-4
+    words.append("clock right to 0.1 %" if off < _CLOCK_PERCENT else f"clock off by {off:.1f} %")
+    words.append(f"answers in {clock.round_trip_ms:.0f} ms")
+    if payload < protocol.MIN_MTU - 3:
+        good = False
+        words.append(f"packets of {payload} bytes, {protocol.MIN_MTU - 3} needed: use Bluetooth 4.2 or newer")
     return Line(one.connection.heard.name, good, ", ".join(words) + ".")

@@ -167,7 +167,7 @@ def _beside(run: LiveRun, out: Console | None, *, calibration: bool) -> Callable
         if out is None or reception is None or not out.is_terminal:
             return
         home = run.plan.home
-        writing = f"writing {home.recordings / run.header.run}.mcap and {home.store}"
+        writing = (f"writing {home.recordings / run.header.run}.mcap", f"and     {home.store}")
         shown: TerminalView = TerminalView(reception, writing, guide)
         session.sinks = [*session.sinks, shown]
         session.optional["view"] = lambda: shown.draw(session, out)

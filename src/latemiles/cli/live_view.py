@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -65,14 +66,14 @@ class TerminalView:
     ----------
     reception : Reception
         Whose links are shown.
-    writing : str
-        What is written where.
+    writing : sequence of str
+        What is written where, a line each.
     guide : Guide or None
         Of the calibration.
     """
 
     reception: Reception
-    writing: str
+    writing: Sequence[str]
     guide: Guide | None = None
     change: DriftUpdate | None = None
     distance_m: float = math.nan
@@ -110,11 +111,11 @@ class TerminalView:
         """Draw until cancelled."""
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while True:
-                live.update(self.table(session.heard_ns * 1e-9), refresh=True)
+                live.update(self.look(session.heard_ns * 1e-9), refresh=True)
                 await asyncio.sleep(REFRESH_S)
 
-    def table(self, t_s: float) -> Table:
-        """The view at a session time."""
+    def look(self, t_s: float) -> Group:
+        """The view at a session time: a line a sensor, then the run, one thing a line."""
         table = Table(box=None, pad_edge=False)
         for name in ("sensor", "battery", "signal", "loss", "link"):
             table.add_column(name, justify="left" if name in ("sensor", "link") else "right")
@@ -122,13 +123,19 @@ class TerminalView:
             table.add_row(*self._line(segment), Text(link.view.state))
         for pod in self.reception.pods:
             table.add_row(pod.kind.label, "", "", "", Text(pod.state))
-        table.add_row()
-        table.add_row("time", f"{int(t_s) // 60}:{int(t_s) % 60:02d}", "", "", self._tilt())
-        way = f"{self.distance_m / 1000.0:.2f} km" if math.isfinite(self.distance_m) else "no source"
-        table.add_row("way", way, "", "", f"{self.strides} strides; calibrated {self.calibrated}")
-        for note in self._notes(t_s):
-            table.add_row("", "", "", "", note)
-        return table
+        way = (
+            f"{self.distance_m / 1000.0:.2f} km"
+            if math.isfinite(self.distance_m)
+            else "distance not known (no foot pod, no watch)"
+        )
+        lines = [
+            "",
+            f"{int(t_s) // 60}:{int(t_s) % 60:02d}, {self.strides} strides, {way}",
+            self._tilt(),
+            f"calibrated {self.calibrated}",
+            *self._notes(t_s),
+        ]
+        return Group(table, *(Text(line) for line in lines))
 
     def _line(self, segment: Segment) -> tuple[str, str, str, str]:
         link = self.reception.links[segment]
@@ -142,11 +149,11 @@ class TerminalView:
     def _tilt(self) -> str:
         d = self.change
         if d is None or not math.isfinite(d.change):
-            return "tilt: no baseline yet"
+            return "tilt: still learning how this run began"
         return f"tilt {d.change:+.1f} deg ({d.low:+.1f} to {d.high:+.1f}) since the start: {d.verdict}"
 
     def _notes(self, t_s: float) -> list[str]:
-        notes = [self.writing, *self.slips[-1:]]
+        notes = [*self.slips[-1:]]
         notes += [f"{segment.label} {words}" for segment, words in self.stuck.items()]
         if self.reception.trouble is not None and not any(
             link.view.state == "linked" for link in self.reception.links.values()
@@ -154,5 +161,5 @@ class TerminalView:
             notes.append(str(self.reception.trouble))
         if self.guide is not None and (words := self.guide.words(t_s)):
             notes.insert(0, words)
-        notes.append("Ctrl-C ends the run.")
+        notes += ["", *self.writing, "Ctrl-C ends the run."]
         return notes

@@ -77,11 +77,22 @@ def _global(
     home: Annotated[
         Path | None, typer.Option(help="Folder of runs, recordings and settings.", file_okay=False)
     ] = None,
+    is_virtual: Annotated[
+        bool,
+        typer.Option(
+            "--virtual",
+            help="Three simulated sensors on a virtual radio in place of real ones: to look around.",
+        ),
+    ] = False,
     debug: Annotated[bool, typer.Option(help="Show tracebacks and debug messages.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
     ] = False,
 ) -> None:
+    if is_virtual and context.obj is None:
+        from latemiles.session.demo import virtual_runner
+
+        context.obj = virtual_runner()
     context.obj = State(home=home, debug=debug, air=context.obj)
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
     if not debug:

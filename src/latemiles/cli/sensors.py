@@ -35,9 +35,9 @@ def scan(context: typer.Context, seconds: SecondsOption = 5.0, adapter: AdapterO
     """List the sensors, straps, pods and treadmills within reach."""
     from latemiles.sensors.assignments import Assignments
 
-    home = state_of(context).find_home()
-    lines = asyncio.run(scan_lines(_stack(adapter), Assignments.load(home.sensors), seconds))
-    for line in lines:
+    state = state_of(context)
+    kept = Assignments.load(state.find_home().sensors)
+    for line in state.desk.ask(lambda stack: scan_lines(stack, kept, seconds), adapter):
         console().print(line)
 
 
@@ -52,8 +52,9 @@ def identify(
     """Let the light of one sensor blink."""
     from latemiles.sensors.assignments import Assignments
 
-    home = state_of(context).find_home()
-    name = asyncio.run(blink_one(_stack(adapter), Assignments.load(home.sensors), which, seconds))
+    state = state_of(context)
+    kept = Assignments.load(state.find_home().sensors)
+    name = state.desk.ask(lambda stack: blink_one(stack, kept, which, seconds), adapter)
     console().print(f"{name} blinks.")
 
 
@@ -75,7 +76,8 @@ def assign(
     from latemiles.sensors.assignments import Assignments, segment_named
     from latemiles.sensors.pods import KINDS, Pod
 
-    home = state_of(context).find_home()
+    state = state_of(context)
+    home = state.find_home()
     kept = Assignments.load(home.sensors)
     for place in places or []:
         name, _, serial = place.partition("=")
@@ -88,7 +90,8 @@ def assign(
         pods[kind] = Pod(kind, name)
     kept = Assignments(kept.serials, tuple(pods.values()))
     if not places and not pod:
-        kept = asyncio.run(assign_by(_stack(adapter), kept, _ask, seconds, tap=tap))
+        known = kept
+        kept = state.desk.ask(lambda stack: assign_by(stack, known, _ask, seconds, tap=tap), adapter)
     kept.save(home.sensors)
     for segment, serial in sorted(kept.serials.items(), key=lambda item: item[0].lane):
         console().print(f"{segment.label}: {serial}")
@@ -210,13 +213,21 @@ async def _by_light(
     from latemiles.sensors.desk import blink
 
     for one in there:
-        await blink(one)
-        answer = await ask(
-            f"{one.connection.heard.name} blinks. Where does it sit? [p]elvis, [l]eft thigh, [r]ight thigh, "
-            "[s]kip"
+        line = (
+            f"{one.connection.heard.name} blinks. It is on the [p]elvis, [l]eft thigh, [r]ight thigh, [s]kip"
         )
-        if answer.strip().lower() not in ("", "s", "skip"):
-            kept = kept.with_sensor(segment_named(answer), one.serial)
+        while True:
+            await blink(one)
+            answer = await ask(line)
+            if answer.strip().lower() in ("", "s", "skip"):
+                break
+            try:
+                kept = kept.with_sensor(segment_named(answer), one.serial)
+            except ConfigError:
+                # What was answered for the others must not be lost by a slip of the finger.
+                line = f"'{answer.strip()}' is no place. p, l, r or s"
+            else:
+                break
     return kept
 
 
@@ -247,9 +258,3 @@ async def _ours(stack: BleStack, seconds: float) -> list[Heard]:
 
 async def _ask(line: str) -> str:
     return str(await asyncio.to_thread(typer.prompt, line, default="", show_default=False))
-
-
-def _stack(adapter: str | None) -> BleStack:
-    from latemiles.sensors.ble import BleStack
-
-    return BleStack(adapter=adapter)

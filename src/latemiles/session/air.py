@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
+from latemiles.sensors.ble import BleStack
 from latemiles.session.connect import Reception, ReceptionPlan, reception
 from latemiles.session.hand_over import HandOver
 from latemiles.session.receiver import GATHER_S, Receiver, Run, in_real_time
 
-__all__ = ["Air"]
+__all__ = ["Air", "Desk"]
+
+T = TypeVar("T")
 
 WAITING: Final = 16384
 """Records that may wait for the session: five minutes of three sensors, 5 MB."""
@@ -21,6 +24,22 @@ WAITING: Final = 16384
 def _cannot_wait() -> HandOver:
     """A real radio is not held up by what the session computes."""
     return HandOver(WAITING, can_wait=False)
+
+
+class Desk:
+    """Questions to sensors outside a run: who is there, where it sits, how it is."""
+
+    def ask(self, work: Callable[[BleStack], Coroutine[Any, Any, T]], adapter: str | None = None) -> T:
+        """Do something with sensors within reach; what came of it.
+
+        Parameters
+        ----------
+        work : callable
+            Given the Bluetooth it is done with.
+        adapter : str or None
+            Which adapter, where there are several.
+        """
+        return asyncio.run(work(BleStack(adapter=adapter)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +54,7 @@ class Air:
     """A world that ends; None: a run ends when it is told to."""
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     """Waits for seconds of a person's time."""
+    desk: Desk = field(default_factory=Desk)
 
     def receiver(
         self,

@@ -12,19 +12,22 @@ from latemiles.errors import EnvironmentMissing
 from latemiles.signals.frames import Side
 from latemiles.signals.records import Record, RunHeader
 from latemiles.sim.packets import header, records
-from latemiles.sim.plan import FormDrift, RunnerPlan, easy_run
+from latemiles.sim.plan import FormDrift, Phase, RunnerPlan, easy_run
 from latemiles.sim.runner import simulate
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from latemiles.recording.reader import Recording
+    from latemiles.session.air import Air
     from latemiles.session.receiver import Receiver
 
-__all__ = ["demo_over_radio", "demo_plan", "demo_records", "replay_over_radio"]
+__all__ = ["demo_over_radio", "demo_plan", "demo_records", "replay_over_radio", "virtual_runner"]
 
 BEFORE_RUNNING_S: Final = 34.0
 """Standing, squats and the walk of ``easy_run``."""
+SPEED: Final = 1.0
+"""World seconds a second for a person who looks around."""
 TILT_RAD: Final = radians(2.5)
 DROP_RAD: Final = radians(1.5)
 NOTES: Final = "Simulated: tilt +2.5 and right drop +1.5 degrees come in from a third of the run to its end."
@@ -47,6 +50,26 @@ def demo_plan(duration_min: float) -> RunnerPlan:
             FormDrift("pelvic_drop", DROP_RAD, start, end, Side.RIGHT),
         ),
     )
+
+
+def virtual_runner() -> Air:
+    """Three virtual sensors on a runner who does what ``live`` and ``calibrate`` ask for, then runs an hour.
+
+    Raises
+    ------
+    EnvironmentMissing
+        If the package that makes the radio is not installed.
+    """
+    over_radio = _over_radio()
+    phases = (
+        Phase("standing", 13.0),
+        Phase("squats", 12.0),
+        Phase("standing", 4.0),
+        Phase("walking", 10.0, 1.4),
+        Phase("running", 3600.0, 3.0),
+    )
+    air: Air = over_radio.virtual_air(over_radio.world_of_run(simulate(RunnerPlan(phases), 1)), SPEED)
+    return air
 
 
 def demo_records(*, duration_min: float, seed: int) -> tuple[RunHeader, Iterator[Record]]:

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from latemiles.recording.reader import Recording
+from latemiles.sensors.ble import BleStack
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.outlet import Wanted
 from latemiles.sensors.pods import Pod
-from latemiles.session.air import Air
+from latemiles.session.air import Air, Desk
 from latemiles.session.connect import Reception, ReceptionPlan, reception
 from latemiles.session.hand_over import HandOver
 from latemiles.session.receiver import Receiver
@@ -31,6 +32,8 @@ from latemiles.sim.virtual_pods import foot_pod, strap
 from latemiles.sim.world import ImuMaker, SensorPlan, World, plans_of_run, serial_of
 
 __all__ = ["Fate", "WorldPlan", "radio_run", "virtual_air", "world_of_recording", "world_of_run"]
+
+T = TypeVar("T")
 
 WAITING: Final = 512
 """Records that may wait for the session before the world stands still."""
@@ -127,9 +130,7 @@ def virtual_air(plan: WorldPlan, speed: float | None, *, happens: Fate | None = 
     async def listening(wanted: ReceptionPlan) -> AsyncIterator[Reception]:
         loops.append(asyncio.get_running_loop())
         async with World(plan.sensors, plan.params, make_imu=plan.make_imu) as world:
-            if plan.words:
-                await world.add(foot_pod(plan.words, world.zero_s))
-                await world.add(strap(plan.words, world.zero_s))
+            await _add_pods(world, plan)
             async with reception(replace(wanted, stack=world.stack, seed=_SEED)) as links:
                 fate = asyncio.ensure_future(_fate(world, links, happens)) if happens is not None else None
                 try:
@@ -147,7 +148,30 @@ def virtual_air(plan: WorldPlan, speed: float | None, *, happens: Fate | None = 
         lambda: HandOver(WAITING, can_wait=True, gather_s=gather_s),
         lasts_s=plan.duration_s + _TAIL_S,
         pause=pause,
+        desk=_VirtualDesk(plan, speed),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _VirtualDesk(Desk):
+    """The sensors of a world are asked."""
+
+    plan: WorldPlan
+    speed: float | None
+
+    def ask(self, work: Callable[[BleStack], Coroutine[Any, Any, T]], adapter: str | None = None) -> T:
+        async def main() -> T:
+            async with World(self.plan.sensors, self.plan.params, make_imu=self.plan.make_imu) as world:
+                await _add_pods(world, self.plan)
+                return await work(world.stack)
+
+        return run_in_virtual_time(main, self.speed)
+
+
+async def _add_pods(world: World, plan: WorldPlan) -> None:
+    if plan.words:
+        await world.add(foot_pod(plan.words, world.zero_s))
+        await world.add(strap(plan.words, world.zero_s))
 
 
 async def _fate(world: World, links: Reception, happens: Fate) -> None:
