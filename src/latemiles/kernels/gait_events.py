@@ -62,6 +62,8 @@ IMPACT_WEIGHT: Final = 2.0
 """Against 1 for coming back and 0.5 for being ahead: it needs no calibration that could be wrong."""
 WITHIN: Final = 0.5
 """A contact lies between the last sample before its kink and the next: in the middle, samples."""
+TOE_OFF_S: Final = 0.02
+"""A contact picked this near to the toe-off before it may be that toe-off's own kink, s."""
 LOOSE_SHARE: Final = 0.1
 TRUST_SHARE: Final = 0.2
 SLOPE_S: Final = 0.08
@@ -158,11 +160,12 @@ def _evidence(s, at):
 def _contact(s, start, stop, leave):
     """Onset of the impact in [start, stop), which is not the kink that the toe-off at ``leave`` makes."""
     at, gain = pick_onset(s.force, s.use, start, stop, s.rate)
-    if not abs(at - leave) <= 4.0:
+    near = TOE_OFF_S * s.rate
+    if not abs(at - leave) <= near:
         return at, gain
-    # Four samples on, no second difference holds the toe-off any more. If nothing begins after it, then
+    # So long after it, no second difference holds the toe-off any more. If nothing begins there, then
     # what is there was the contact: in a short flight the two are close.
-    later, later_gain = pick_onset(s.force, s.use, int(leave) + 4, stop, s.rate)
+    later, later_gain = pick_onset(s.force, s.use, int(leave + near), stop, s.rate)
     if later_gain > 0.5 * SURE_GAIN:
         return later, later_gain
     return at, gain
