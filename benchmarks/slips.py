@@ -1,6 +1,6 @@
 """Slipping sensors: 3 degree slips found, and none invented in 20 clean hours.
 
-    python benchmarks/slips.py [CLEAN_HOURS] [RUNS_WITH_SLIPS]      default: 20 and 20
+    python benchmarks/slips.py [CLEAN_HOURS] [RUNS_WITH_SLIPS] [FIRST_SEED]      default: 20, 20 and 0
 
 Clean hours are everyday runs: another runner, speed and mounting each; walks, stops, turns on the spot and
 bends; changes of pace; the runner's slow wander; form that drifts; a pelvis clip that creeps by 2 degrees
@@ -157,14 +157,14 @@ def slipping_run(seed: int) -> list[tuple[int, int, int, list[float], list[float
     return judged(slipping(seed), 5000 + seed)
 
 
-def main(hours: int, runs: int) -> None:
+def main(hours: int, runs: int, first_seed: int) -> None:
     """Print the two counts for each basis."""
     with ProcessPoolExecutor(2) as pool:
         for title, work, count in (
             (f"{hours} clean hours", clean_hour, hours),
             (f"{runs} runs with slips of 3 deg", slipping_run, runs),
         ):
-            results = list(pool.map(work, range(count)))
+            results = list(pool.map(work, range(first_seed, first_seed + count)))
             for k, basis in enumerate(("causal", "smoothed")):
                 true, found, false = (sum(r[k][j] for r in results) for j in range(3))
                 sizes = [x for r in results for x in r[k][3]]
@@ -178,4 +178,4 @@ def main(hours: int, runs: int) -> None:
 
 if __name__ == "__main__":
     given = [int(x) for x in sys.argv[1:]]
-    main(*(given + [20, 20][len(given) :]))
+    main(*(given + [20, 20, 0][len(given) :]))
