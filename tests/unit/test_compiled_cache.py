@@ -30,11 +30,11 @@ print(caller(), sum(caller.stats.cache_hits.values()))
 """
 
 
-def said(folder: Path, package: str = "latemiles.kernels") -> list[float]:
+def said(folder: Path, package: str = "latemiles.kernels", ask: str = ASK) -> list[float]:
     """What the caller gives in a fresh process, and whether it came from the cache."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA")}
     done = subprocess.run(
-        [sys.executable, "-c", ASK.format(package=package)],
+        [sys.executable, "-c", ask.format(package=package)],
         env={**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=folder,
         capture_output=True,
@@ -74,3 +74,30 @@ def test_functions_of_others_are_cached_as_numba_does(tmp_path):
     assert said(tmp_path, "other") == [10.0, 0.0]
     assert said(tmp_path, "other") == [10.0, 1.0]
     assert list((other / "__pycache__").glob("a_caller.caller*.nbi"))
+
+
+READY = """
+import sys
+from {package}.a_caller import caller
+print(caller(), int("scipy.linalg" in sys.modules or "numba.np.arraymath" in sys.modules))
+from {package}.a_late import late
+print(late(3.0), late(3))
+"""
+
+
+@pytest.mark.timeout(240)
+def test_a_cached_kernel_loads_without_the_compiler_which_is_there_when_it_is_needed(tmp_path):
+    package = tmp_path / "latemiles"
+    kernels = package / "kernels"
+    kernels.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    for name in ("compiled.py", "kernels/__init__.py", "kernels/cache.py"):
+        shutil.copy(SOURCE / name, package / name)
+    (kernels / "a_callee.py").write_text(CALLEE.format(value=1.0))
+    (kernels / "a_caller.py").write_text(CALLER)
+    (kernels / "a_late.py").write_text(
+        "import math\nfrom numba import njit\nfrom latemiles.kernels.a_callee import callee\n\n"
+        "@njit(cache=True)\ndef late(x):\n    return callee() + math.sqrt(x * x)\n"
+    )
+    assert said(tmp_path) == [10.0, 0.0]
+    assert said(tmp_path, ask=READY) == [10.0, 0.0, 4.0, 4.0]

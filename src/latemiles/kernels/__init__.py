@@ -1,5 +1,5 @@
 """kernels."""
 
-from latemiles.kernels.cache import stamp_by_all_sources
+from latemiles.kernels.cache import use_kernel_cache
 
-stamp_by_all_sources()
+use_kernel_cache()

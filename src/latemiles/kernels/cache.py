@@ -3,6 +3,10 @@
 numba stamps a cached function with the hash of its own file, and puts the code of the functions it calls into
 it: a caller would go on with the old code of a callee in another file. Here every kernel's stamp is the hash
 of all kernels' sources, wherever numba keeps its cache.
+
+And before numba takes anything from a cache it gets ready to compile: it loads every function that it knows how
+to translate, and scipy with them, for most of a second. Code that is compiled already needs none of it; should a
+kernel not be in the cache after all, numba's compiler gets ready by itself.
 """
 
 from __future__ import annotations
@@ -11,11 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from numba import config
-from numba.core import caching
+from numba.core import caching, dispatcher
+from numba.core.runtime import rtsys
 
 from latemiles.compiled import source_hash
 
-__all__ = ["KernelLocator", "stamp_by_all_sources"]
+__all__ = ["KernelCache", "KernelLocator", "use_kernel_cache"]
 
 KERNELS: Final = Path(__file__).resolve().parent
 USUAL: Final = (
@@ -28,13 +33,18 @@ USUAL: Final = (
 """numba's own locators, in its order."""
 
 
+def is_ours(py_file: str) -> bool:
+    """Whether a source file holds kernels of ours."""
+    return KERNELS in Path(py_file).resolve().parents
+
+
 class KernelLocator:
     """Finds the place that numba would take, and stamps what is there by the sources of all kernels."""
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
         """The locator of a kernel of ours; None for anybody else's function, which numba then sees to."""
-        if KERNELS not in Path(py_file).resolve().parents:
+        if not is_ours(py_file):
             return None
         for name in USUAL:
             locator = getattr(caching, name).from_function(py_func, py_file)
@@ -44,8 +54,26 @@ class KernelLocator:
         return None
 
 
-def stamp_by_all_sources() -> None:
-    """Let numba ask ``KernelLocator`` first; a choice of the user's is respected."""
+class KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no types
+    """numba's cache of one function; takes a kernel of ours from disk without getting ready to compile."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What is cached for these types of arguments, or None."""
+        if not is_ours(self._py_func.__code__.co_filename):
+            return super().load_overload(sig, target_context)
+        # Of all that numba would get ready, compiled code calls only its reference counting.
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+        return None
+
+
+def use_kernel_cache() -> None:
+    """Let numba keep functions in ``KernelCache`` and ask ``KernelLocator`` first where.
+
+    A choice of locators that is the user's is respected.
+    """
+    dispatcher.FunctionCache = KernelCache
     if not getattr(config, "CACHE_LOCATOR_CLASSES", ""):
         chosen = ",".join((f"{__name__}.{KernelLocator.__name__}", *USUAL))
         setattr(config, "CACHE_LOCATOR_CLASSES", chosen)  # noqa: B010 - numba makes its settings when imported
