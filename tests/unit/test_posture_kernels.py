@@ -35,7 +35,7 @@ def hann(n):
 def run_angles(quat, acc, mounts, heading, delta):
     n = quat.shape[1]
     out = np.empty((n, 3)), np.empty((2, n, 3)), np.empty((3, n)), np.empty((n, 2))
-    joint_angles(quat, acc, mounts, heading, delta, *out)
+    joint_angles(quat, acc, 0, mounts, heading, delta, 0, *out)
     return out
 
 

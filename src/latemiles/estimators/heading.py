@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -132,7 +133,7 @@ class RelativeHeading:
 
     def sd(self, side: int) -> float:
         """Standard deviation of the relative heading, rad."""
-        return float(np.sqrt(self.P[side, 0, 0]))
+        return math.sqrt(self.P[side, 0, 0])
 
     def smooth(self, back: int) -> None:
         """Work out ``smoothed`` for the last ``back`` steps."""

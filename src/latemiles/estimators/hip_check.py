@@ -10,6 +10,7 @@ and only its changes count. The levers from the sensors to the hip are fitted on
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -104,9 +105,10 @@ class HipCheck:
 
     def change(self, side: int) -> float:
         """By how much the two headings have come apart since the first minutes, rad; NaN while unknown."""
-        if self.counts[2 + side] < _BASELINE or np.isnan(self.recent[side]).any():
+        recent = self.recent[side].tolist()
+        if self.counts[2 + side] < _BASELINE or any(map(isnan, recent)):
             return float("nan")
-        return float(np.median(self.recent[side]) - np.median(self.baseline[side]))
+        return _median(recent) - _median(self.baseline[side].tolist())
 
     def disagrees(self, side: int) -> bool:
         """Whether the two headings have come apart so far that hip rotation is not to be trusted."""
@@ -180,3 +182,9 @@ class HipCheck:
             return
         self.recent[side, :-1] = self.recent[side, 1:]
         self.recent[side, -1] = difference
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return 0.5 * (ordered[half] + ordered[~half])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError
 from latemiles.estimators.mounting import Calibration
-from latemiles.estimators.posture_buffers import Held, Samples, angles_of, joined
+from latemiles.estimators.posture_buffers import Held, Samples, blank_angles, fill_angles
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.posture_seconds import Seconds
 from latemiles.estimators.snapshot import pack, unpack
@@ -136,37 +136,36 @@ class PostureStage:
         if self._next < 0:
             self._next = self._emitted = grid.first
             self._seconds.begin(grid.first)
-        parts: list[AngleBlock] = []
+        quality = orient.quality | grid.quality
+        angles = blank_angles(self._emitted, self._due(self._next + n), self.rate_hz)
         at = 0
         while at < n:
             stop = min(n, at + self._second - self._next % self._second)
-            part = Samples(
-                self._next,
-                np.ascontiguousarray(orient.quat[:, at:stop]),
-                np.ascontiguousarray(grid.acc[:, at:stop]),
-                np.ascontiguousarray(orient.quality[:, at:stop] | grid.quality[:, at:stop]),
-            )
-            self._seconds.take(part, np.ascontiguousarray(grid.gyr[:, at:stop]))
-            if self._held is None and self._has_angles:
-                known = self._seconds.causal(part.first, len(part))
-                parts.append(angles_of(part, self.rate_hz, *known))
-            elif self._held is not None:
+            part = Samples(self._next, orient.quat, grid.acc, quality, at, stop)
+            self._seconds.take(part, grid.gyr)
+            if self._held is not None:
                 self._held.put(part)
+            elif self._has_angles:
+                fill_angles(angles, part, *self._seconds.causal(part.first, len(part)))
             self._next += stop - at
             at = stop
             if self._next % self._second == 0:
                 self._seconds.decide(self._next)
                 if self._held is not None:
-                    parts.extend(self._release(self._next - self._lag * self._second))
-        return self._joined(parts), self._seconds.take_events()
+                    self._release(self._next - self._lag * self._second, angles)
+        if self._held is None:
+            self._emitted = self._next
+        return angles, self._seconds.take_events()
 
     def finish(self) -> tuple[AngleBlock, list[Event]]:
         """Return what is still held back, and make the best of a calibration that was on its way."""
         if self._next < 0:
-            return self._joined([]), []
+            return blank_angles(0, 0, self.rate_hz), []
         self._seconds.finish(self._next)
-        parts = self._release(self._next) if self._held is not None else []
-        return self._joined(parts), self._seconds.take_events()
+        angles = blank_angles(self._emitted, self._next - self._emitted, self.rate_hz)
+        if self._held is not None:
+            self._release(self._next, angles)
+        return angles, self._seconds.take_events()
 
     def save(self) -> bytes:
         """Return the state as bytes."""
@@ -211,20 +210,16 @@ class PostureStage:
                 "Fill what is missing with NaN; the grid has no holes.",
             )
 
-    def _release(self, stop: int) -> list[AngleBlock]:
-        """Angles of the held samples before ``stop``."""
-        parts: list[AngleBlock] = []
+    def _due(self, stop: int) -> int:
+        """How many angles are ready once the samples before ``stop`` are there."""
+        if self._held is not None:
+            stop = (stop // self._second - self._lag) * self._second
+        return max(0, stop - self._emitted) if self._has_angles else 0
+
+    def _release(self, stop: int, angles: AngleBlock) -> None:
+        """Write angles of the held samples before ``stop``."""
         while self._held is not None and self._emitted < stop:
             end = min(stop, (self._emitted // self._second + 1) * self._second)
             part = self._held.get(self._emitted, end)
-            known = self._seconds.smoothed(part.first, len(part))
-            parts.append(angles_of(part, self.rate_hz, *known))
+            fill_angles(angles, part, *self._seconds.smoothed(part.first, len(part)))
             self._emitted = end
-        return parts
-
-    def _joined(self, parts: list[AngleBlock]) -> AngleBlock:
-        first = self._emitted if self._held is not None else max(self._next, 0)
-        block = joined(parts, first, self.rate_hz)
-        if self._held is None:
-            self._emitted = self._next
-        return block

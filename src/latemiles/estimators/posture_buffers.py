@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from latemiles.kernels.angles import joint_angles
 from latemiles.signals.blocks import AngleBlock
 
-__all__ = ["Held", "Samples", "angles_of", "hann", "joined"]
+__all__ = ["Held", "Samples", "blank_angles", "fill_angles", "hann"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -25,18 +25,23 @@ def hann(count: int) -> F8:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Consecutive samples of all lanes within one second."""
+    """Consecutive samples of all lanes within one second: some columns of a block."""
 
     first: int
+    """Grid index of the first one."""
     quat: F8
-    """(lanes, k, 4)."""
+    """(lanes, n, 4) of the block."""
     acc: F8
-    """(lanes, k, 3)."""
+    """(lanes, n, 3)."""
     quality: I8
-    """(lanes, k)."""
+    """(lanes, n)."""
+    start: int
+    """Their columns,"""
+    stop: int
+    """up to this one."""
 
     def __len__(self) -> int:
-        return int(self.quality.shape[1])
+        return self.stop - self.start
 
 
 class Held:
@@ -62,60 +67,46 @@ class Held:
         """Keep samples of one second; those of long ago are written over."""
         row = samples.first // self.size % len(self.quat)
         at = samples.first % self.size
-        here = slice(at, at + len(samples))
-        self.quat[row, :, here] = samples.quat
-        self.acc[row, :, here] = samples.acc
-        self.quality[row, :, here] = samples.quality
+        here, there = slice(at, at + len(samples)), slice(samples.start, samples.stop)
+        self.quat[row, :, here] = samples.quat[:, there]
+        self.acc[row, :, here] = samples.acc[:, there]
+        self.quality[row, :, here] = samples.quality[:, there]
 
     def get(self, first: int, stop: int) -> Samples:
         """Return samples ``first`` to ``stop`` of one second."""
         row = first // self.size % len(self.quat)
-        here = slice(first % self.size, first % self.size + stop - first)
-        return Samples(
-            first,
-            np.ascontiguousarray(self.quat[row, :, here]),
-            np.ascontiguousarray(self.acc[row, :, here]),
-            np.ascontiguousarray(self.quality[row, :, here]),
-        )
+        at = first % self.size
+        return Samples(first, self.quat[row], self.acc[row], self.quality[row], at, at + stop - first)
 
 
-def angles_of(samples: Samples, rate_hz: float, mounts: F8, heading: F8, delta: F8, flags: I8) -> AngleBlock:
-    """Angles of samples, see ``kernels.angles.joint_angles``; ``flags`` (lanes,) are added to the quality."""
-    lanes, n = samples.quality.shape
-    out = AngleBlock(
-        samples.first,
-        rate_hz,
-        np.empty((n, 3)),
-        np.empty((2, n, 3)),
-        np.empty((lanes, n)),
-        np.empty((n, 2)),
-        samples.quality | flags[:, None],
-    )
-    joint_angles(samples.quat, samples.acc, mounts, heading, delta, *out[2:6])
-    return out
-
-
-def joined(parts: list[AngleBlock], first: int, rate_hz: float, lanes: int = 3) -> AngleBlock:
-    """One block of several that follow on each other; empty, at ``first``, if there are none."""
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        none = np.empty((lanes, 0))
-        return AngleBlock(
-            first,
-            rate_hz,
-            np.empty((0, 3)),
-            np.empty((2, 0, 3)),
-            none,
-            np.empty((0, 2)),
-            np.empty((lanes, 0), dtype=np.int64),
-        )
+def blank_angles(first: int, count: int, rate_hz: float, lanes: int = 3) -> AngleBlock:
+    """A block of angles to be filled in, from grid sample ``first`` on."""
     return AngleBlock(
-        parts[0].first,
+        first,
         rate_hz,
-        np.concatenate([p.pelvis for p in parts]),
-        np.concatenate([p.hip for p in parts], axis=1),
-        np.concatenate([p.force_up for p in parts], axis=1),
-        np.concatenate([p.force_horizontal for p in parts]),
-        np.concatenate([p.quality for p in parts], axis=1),
+        np.empty((count, 3)),
+        np.empty((lanes - 1, count, 3)),
+        np.empty((lanes, count)),
+        np.empty((count, 2)),
+        np.empty((lanes, count), dtype=np.int64),
     )
+
+
+def fill_angles(out: AngleBlock, samples: Samples, mounts: F8, heading: F8, delta: F8, flags: I8) -> None:
+    """Write angles of samples, see ``kernels.angles``; ``flags`` (lanes,) are added to their quality."""
+    at = samples.first - out.first
+    joint_angles(
+        samples.quat,
+        samples.acc,
+        samples.start,
+        mounts,
+        heading,
+        delta,
+        at,
+        out.pelvis,
+        out.hip,
+        out.force_up,
+        out.force_horizontal,
+    )
+    said = samples.quality[:, samples.start : samples.stop]
+    np.bitwise_or(said, flags[:, None], out=out.quality[:, at : at + len(samples)])

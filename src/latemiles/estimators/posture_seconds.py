@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from latemiles.estimators.posture_buffers import Samples
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.slip import SlipFinder, Slipped
 from latemiles.estimators.thinned import Thinned
+from latemiles.kernels.heading import delta_at_samples
 from latemiles.kernels.quaternion import min_rotation
 from latemiles.signals.events import Event, Slip
 from latemiles.signals.frames import SEGMENTS, quat_multiply
@@ -51,6 +53,9 @@ _HEADING_LOST_S: Final = 10.0
 """How long a gap is seen in the heading: the span of its mean, and of its rate, s."""
 _A_BEND_RAD: Final = 1.0
 """Turn that is a bend of the way, rad."""
+_UNCALIBRATED: Final = int(SampleQuality.UNCALIBRATED)
+_HEADING_UNCERTAIN: Final = int(SampleQuality.HEADING_UNCERTAIN)
+_BEND: Final = int(SampleQuality.BEND)
 
 Known = tuple[F8, F8, F8, I8]
 """Mounts (lanes, 4), progression heading (k,), relative headings (2, k), flags (lanes,)."""
@@ -206,15 +211,18 @@ class Seconds:
                 mounts = anchored
             slips = slips or (k > 0 and abs(first + 0.5 * count - sample) < near)
         heading = self.thinned.heading_between(first, count)
-        delta = np.full((2, count), np.nan)
-        smoothed, steps = self._relative.smoothed, int(self._relative.counts[0])
-        if steps > 0:
-            step = first // self.samples - self._first_step
-            near_steps = np.unique(np.clip(np.arange(step, step + 3), 0, steps - 1))
-            made = [self._made(int(k)) for k in near_steps]
-            rows = near_steps % smoothed.shape[1]
-            for side in np.flatnonzero(self._relative.known):
-                delta[side] = np.interp(self._bins_at(first, count), made, smoothed[side, rows, 0])
+        delta = np.empty((2, count))
+        delta_at_samples(
+            self._relative.smoothed,
+            self._relative.known,
+            int(self._relative.counts[0]),
+            first // self.samples - self._first_step,
+            self._made(0),
+            self.thinned.second,
+            self.thinned.per_bin,
+            first,
+            delta,
+        )
         middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
         flags = self._flags(mounts, self._bends(middle, (first + 0.5 * count) / self._rate_hz))
         return mounts, heading, delta, flags | (int(SampleQuality.SLIPPED) if slips else 0)
@@ -303,15 +311,17 @@ class Seconds:
     def _judge(self, f: F8) -> None:
         """Tell standing, walking and running by the window's features."""
         p = self.params
-        heard = f[1:][np.isfinite(f[1:, 3])]
-        force = float(f[0, 4])
+        # Plain numbers: on three rows numpy takes longer to call than to work.
+        rows = f.tolist()
+        thighs = [row for row in rows[1:] if isfinite(row[3])]
+        force = rows[0][4]
         gait = STILL
-        if len(heard) and heard[:, 3].mean() > p.moving_gyr_rad_s:
-            swings = float(heard[:, 6].max()) * p.bin_hz
+        if thighs and sum(row[3] for row in thighs) / len(thighs) > p.moving_gyr_rad_s:
+            swings = max(row[6] for row in thighs) * p.bin_hz
             if swings > p.swings_hz and force > p.moving_force_m_s2:
                 gait = RUNNING if force > p.running_force_m_s2 else WALKING
         self._gait = gait
-        self._moves = bool((f[:, 3] >= _AT_REST_RAD_S).any())
+        self._moves = any(row[3] >= _AT_REST_RAD_S for row in rows)
 
     def _calibrate(self, end: int, *, is_last: bool = False) -> None:
         """Look for a calibration and start the relative headings from it."""
@@ -416,13 +426,11 @@ class Seconds:
 
     def _flags(self, mounts: F8, turns: bool) -> I8:
         p = self.params
-        flags = np.zeros(_LANES, dtype=np.int64)
-        flags[~np.isfinite(mounts[:, 0])] |= int(SampleQuality.UNCALIBRATED)
+        flags = [0 if isfinite(w) else _UNCALIBRATED for w in mounts[:, 0].tolist()]
+        known = self._relative.known.tolist()
         for side in (0, 1):
-            if not self._relative.known[side]:
-                flags[1 + side] |= int(SampleQuality.UNCALIBRATED)
+            if not known[side]:
+                flags[1 + side] |= _UNCALIBRATED
             elif self._relative.sd(side) > p.uncertain_rad or self._hips.disagrees(side):
-                flags[1 + side] |= int(SampleQuality.HEADING_UNCERTAIN)
-        if turns:
-            flags |= int(SampleQuality.BEND)
-        return flags
+                flags[1 + side] |= _HEADING_UNCERTAIN
+        return np.array([bits | _BEND for bits in flags] if turns else flags, dtype=np.int64)

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from latemiles.estimators.posture_buffers import Samples, hann
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.kernels.heading import FEATURES, swing_plane, window_features
-from latemiles.kernels.posture_bins import BIN_COLUMNS, fill_bins, follow_heading, heading_at_samples
+from latemiles.kernels.posture_bins import (
+    BIN_COLUMNS,
+    count_missing,
+    fill_bins,
+    follow_heading,
+    heading_at_samples,
+)
 from latemiles.signals.frames import SEGMENTS, quat_conj, quat_rotate
 
 __all__ = ["Thinned"]
@@ -56,6 +62,7 @@ class Thinned:
         self._axes: F8 = np.full((2, _LANES, 3), np.nan)
         """Forward and up axes of the segments in their sensors' axes."""
         self.sums: F8 = np.zeros((_LANES, 7))
+        self._missing: NDArray[np.int64] = np.zeros(_LANES, dtype=np.int64)
         self.features: F8 = np.full((_LANES, FEATURES), np.nan)
 
     def use(self, mounts: F8) -> None:
@@ -65,11 +72,11 @@ class Thinned:
             self._axes[k] = quat_rotate(back, axis)
 
     def take(self, samples: Samples, gyr: F8) -> None:
-        """Thin samples out and follow the pelvis heading."""
-        n = len(samples)
-        fill_bins(samples.acc, gyr, samples.quat, 0, n, samples.first, self.per_bin, self.sums, self.ring)
-        before = max(samples.first // self.per_bin, self.first)
-        self._follow(before, (samples.first + n) // self.per_bin)
+        """Thin samples out and follow the pelvis heading; ``gyr`` (lanes, n, 3) is of their block."""
+        s = samples
+        fill_bins(s.acc, gyr, s.quat, s.start, s.stop, s.first, self.per_bin, self.sums, self.ring)
+        before = max(s.first // self.per_bin, self.first)
+        self._follow(before, (s.first + len(s)) // self.per_bin)
 
     def refollow(self, end: int) -> None:
         """Work the headings of the bins before ``end`` out anew, after ``use`` of other mounts."""
@@ -98,8 +105,8 @@ class Thinned:
 
     def missing_s(self, end: int) -> F8:
         """How much of the last second is missing in each lane, (lanes,) s."""
-        rows = np.arange(end - self.second, end) % len(self.ring)
-        missing: F8 = np.isnan(self.ring[rows, :, 0]).sum(axis=0) * (self.step_s / self.second)
+        count_missing(self.ring, end, self.second, self._missing)
+        missing: F8 = self._missing.astype(np.float64) * (self.step_s / self.second)
         return missing
 
     def swing(self, end: int) -> F8:

@@ -35,15 +35,17 @@ def cardan_hip(w, x, y, z, mirror):
 
 
 @njit(cache=True)
-def joint_angles(quat, acc, mounts, heading, delta, pelvis, hip, force_up, force_horizontal):
+def joint_angles(quat, acc, start, mounts, heading, delta, at, pelvis, hip, force_up, force_horizontal):
     """Angles and earth-frame forces of consecutive samples.
 
     Parameters
     ----------
-    quat : float64 array, shape (3, k, 4)
+    quat : float64 array, shape (3, n, 4)
         Sensor to earth, each lane with its own heading; NaN in a gap.
-    acc : float64 array, shape (3, k, 3)
+    acc : float64 array, shape (3, n, 3)
         Specific force, m/s^2, sensor axes; NaN in a gap.
+    start : int
+        Column of both to begin at.
     mounts : float64 array, shape (3, 4)
         ``quat_segment_sensor`` of each lane; NaN while unknown.
     heading : float64 array, shape (k,)
@@ -51,16 +53,20 @@ def joint_angles(quat, acc, mounts, heading, delta, pelvis, hip, force_up, force
     delta : float64 array, shape (2, k)
         Angle about the vertical that takes the earth frame of the left and the right thigh to that of the
         pelvis, rad.
-    pelvis : float64 array, shape (k, 3)
+    at : int
+        Row of what comes out to begin at; it has m rows.
+    pelvis : float64 array, shape (m, 3)
         Out: tilt, obliquity, rotation, rad.
-    hip : float64 array, shape (2, k, 3)
+    hip : float64 array, shape (2, m, 3)
         Out: flexion, adduction, internal rotation, rad.
-    force_up : float64 array, shape (3, k)
+    force_up : float64 array, shape (3, m)
         Out: vertical specific force, m/s^2.
-    force_horizontal : float64 array, shape (k, 2)
+    force_horizontal : float64 array, shape (m, 2)
         Out: pelvis specific force forward and to the left, m/s^2.
     """
-    for i in range(quat.shape[1]):
+    for k in range(heading.shape[0]):
+        i = start + k
+        o = at + k
         # A missing lane is NaN in `quat`, and NaN runs through by itself, except through the clamp of asin.
         pw, px, py, pz = multiply(
             quat[0, i, 0],
@@ -81,30 +87,30 @@ def joint_angles(quat, acc, mounts, heading, delta, pelvis, hip, force_up, force
             acc[0, i, 1],
             acc[0, i, 2],
         )
-        c = math.cos(heading[i])
-        s = math.sin(heading[i])
-        force_up[0, i] = fz
-        force_horizontal[i, 0] = c * fx + s * fy
-        force_horizontal[i, 1] = c * fy - s * fx
+        c = math.cos(heading[k])
+        s = math.sin(heading[k])
+        force_up[0, o] = fz
+        force_horizontal[o, 0] = c * fx + s * fy
+        force_horizontal[o, 1] = c * fy - s * fx
         if math.isnan(pw):
-            pelvis[i, 0] = pelvis[i, 1] = pelvis[i, 2] = math.nan
+            pelvis[o, 0] = pelvis[o, 1] = pelvis[o, 2] = math.nan
         else:
-            hw, hx, hy, hz = apply_heading(-heading[i] if math.isfinite(heading[i]) else 0.0, pw, px, py, pz)
-            pelvis[i, 0], pelvis[i, 1], rotation = cardan_pelvis(hw, hx, hy, hz)
-            pelvis[i, 2] = rotation if math.isfinite(heading[i]) else math.nan
+            hw, hx, hy, hz = apply_heading(-heading[k] if math.isfinite(heading[k]) else 0.0, pw, px, py, pz)
+            pelvis[o, 0], pelvis[o, 1], rotation = cardan_pelvis(hw, hx, hy, hz)
+            pelvis[o, 2] = rotation if math.isfinite(heading[k]) else math.nan
         for side in range(2):
             lane = 1 + side
             qw, qx, qy, qz = quat[lane, i, 0], quat[lane, i, 1], quat[lane, i, 2], quat[lane, i, 3]
             fx, fy, fz = rotate(qw, qx, qy, qz, acc[lane, i, 0], acc[lane, i, 1], acc[lane, i, 2])
-            force_up[lane, i] = fz
+            force_up[lane, o] = fz
             tw, tx, ty, tz = multiply(
                 qw, qx, qy, qz, mounts[lane, 0], -mounts[lane, 1], -mounts[lane, 2], -mounts[lane, 3]
             )
-            tw, tx, ty, tz = apply_heading(delta[side, i], tw, tx, ty, tz)
+            tw, tx, ty, tz = apply_heading(delta[side, k], tw, tx, ty, tz)
             tw, tx, ty, tz = conj_multiply(pw, px, py, pz, tw, tx, ty, tz)
             if math.isnan(tw):
-                hip[side, i, 0] = hip[side, i, 1] = hip[side, i, 2] = math.nan
+                hip[side, o, 0] = hip[side, o, 1] = hip[side, o, 2] = math.nan
             else:
-                hip[side, i, 0], hip[side, i, 1], hip[side, i, 2] = cardan_hip(
+                hip[side, o, 0], hip[side, o, 1], hip[side, o, 2] = cardan_hip(
                     tw, tx, ty, tz, -1.0 if side == 0 else 1.0
                 )

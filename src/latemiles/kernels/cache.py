@@ -4,8 +4,8 @@ numba stamps a cached function with the hash of its own file, and puts the code 
 it: a caller would go on with the old code of a callee in another file. Here every kernel's stamp is the hash
 of all kernels' sources, wherever numba keeps its cache.
 
-And before numba takes anything from a cache it gets ready to compile: it loads every function that it knows how
-to translate, and scipy with them, for most of a second. Code that is compiled already needs none of it; should a
+And before numba takes anything from a cache it gets ready to compile: it loads all that it knows how to
+translate, and scipy with it, for most of a second. Code that is compiled already needs none of it; should a
 kernel not be in the cache after all, numba's compiler gets ready by itself.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from numba import config
 from numba.core import caching, dispatcher
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 from latemiles.compiled import source_hash
 
@@ -54,7 +54,7 @@ class KernelLocator:
         return None
 
 
-class KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no types
+class KernelCache(caching.FunctionCache):
     """numba's cache of one function; takes a kernel of ours from disk without getting ready to compile."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -65,7 +65,6 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no 
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
-        return None
 
 
 def use_kernel_cache() -> None:
@@ -73,7 +72,7 @@ def use_kernel_cache() -> None:
 
     A choice of locators that is the user's is respected.
     """
-    dispatcher.FunctionCache = KernelCache
+    setattr(dispatcher, "FunctionCache", KernelCache)  # noqa: B010 - imported there by name
     if not getattr(config, "CACHE_LOCATOR_CLASSES", ""):
         chosen = ",".join((f"{__name__}.{KernelLocator.__name__}", *USUAL))
         setattr(config, "CACHE_LOCATOR_CLASSES", chosen)  # noqa: B010 - numba makes its settings when imported

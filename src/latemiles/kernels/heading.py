@@ -15,6 +15,7 @@ from latemiles.kernels.quaternion import rotate, rotate_inverse, wrap_angle
 
 __all__ = [
     "FEATURES",
+    "delta_at_samples",
     "kalman_predict",
     "kalman_update",
     "smooth_back",
@@ -268,6 +269,50 @@ def kalman_update(x, P, z, h0, h2, variance, gate):
     P[2, 0] = P[0, 2]
     P[2, 1] = P[1, 2]
     return 1
+
+
+@njit(cache=True)
+def delta_at_samples(smoothed, known, steps, step, made, second, per_bin, first, out):
+    """Smoothed relative headings at consecutive samples, on straight lines between three steps.
+
+    Parameters
+    ----------
+    smoothed : float64 array, shape (2, n, 3)
+        Ring of smoothed states of each side, step j in row ``j % n``.
+    known : int64 array, shape (2,)
+        Whether a side has a heading.
+    steps : int
+        Steps made so far.
+    step : int
+        The first of the three.
+    made : float
+        When step 0 is true, bins.
+    second : int
+        Bins from one step to the next.
+    per_bin : int
+        Samples a bin.
+    first : int
+        Grid index of the first sample.
+    out : float64 array, shape (2, k)
+        Out: rad; before the first and after the last of the three their values, NaN while unknown.
+    """
+    n = smoothed.shape[1]
+    low, high = min(max(step, 0), steps - 1), min(max(step + 2, 0), steps - 1)
+    for side in range(2):
+        for i in range(out.shape[1]):
+            if known[side] == 0 or steps == 0:
+                out[side, i] = math.nan
+                continue
+            t = (first + i + 1) / per_bin
+            j = low
+            while j < high and made + (j + 1) * second <= t:
+                j += 1
+            here, x = smoothed[side, j % n, 0], made + j * second
+            if j == high or t < x:
+                out[side, i] = here
+            else:
+                slope = (smoothed[side, (j + 1) % n, 0] - here) / second
+                out[side, i] = slope * (t - x) + here
 
 
 @njit(cache=True)

@@ -132,15 +132,16 @@ def _restart(st):
 
 
 @njit(cache=True)
-def _near_unit(w, x, y, z):
-    # One Newton step of 1/sqrt about 1: exact to rounding for a product of unit quaternions.
-    k = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
-    return w * k, x * k, y * k, z * k
+def _to_unit(q):
+    # One Newton step of 1/sqrt about 1: exact to rounding next to 1. It is taken off the last sample's
+    # quaternion, which is there early, so that nothing waits for it; rounding errors stay as small.
+    return 1.5 - 0.5 * (q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
 
 
 @njit(cache=True)
 def _strapdown(st, co, gx, gy, gz):
     q = st.gyr_quat
+    unit = _to_unit(q)
     bias = st.bias
     bx, by, bz = bias[0], bias[1], bias[2]
     dt = co.dt
@@ -155,8 +156,7 @@ def _strapdown(st, co, gx, gy, gz):
         )
         q[0], q[1], q[2], q[3] = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
     dw, dx, dy, dz = exp_rotation((gx - bx) * dt, (gy - by) * dt, (gz - bz) * dt)
-    w, x, y, z = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
-    w, x, y, z = _near_unit(w, x, y, z)
+    w, x, y, z = multiply(q[0] * unit, q[1] * unit, q[2] * unit, q[3] * unit, dw, dx, dy, dz)
     q[0], q[1], q[2], q[3] = w, x, y, z
     return w, x, y, z
 
@@ -179,6 +179,7 @@ def _correct_inclination(st, co, fx, fy, fz):
     if squared < SMALLEST_ACC * SMALLEST_ACC:
         return 0.0, 0.0
     c = st.acc_quat
+    unit = _to_unit(c)
     # Turned before it is scaled: root and division then run beside the rotation, not before it.
     ex, ey, ez = rotate(c[0], c[1], c[2], c[3], fx, fy, fz)
     scale = 1.0 / math.sqrt(squared)
@@ -186,12 +187,14 @@ def _correct_inclination(st, co, fx, fy, fz):
     ey *= scale
     ez *= scale
     if ez > -1.0 + 2e-12:
-        # The smallest rotation of e to z, times its w: it is normalised together with the product.
+        # The smallest rotation of e to z, times its w. That w is the square of the length, known early,
+        # but not to many digits where the two point nearly opposite ways.
         dw, dx, dy = 0.5 + 0.5 * ez, 0.5 * ey, -0.5 * ex
+        k = unit / math.sqrt(dw if ez > 0.0 else dw * dw + dx * dx + dy * dy)
     else:
         dw, dx, dy = 0.0, 1.0, 0.0
+        k = unit
     w, x, y, z = multiply(dw, dx, dy, 0.0, c[0], c[1], c[2], c[3])
-    k = 1.0 / math.sqrt(w * w + x * x + y * y + z * z)
     c[0], c[1], c[2], c[3] = w * k, x * k, y * k, z * k
     return ex, ey
 

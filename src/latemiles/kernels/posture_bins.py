@@ -12,7 +12,7 @@ from numba import njit
 
 from latemiles.kernels.quaternion import rotate, wrap_angle
 
-__all__ = ["BIN_COLUMNS", "fill_bins", "follow_heading", "heading_at_samples"]
+__all__ = ["BIN_COLUMNS", "count_missing", "fill_bins", "follow_heading", "heading_at_samples"]
 
 BIN_COLUMNS = 10
 
@@ -63,6 +63,16 @@ def fill_bins(acc, gyr, quat, start, stop, sample, per_bin, sums, ring):
                 ring[row, lane, 4 + j] = sums[lane, j] / count if good else math.nan
             for j in range(7):
                 sums[lane, j] = 0.0
+
+
+@njit(cache=True)
+def count_missing(ring, end, count, out):
+    """How many of the ``count`` bins before ``end`` are missing in each lane, into ``out`` (lanes,)."""
+    n = ring.shape[0]
+    for lane in range(ring.shape[1]):
+        out[lane] = 0
+        for b in range(end - count, end):
+            out[lane] += math.isnan(ring[b % n, lane, 0])
 
 
 @njit(cache=True)

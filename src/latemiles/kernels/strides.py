@@ -24,6 +24,7 @@ __all__ = [
     "fill_ring",
     "gather",
     "harmonic_rms",
+    "measure_stride",
     "or_quality",
     "peak_dynamic_force",
     "resample",
@@ -33,6 +34,9 @@ __all__ = [
 
 RING_ROWS = 12
 WINDOW_ROWS = 9
+FORCE_ROW = 6
+"""Row of the window with vertical specific force; the two horizontal rows follow."""
+DEGREES = 180.0 / math.pi
 N_PHASES = 101
 """Points of a stride-normalised waveform, 0 to 100 % of the stride."""
 
@@ -75,12 +79,14 @@ def gather(ring, start, n, lane, window):
 
 @njit(cache=True)
 def or_quality(quality_ring, lane, start, n):
-    """All quality bits that one lane showed over ``start ... start + n - 1``."""
-    bits = 0
+    """All quality bits that the pelvis and one lane showed over ``start ... start + n - 1``."""
+    pelvis = thigh = 0
     capacity = quality_ring.shape[1]
     for k in range(n):
-        bits |= quality_ring[lane, (start + k) % capacity]
-    return bits
+        at = (start + k) % capacity
+        pelvis |= quality_ring[0, at]
+        thigh |= quality_ring[lane, at]
+    return pelvis, thigh
 
 
 @njit(cache=True)
@@ -150,6 +156,48 @@ def all_angle_features(window, places, signs, begin, toe_off, end, out):
     for k in range(places.shape[0]):
         at = places[k, 1]
         angle_features(window, places[k, 0], begin, toe_off, end, signs[k, 0], signs[k, 1], out[at : at + 6])
+
+
+@njit(cache=True)
+def measure_stride(ring, start, n, lane, places, signs, times, columns, first, trig, scratch, waves, out):
+    """Everything that the samples of one stride say, in one call.
+
+    Parameters
+    ----------
+    ring : float64 array, shape (12, m)
+    start, n : int
+        First sample of the stride and how many there are, with a neighbour on either side.
+    lane : int
+        0 left, 1 right.
+    places, signs : arrays, shape (a, 2)
+        As for ``all_angle_features``.
+    times : float64 array, shape (6,)
+        Initial contact, toe-off (NaN: none), end and end of the shock, places in the window; stride time, s;
+        gravity, m/s^2.
+    columns : int64 array, shape (8,)
+        Where in ``out`` stand drop at contact and its peak, and go its excursion, the three harmonic scores,
+        vertical oscillation and shock.
+    first : int64 array, shape (3,)
+        First forbidden stride harmonic of the pelvis angles.
+    trig : float64 array, shape (2, h, 100)
+    scratch : float64 array, shape (9 + 2, w)
+        The window, and two waveforms.
+    waves : float64 array, shape (6, 101)
+        Out: waveforms of the pelvis and the own hip, deg.
+    out : float64 array, shape (c,)
+        Out: the row of the stride.
+    """
+    window, up, height = scratch[:WINDOW_ROWS], scratch[WINDOW_ROWS], scratch[WINDOW_ROWS + 1]
+    begin, toe_off, end = times[0], times[1], times[2]
+    gather(ring, start, n, lane, window)
+    all_angle_features(window, places, signs, begin, toe_off, end, out)
+    out[columns[2]] = out[columns[1]] - out[columns[0]]
+    all_waves(window, begin, end, DEGREES, waves)
+    for k in range(3):
+        out[columns[3 + k]] = harmonic_rms(waves[k], first[k], trig)
+    resample(window, FORCE_ROW, begin, end, up)
+    out[columns[6]] = vertical_oscillation(up, times[4], trig, height)
+    out[columns[7]] = peak_dynamic_force(window, FORCE_ROW, begin, times[3], times[5])
 
 
 @njit(cache=True)

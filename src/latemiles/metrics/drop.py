@@ -5,7 +5,7 @@ from __future__ import annotations
 from latemiles.metrics.metric import Metric
 from latemiles.metrics.needs import Need
 
-__all__ = ["METRICS", "drop_excursion", "drop_sign"]
+__all__ = ["METRICS", "drop_sign"]
 
 
 def drop_sign(side_sign: int) -> int:
@@ -14,11 +14,6 @@ def drop_sign(side_sign: int) -> int:
     On the right leg the left side drops, which is obliquity +; on the left leg it is obliquity -.
     """
     return side_sign
-
-
-def drop_excursion(drop_at_contact: float, drop_peak: float) -> float:
-    """Drop from initial contact to its peak in stance: a constant offset cancels."""
-    return drop_peak - drop_at_contact
 
 
 METRICS = (

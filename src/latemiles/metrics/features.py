@@ -13,7 +13,7 @@ from latemiles.kernels import strides as kernel
 from latemiles.metrics import temporal
 from latemiles.metrics.angles import ANGLE_NAMES, FEATURES
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
-from latemiles.metrics.drop import drop_excursion, drop_sign
+from latemiles.metrics.drop import drop_sign
 from latemiles.metrics.harmonic import N_HARMONICS
 from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S, VO_HARMONICS
 from latemiles.signals.frames import GRAVITY_M_S2, SIDES, Side
@@ -23,8 +23,6 @@ __all__ = ["FeatureMaker", "StrideTimes"]
 F8 = NDArray[np.float64]
 
 DEG: Final = 180.0 / math.pi
-FORCE_ROW: Final = 6
-"""Row of the window with vertical specific force; the two horizontal rows follow."""
 
 WINDOW_ROW: Final = {
     "pelvic_tilt": 0,
@@ -38,6 +36,24 @@ WINDOW_ROW: Final = {
 
 FIRST_FORBIDDEN: Final = {"pelvic_tilt": 1, "pelvic_obliquity": 2, "pelvic_rotation": 2}
 """First stride harmonic that symmetric gait does not have; every second from there on."""
+
+
+COLUMNS: Final = np.array(
+    [
+        COLUMN_INDEX[name]
+        for name in (
+            "pelvic_drop_ic_deg",
+            "pelvic_drop_stance_peak_deg",
+            "pelvic_drop_excursion_deg",
+            *(f"{angle}_harmonic_asymmetry_deg" for angle in FIRST_FORBIDDEN),
+            "pelvis_vo_m",
+            "pelvis_shock_m_s2",
+        )
+    ],
+    dtype=np.int64,
+)
+"""Columns that ``kernels.strides.measure_stride`` reads and writes beside the angles'."""
+FIRST: Final = np.array(list(FIRST_FORBIDDEN.values()), dtype=np.int64)
 
 
 class StrideTimes(Protocol):
@@ -94,24 +110,28 @@ class FeatureMaker:
     def __init__(self, rate_hz: float, longest_s: float) -> None:
         self._rate = rate_hz
         self._trig: F8 = kernel.trig_table(max(N_HARMONICS, VO_HARMONICS))
-        self.window = np.full((kernel.WINDOW_ROWS, int(longest_s * rate_hz) + 8), np.nan)
+        width = max(int(longest_s * rate_hz) + 8, kernel.N_PHASES)
+        self._scratch = np.full((kernel.WINDOW_ROWS + 2, width), np.nan)
+        self._times = np.empty(6)
         self.waves_deg = np.full((6, kernel.N_PHASES), np.nan)
         """Waveforms of the last stride: pelvis tilt, obliquity, rotation and the own hip, deg."""
-        self._up = np.full(kernel.N_PHASES, np.nan)
-        self._height = np.zeros(kernel.N_PHASES)
         self._plans = tuple(_plan(side) for side in SIDES)
 
     def blank(self) -> F8:
         """A row of NaN."""
         return np.full(len(NUMERIC_COLUMNS), np.nan)
 
-    def measure(self, places: Sequence[float], side: Side) -> F8:
+    def measure(self, ring: F8, start: int, n: int, places: Sequence[float], side: Side) -> F8:
         """Every number that comes from samples.
 
         Parameters
         ----------
+        ring : float64 array
+            See ``kernels.strides``.
+        start, n : int
+            First sample of the stride and how many there are.
         places : sequence of 3 floats
-            Initial contact, toe-off (NaN: none) and the end as fractional places in ``window``.
+            Initial contact, toe-off (NaN: none) and the end, in samples after ``start``.
         side : Side
             The stance leg.
 
@@ -122,13 +142,22 @@ class FeatureMaker:
         """
         row = self.blank()
         begin, toe_off, end = places
-        kernel.all_angle_features(self.window, *self._plans[side.lane], begin, toe_off, end, row)
-        self._excursion(row)
-        kernel.all_waves(self.window, begin, end, DEG, self.waves_deg)
-        for k, (angle, first) in enumerate(FIRST_FORBIDDEN.items()):
-            score = kernel.harmonic_rms(self.waves_deg[k], first, self._trig)
-            row[COLUMN_INDEX[f"{angle}_harmonic_asymmetry_deg"]] = score
-        self._motion(row, begin, end)
+        stride_s = (end - begin) / self._rate
+        self._times[:] = begin, toe_off, end, begin + SHOCK_WINDOW_S * self._rate, stride_s, GRAVITY_M_S2
+        kernel.measure_stride(
+            ring,
+            start,
+            n,
+            side.lane,
+            *self._plans[side.lane],
+            self._times,
+            COLUMNS,
+            FIRST,
+            self._trig,
+            self._scratch,
+            self.waves_deg,
+            row,
+        )
         return row
 
     def temporal(self, row: F8, index: int, times: StrideTimes) -> None:
@@ -146,18 +175,4 @@ class FeatureMaker:
             temporal.duty_factor(contact, stride),
             times.distance,
             times.speed,
-        )
-
-    def _excursion(self, row: F8) -> None:
-        at_contact = row[COLUMN_INDEX["pelvic_drop_ic_deg"]]
-        peak = row[COLUMN_INDEX["pelvic_drop_stance_peak_deg"]]
-        row[COLUMN_INDEX["pelvic_drop_excursion_deg"]] = drop_excursion(at_contact, peak)
-
-    def _motion(self, row: F8, begin: float, end: float) -> None:
-        kernel.resample(self.window, FORCE_ROW, begin, end, self._up)
-        row[COLUMN_INDEX["pelvis_vo_m"]] = kernel.vertical_oscillation(
-            self._up, (end - begin) / self._rate, self._trig, self._height
-        )
-        row[COLUMN_INDEX["pelvis_shock_m_s2"]] = kernel.peak_dynamic_force(
-            self.window, FORCE_ROW, begin, begin + SHOCK_WINDOW_S * self._rate, GRAVITY_M_S2
         )

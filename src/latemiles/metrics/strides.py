@@ -22,7 +22,7 @@ from latemiles.metrics.table import EXCLUDING
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, Event, GaitEvent, Slip, Stride
-from latemiles.signals.frames import SIDES, Segment, Side
+from latemiles.signals.frames import SIDES, Side
 from latemiles.signals.quality import SampleQuality, StrideQuality
 from latemiles.signals.records import Speed
 
@@ -330,9 +330,8 @@ class StrideStage:
             values = self._features.blank()
             quality |= StrideQuality.GAP
         else:
-            kernel.gather(self._ring, start, n, pending.lane, self._features.window)
             places = [t * self._rate - start for t in (pending.t_ic, pending.t_to, pending.t_end)]
-            values = self._features.measure(places, side)
+            values = self._features.measure(self._ring, start, n, places, side)
             if not quality & _EXCLUDING:
                 toe_off = 100.0 * (pending.t_to - pending.t_ic) / (pending.t_end - pending.t_ic)
                 self.waveforms.add(pending.t_ic, pending.lane, self._features.waves_deg, toe_off)
@@ -345,8 +344,7 @@ class StrideStage:
         return stride
 
     def _sample_bits(self, lane: int, start: int, n: int) -> int:
-        pelvis = int(kernel.or_quality(self._quality, Segment.PELVIS.lane, start, n))
-        thigh = int(kernel.or_quality(self._quality, 1 + lane, start, n))
+        pelvis, thigh = kernel.or_quality(self._quality, 1 + lane, start, n)
         # A bend is a matter of the pelvis; a thigh turns in every stride.
         seen = pelvis | (thigh & ~_BEND)
         if not seen:
