@@ -27,7 +27,8 @@ from latemiles.session.gateway import SILENCE_S, SpoolSender, fill
 from latemiles.session.gateway_frames import Answer, pack, raw_topic, unpack
 from latemiles.session.gateway_run import NewRun, run_gateway, spool_folder
 from latemiles.session.home import Home
-from latemiles.session.remote_runs import RemoteRuns, resumed
+from latemiles.session.remote_run import resumed
+from latemiles.session.remote_runs import RemoteRuns
 from latemiles.session.spool import Spool, waiting_spools
 from latemiles.signals.events import Stride
 from latemiles.signals.records import Record, RunHeader

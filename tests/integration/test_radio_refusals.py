@@ -9,7 +9,8 @@ import pytest
 
 from latemiles.errors import LinkFailed
 from latemiles.sensors import about, protocol
-from latemiles.sensors.ble import BleStack, Connection, Ear, LinkReason
+from latemiles.sensors.ble import BleStack, Connection, Ear
+from latemiles.sensors.ble_errors import LinkReason
 from latemiles.sensors.link import SensorLink
 from latemiles.sensors.outlet import Backoff, Outlet, Wanted
 from latemiles.signals.frames import SEGMENTS, Segment

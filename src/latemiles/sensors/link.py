@@ -12,13 +12,15 @@ import logging
 import random
 import time
 from math import isfinite, nan
-from typing import Any, Final
+from typing import Final
 
 from latemiles.errors import LinkFailed, PacketError
 from latemiles.sensors import about, protocol
 from latemiles.sensors.about import Status, StatusFlag
-from latemiles.sensors.ble import BleStack, Connection, Ear, Heard, LinkReason
+from latemiles.sensors.ble import BleStack, Connection, Ear, Heard
+from latemiles.sensors.ble_errors import LinkReason
 from latemiles.sensors.clock_watch import ClockWatch
+from latemiles.sensors.commands import Commands
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.flash_log import PAGE_SAMPLES, LogList, LogReader, read_payload
 from latemiles.sensors.gaps import GapBook
@@ -35,8 +37,6 @@ _RADIANS: Final = latemiles_v1.GYR_RANGE_RAD_S / 2000.0
 _INDEX_BYTES: Final = 4
 _SPARE_PAGES: Final = 32
 """Pages that are read beyond what an outage needs: those that a gap or the log's own caution cut short."""
-_ANSWER_S: Final = 5.0
-"""Longest wait for the result of a command."""
 _UNTOLD_PAYLOAD: Final = 20
 """What systems say that do not know; the sensor itself refuses a link that is too small."""
 
@@ -89,8 +89,7 @@ class SensorLink:
         self._is_fresh = is_fresh
         self._strangers: set[str] = set()
         self._connection: Connection | None = None
-        self._answers: dict[int, asyncio.Future[Result]] = {}
-        self._tag = 0
+        self._commands: Commands | None = None
         self._is_up = False
         self._heard_s = 0.0
         self._status = Status()
@@ -129,7 +128,7 @@ class SensorLink:
                     self._strangers.add(heard.address)
                 await asyncio.sleep(self._backoff.next_s())
             finally:
-                self._connection = None
+                self._connection = self._commands = None
                 await connection.close()
 
     async def settle(self, seconds: float) -> None:
@@ -145,7 +144,7 @@ class SensorLink:
         """Stop the sensor; never fails."""
         if self._connection is not None:
             try:
-                await self._command(self._connection, Command.STOP)
+                await self._command(Command.STOP)
             except LinkFailed as trouble:
                 log.info("%s: %s", self.wanted.segment.label, trouble)
 
@@ -157,16 +156,15 @@ class SensorLink:
         LinkFailed
             If there is no link.
         """
-        if self._connection is None:
-            raise LinkFailed(LinkReason.LOST, "There is no link to the sensor. Bring it near.")
-        await self._command(self._connection, Command.IDENTIFY, bytes([min(255, seconds)]))
+        await self._command(Command.IDENTIFY, bytes([min(255, seconds)]))
 
     def _is_it(self, heard: Heard) -> bool:
         return self.wanted.may_be(heard) and heard.address not in self._strangers
 
     async def _use(self, connection: Connection) -> None:
         """Make use of a link until it ends."""
-        await connection.listen(protocol.CONTROL, self._on_result)
+        self._commands = Commands(connection)
+        await self._commands.listen()
         await self._identify(connection)
         if not self._outlet.opened.is_set():
             self.view.state = "ready"
@@ -226,12 +224,12 @@ class SensorLink:
 
     async def _start(self, connection: Connection) -> None:
         if self._is_fresh and self._status.state in (State.STREAMING, State.UNLINKED):
-            await self._command(connection, Command.STOP)
+            await self._command(Command.STOP)
         self._is_fresh = False
         # For the sensor's own log; an old one may not know it.
         utc_ms = time.time_ns() // 1_000_000
-        await self._command(connection, Command.SET_UTC, utc_ms.to_bytes(8, "little"))
-        answer = await self._command(connection, Command.START, self.start.encode())
+        await self._command(Command.SET_UTC, utc_ms.to_bytes(8, "little"))
+        answer = await self._command(Command.START, self.start.encode())
         if answer.code == Code.MTU_TOO_SMALL:
             reason = LinkReason.MTU_TOO_SMALL
             raise LinkFailed(reason, f"{connection.heard.name}: {reason}. Use Bluetooth 4.2 or newer.")
@@ -250,35 +248,13 @@ class SensorLink:
             self._clock.restart()
         log.info("%s: session %08x, epoch %d", self.wanted.segment.label, started.session, started.epoch)
 
-    async def _command(self, connection: Connection, number: Command, payload: bytes = b"") -> Result:
-        """Send a command and wait for its result."""
-        self._tag = (self._tag + 1) & 0xFF
-        tag = self._tag
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._answers[tag] = answer
-        lost = asyncio.ensure_future(connection.lost.wait())
-        either: set[asyncio.Future[Any]] = {answer, lost}
-        try:
-            await connection.write(protocol.CONTROL, protocol.command(number, tag, payload))
-            await asyncio.wait(either, timeout=_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
-            if answer.done():
-                return answer.result()
-        finally:
-            lost.cancel()
-            self._answers.pop(tag, None)
-        reason = LinkReason.LOST if connection.lost.is_set() else LinkReason.TIMED_OUT
-        raise LinkFailed(reason, f"{connection.heard.name} did not answer: {reason}. It is tried again.")
+    async def _command(self, number: Command, payload: bytes = b"") -> Result:
+        """Send a command over the link that is in use and wait for its result."""
+        if self._commands is None:
+            raise LinkFailed(LinkReason.LOST, "There is no link to the sensor. Bring it near.")
+        return await self._commands.ask(number, payload)
 
     # What it hears: called by bleak, quick, never raising.
-
-    def _on_result(self, payload: bytes) -> None:
-        try:
-            result = Result.decode(payload)
-        except PacketError:
-            return
-        waiting = self._answers.get(result.tag)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(result)
 
     def _on_status(self, payload: bytes) -> None:
         try:
@@ -373,7 +349,7 @@ class SensorLink:
         self._has_news = False
         self._asked += 1
         self._progress_s = now_s
-        answer = await self._command(connection, Command.RESEND, protocol.resend_payload(ranges))
+        answer = await self._command(Command.RESEND, protocol.resend_payload(ranges))
         if answer.code not in (Code.OK, Code.NOT_THERE) or len(answer.payload) < _INDEX_BYTES:
             return
         oldest = int.from_bytes(answer.payload[:_INDEX_BYTES], "little")
@@ -388,7 +364,7 @@ class SensorLink:
             return
         self._log = LogReader(self._session, self._on_data)
         await connection.listen(protocol.LOG, self._log.take)
-        answer = await self._command(connection, Command.LOG_LIST)
+        answer = await self._command(Command.LOG_LIST)
         try:
             there = LogList.decode(answer.payload)
         except PacketError:
@@ -398,7 +374,7 @@ class SensorLink:
         outage = (self.book.next_index or 0) - self.book.missing[0].first if self.book.missing else 0
         wanted = min(there.pages, outage // PAGE_SAMPLES + _SPARE_PAGES)
         first = there.first_page + there.pages - wanted
-        await self._command(connection, Command.LOG_READ, read_payload(first, wanted))
+        await self._command(Command.LOG_READ, read_payload(first, wanted))
 
     def _lament(self, samples: int) -> None:
         if samples:

@@ -8,7 +8,8 @@ import random
 from math import isfinite, nan
 
 from latemiles.errors import LatemilesError, LinkFailed
-from latemiles.sensors.ble import BleStack, Connection, Ear, Heard, LinkReason
+from latemiles.sensors.ble import BleStack, Connection, Ear, Heard
+from latemiles.sensors.ble_errors import LinkReason
 from latemiles.sensors.desk import device_text
 from latemiles.sensors.families import family_of
 from latemiles.sensors.gaps import GapBook

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from latemiles.errors import LinkFailed, PacketError
 from latemiles.sensors import protocol
 from latemiles.sensors.about import Status, StatusFlag
-from latemiles.sensors.ble import LinkReason
+from latemiles.sensors.ble_errors import LinkReason
+from latemiles.sensors.commands import ANSWER_S, Commands
 from latemiles.sensors.desk import Visit
 from latemiles.sensors.flash_log import LogList, Page, page_of, read_payload
 from latemiles.sensors.protocol import Code, Command, Result
 
 __all__ = ["Talk", "erase_log", "log_list", "read_log"]
 
-ANSWER_S: Final = 5.0
 PAGES_AT_ONCE: Final = 512
 ERASE_S: Final = 120.0
 """2 MB have 512 sectors of up to 0.2 s."""
@@ -33,18 +33,8 @@ class Talk:
 
     def __init__(self, there: Visit) -> None:
         self.there = there
-        self._tag = 0
-        self._answer: asyncio.Future[Result] | None = None
+        self._commands = Commands(there.connection)
         self._is_listening = False
-
-    def _hear(self, payload: bytes) -> None:
-        try:
-            result = Result.decode(payload)
-        except PacketError:
-            return
-        waiting = self._answer
-        if waiting is not None and not waiting.done() and result.tag == self._tag:
-            waiting.set_result(result)
 
     async def ask(self, number: Command, payload: bytes = b"") -> Result:
         """Send a command and wait for its result.
@@ -54,25 +44,10 @@ class Talk:
         LinkFailed
             If the link ended or no result came.
         """
-        connection = self.there.connection
         if not self._is_listening:
-            await connection.listen(protocol.CONTROL, self._hear)
+            await self._commands.listen()
             self._is_listening = True
-        self._tag = (self._tag + 1) & 0xFF
-        self._answer = asyncio.get_running_loop().create_future()
-        lost = asyncio.ensure_future(connection.lost.wait())
-        either: set[asyncio.Future[Any]] = {self._answer, lost}
-        try:
-            await connection.write(protocol.CONTROL, protocol.command(number, self._tag, payload))
-            await asyncio.wait(either, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            lost.cancel()
-        if self._answer.done():
-            return self._answer.result()
-        reason = LinkReason.LOST if connection.lost.is_set() else LinkReason.TIMED_OUT
-        raise LinkFailed(
-            reason, f"{connection.heard.name} did not answer: {reason}. Bring it near; try again."
-        )
+        return await self._commands.ask(number, payload)
 
     async def do(self, number: Command, payload: bytes = b"") -> bytes:
         """Send a command that must succeed; the payload of its result.

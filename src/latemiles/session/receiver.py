@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from latemiles.errors import LinkFailed
-from latemiles.sensors.ble import LinkReason
+from latemiles.sensors.ble_errors import LinkReason
 from latemiles.session.connect import Reception
 from latemiles.session.hand_over import HandOver
 from latemiles.session.live import LiveSession

@@ -10,7 +10,8 @@ from typing import Final
 from latemiles.errors import EnvironmentMissing, LinkFailed
 from latemiles.sensors import protocol
 from latemiles.sensors.about import Info, Status, StatusFlag
-from latemiles.sensors.ble import BleStack, Heard, LinkReason
+from latemiles.sensors.ble import BleStack, Heard
+from latemiles.sensors.ble_errors import LinkReason
 from latemiles.sensors.boot_drive import Drive, Folders, checked, drive_at, drives, mounted, put
 from latemiles.sensors.desk import Visit, visit, who_is_there
 from latemiles.sensors.protocol import Command, State

@@ -32,7 +32,8 @@ from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
 from latemiles.sensors.ble import BleStack
-from latemiles.sim.radio import RadioController, RadioLink
+from latemiles.sim.radio import RadioLink
+from latemiles.sim.radio_controller import RadioController
 
 __all__ = ["VirtualAdapter"]
 

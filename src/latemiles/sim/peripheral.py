@@ -15,7 +15,8 @@ from bumble.hci import Address
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
-from latemiles.sim.radio import RadioController, RadioLink
+from latemiles.sim.radio import RadioLink
+from latemiles.sim.radio_controller import RadioController
 
 __all__ = ["Peripheral", "characteristic"]
 
