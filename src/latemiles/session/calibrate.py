@@ -115,7 +115,8 @@ def advice(found: CalibrationFound | None) -> list[str]:
         if not isfinite(residual):
             lines.append(f"{segment.label}: not measured; was the sensor linked?")
             continue
-        size = degrees(residual)
+        # Nobody squats the same to less than a tenth.
+        size = max(0.1, degrees(residual))
         word = "good" if size <= GOOD_RESIDUAL_DEG else "poor: tighten the clip and squat straight ahead"
         lines.append(f"{segment.label}: repeats within {size:.1f} degrees, {word}")
     if isfinite(found.obliquity_uncertainty_rad):

@@ -29,6 +29,7 @@ from latemiles.session.kept_calibration import KeptCalibration
 from latemiles.session.live import LiveSession
 from latemiles.session.play import PlayOptions, PlayOutcome, play
 from latemiles.session.receiver import GATHER_S
+from latemiles.session.warm import warm_up
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Packet, Record, RunHeader, SensorInfo
 
@@ -143,7 +144,8 @@ class LiveRun:
         LinkFailed
             If none answered.
         """
-        infos = self.receiver.gather()
+        # Kernels that are loaded at the first sample would hold the run up for a second then.
+        infos = self.receiver.gather(meanwhile=warm_up)
         self.header = self._header(infos)
         return self.header
 

@@ -76,8 +76,13 @@ class Receiver:
         self._is_ended = False
         self._thread = threading.Thread(target=self._live, name="bluetooth", daemon=True)
 
-    def gather(self) -> tuple[SensorInfo, ...]:
+    def gather(self, meanwhile: Callable[[], object] = lambda: None) -> tuple[SensorInfo, ...]:
         """Begin; wait until every sensor is linked, or as long as was said; those that are, in lane order.
+
+        Parameters
+        ----------
+        meanwhile : callable
+            What this thread does while the other one listens.
 
         Raises
         ------
@@ -85,6 +90,7 @@ class Receiver:
             If no sensor answered.
         """
         self._thread.start()
+        meanwhile()
         self._is_ready.wait()
         if self._failure is not None:
             raise self._failure
