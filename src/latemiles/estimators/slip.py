@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,12 +93,16 @@ class SlipFinder:
 
     def _keep(self, features: F8) -> None:
         self.windows[:-1] = self.windows[1:]
-        up = features[:, :3]
-        self.windows[-1, :3] = up / np.sqrt((up * up).sum(axis=1, keepdims=True))
-        thighs = features[1:, 3]
-        self.windows[-1, _VIGOUR, 0] = thighs[np.isfinite(thighs)].sum()
-        self.windows[-1, _VIGOUR, 1] = features[0, 4] if np.isfinite(features[0, 4]) else 0.0
-        self.windows[-1, _VIGOUR, 2] = 0.0
+        # Plain numbers: on three rows numpy takes longer to call than to work.
+        rows = features.tolist()
+        sizes = [math.sqrt(x * x + y * y + z * z) for x, y, z, *_ in rows]
+        newest = [
+            [x / size if size > 0.0 else math.nan for x in row[:3]]
+            for row, size in zip(rows, sizes, strict=True)
+        ]
+        rates = [row[3] for row in rows[1:] if math.isfinite(row[3])]
+        force = rows[0][4]
+        self.windows[-1] = [*newest, [sum(rates), force if math.isfinite(force) else 0.0, 0.0]]
 
     def _ago(self, lane: int, pair: F8) -> float:
         """How many windows ago the level changed: the likeliest change point between two levels."""
@@ -109,12 +114,12 @@ class SlipFinder:
 
     def _is_slip(self, lane: int, sizes: F8) -> bool:
         p = self._params
-        before, after = self._step[_VIGOUR, :2], self._step[_VIGOUR, 3:5]
-        is_steady = bool((np.abs(after - before) <= p.slip_pace * before).all())
+        vigour = self._step[_VIGOUR].tolist()
+        is_steady = all(abs(vigour[3 + k] - vigour[k]) <= p.slip_pace * vigour[k] for k in (0, 1))
         others = max(sizes[k] for k in range(3) if k != lane)
         is_alone = others < _OTHERS * sizes[lane]
         is_abrupt = self._step[lane, 7] > _ABRUPT * sizes[lane]
-        error = _MEAN_ERROR * float(self._step[lane, 8]) / np.sqrt(p.slip_side)
+        error = _MEAN_ERROR * float(self._step[lane, 8]) / math.sqrt(p.slip_side)
         least = p.slip_rad if lane == 0 else p.slip_thigh_rad
         is_large = sizes[lane] > max(least, _SIGMAS * error)
         return bool(is_large and is_steady and is_alone and is_abrupt)

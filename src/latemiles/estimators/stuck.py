@@ -71,7 +71,9 @@ class StuckStage:
         stuck = np.zeros(len(packets.flags), dtype=np.bool_)
         resent = np.repeat(packets.is_resent, packets.sizes)
         for stream, rows in enumerate((~resent, resent)):
-            if rows.any():
+            if rows.all() and rows.size:
+                stuck = self._repeats(stream, packets.acc, packets.gyr)
+            elif rows.any():
                 stuck[rows] = self._repeats(stream, packets.acc[rows], packets.gyr[rows])
         live = np.flatnonzero(~packets.is_resent & (packets.sizes > 0))
         if live.size:
@@ -90,7 +92,7 @@ class StuckStage:
         last = self._last[stream]
         same = np.empty(len(acc), dtype=np.bool_)
         same[0] = bool((acc[0] == last[:3]).all() and (gyr[0] == last[3:]).all())
-        same[1:] = (acc[1:] == acc[:-1]).all(axis=1) & (gyr[1:] == gyr[:-1]).all(axis=1)
+        same[1:] = _equal_rows(acc) & _equal_rows(gyr)
         last[:3], last[3:] = acc[-1], gyr[-1]
         if not same.any():
             self._run[stream] = 0
@@ -116,6 +118,14 @@ class StuckStage:
         *last, live, resent, self.samples, self.times, self.is_stuck = _STATE.unpack(state)
         self._last[:] = np.array(last).reshape(2, 6)
         self._run = [live, resent]
+
+
+def _equal_rows(values: F8) -> B1:
+    """Which rows (n, 3) from the second on are those before them."""
+    equal = values[1:] == values[:-1]
+    # Column by column: numpy reduces short rows one at a time.
+    rows: B1 = equal[:, 0] & equal[:, 1] & equal[:, 2]
+    return rows
 
 
 def _lengths(same: NDArray[np.bool_], carried: int) -> I8:

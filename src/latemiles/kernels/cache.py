@@ -11,8 +11,9 @@ kernel not be in the cache after all, numba's compiler gets ready by itself.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from numba import config
 from numba.core import caching, dispatcher
@@ -33,6 +34,7 @@ USUAL: Final = (
 """numba's own locators, in its order."""
 
 
+@cache
 def is_ours(py_file: str) -> bool:
     """Whether a source file holds kernels of ours."""
     return KERNELS in Path(py_file).resolve().parents
@@ -41,14 +43,24 @@ def is_ours(py_file: str) -> bool:
 class KernelLocator:
     """Finds the place that numba would take, and stamps what is there by the sources of all kernels."""
 
+    _kinds: ClassVar[dict[str, Any]] = {}
+    """numba's locator of each file of kernels."""
+
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
         """The locator of a kernel of ours; None for anybody else's function, which numba then sees to."""
         if not is_ours(py_file):
             return None
+        known = cls._kinds.get(py_file)
+        if known is not None:
+            # The next function of a file: numba would try again, by a new file, whether it may write there.
+            locator = known(py_func, py_file)
+            locator.get_source_stamp = source_hash
+            return locator
         for name in USUAL:
             locator = getattr(caching, name).from_function(py_func, py_file)
             if locator is not None:
+                cls._kinds[py_file] = type(locator)
                 locator.get_source_stamp = source_hash
                 return locator
         return None

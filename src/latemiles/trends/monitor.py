@@ -139,6 +139,8 @@ class TrendMonitor:
     def _is_full(self) -> bool:
         """Both legs' 25 strides, or enough of one leg where the other is not heard."""
         n = self._params.drift.block_strides
+        if len(self._block) < n:
+            return False
         right = sum(1 for row in self._block if row[0] == 1.0)
         left = len(self._block) - right
         return left + right >= 2 * n or (max(left, right) >= n and min(left, right) == 0)
