@@ -31,7 +31,8 @@ import vqf  # noqa: E402
 from long_run import make_recording  # noqa: E402
 
 import latemiles as lm  # noqa: E402
-from latemiles.estimators.orientation import CausalLanes, OrientationStage  # noqa: E402
+from latemiles.estimators.orientation import OrientationStage  # noqa: E402
+from latemiles.estimators.orientation_causal import CausalLanes  # noqa: E402
 from latemiles.estimators.orientation_params import OrientationParams  # noqa: E402
 from latemiles.signals.blocks import GridBlock  # noqa: E402
 

@@ -328,14 +328,14 @@ def _step(st, co, gx, gy, gz, ax, ay, az, clipped, pace, gained):
 
 
 @njit(cache=True)
-def run(states, co, gyr, acc, quality, pace, gained, quat, bias, rest, quality_out):
+def run(states, coefficients, gyr, acc, quality, pace, gained, quat, bias, rest, quality_out):
     """Take k samples of each sensor through the filter.
 
     Parameters
     ----------
     states : array of STATE, shape (lanes,)
         Changed in place.
-    co : record of COEFFICIENTS
+    coefficients : array of COEFFICIENTS, shape (1,)
     gyr, acc : float64 arrays, shape (lanes, k, 3)
         rad/s and m/s^2, sensor frame; NaN, infinity, absurd numbers and all-zero ``acc`` are holes.
     quality : int64 array, shape (lanes, k)
@@ -351,6 +351,7 @@ def run(states, co, gyr, acc, quality, pace, gained, quat, bias, rest, quality_o
     quality_out : int64 array, shape (lanes, k)
         Out: ``quality`` with GAP in a hole and SETTLING while gravity is still averaged.
     """
+    co = coefficients[0]
     for lane in range(gyr.shape[0]):
         st = states[lane]
         for i in range(gyr.shape[1]):
