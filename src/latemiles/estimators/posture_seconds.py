@@ -23,6 +23,7 @@ from latemiles.estimators.posture_buffers import Samples
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.slip import SlipFinder, Slipped
 from latemiles.estimators.thinned import Thinned
+from latemiles.estimators.turns import Turns
 from latemiles.kernels.heading import delta_at_samples
 from latemiles.kernels.quaternion import min_rotation
 from latemiles.signals.events import Event, Slip
@@ -48,11 +49,6 @@ _OFFSET_AFTER_S: Final = 300.0
 """Running after which the swing offset is taken for the whole recording, s; later it could be form."""
 _OFFSET_SD: Final = float(np.radians(1.0))
 """Least standard deviation of a swing offset that is told, rad."""
-
-_HEADING_LOST_S: Final = 10.0
-"""How long a gap is seen in the heading: the span of its mean, and of its rate, s."""
-_A_BEND_RAD: Final = 1.0
-"""Turn that is a bend of the way, rad."""
 _UNCALIBRATED: Final = int(SampleQuality.UNCALIBRATED)
 _HEADING_UNCERTAIN: Final = int(SampleQuality.HEADING_UNCERTAIN)
 _BEND: Final = int(SampleQuality.BEND)
@@ -101,7 +97,7 @@ class Seconds:
         self._relative = RelativeHeading(p, self.lag + 8)
         self._hips = HipCheck(p.bin_hz, self.thinned.step_s)
         self._slips = SlipFinder(p)
-        self._pace = pace
+        self._turning = Turns(self.thinned, pace)
         self._mounts: F8 = np.full((_LANES, 4), np.nan)
         self._anchors: list[tuple[int, F8]] = []
         """Smoothed: grid sample from which mounts hold; the first holds before its sample too."""
@@ -109,10 +105,6 @@ class Seconds:
         self._first_step = 0
         self._moves = False
         self._turns = False
-        self._turned = [0.0, _HEADING_LOST_S]
-        """Turned so far in one bend, rad; time since the pelvis was last missing, s."""
-        self.is_over_ground = False
-        """Whether the runner has run through a bend: nobody does so on a treadmill."""
         self._gait = STILL
         self.running_s = 0.0
         """For how long the runner ran so far, s."""
@@ -134,6 +126,11 @@ class Seconds:
         c = self.calibrator
         is_whole = bool(np.isfinite(self._mounts[list(lanes), 0]).all())
         return c.stage == 2 and not c.pending and self._offsets is not None and is_whole
+
+    @property
+    def is_over_ground(self) -> bool:
+        """Whether the runner has run through a bend: nobody does so on a treadmill."""
+        return self._turning.is_over_ground
 
     def begin(self, first: int) -> None:
         """Hear of the first sample."""
@@ -175,8 +172,8 @@ class Seconds:
         slipped = self._slips.push(features, self._gait)
         if slipped is not None:
             self._reanchor(slipped, end)
-        self._turns = self._bends(end, end / self.params.bin_hz)
-        self._mind_turns(end, float(missing_s[0]))
+        self._turns = self._turning.bends(end, end / self.params.bin_hz)
+        self._turning.mind(end, float(missing_s[0]), is_running=self._gait == RUNNING)
         self._remember_offsets()
 
     def finish(self, stop: int) -> None:
@@ -224,32 +221,13 @@ class Seconds:
             delta,
         )
         middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
-        flags = self._flags(mounts, self._bends(middle, (first + 0.5 * count) / self._rate_hz))
+        flags = self._flags(mounts, self._turning.bends(middle, (first + 0.5 * count) / self._rate_hz))
         return mounts, heading, delta, flags | (int(SampleQuality.SLIPPED) if slips else 0)
 
     @property
     def mounts(self) -> F8:
         """Mounts (lanes, 4) as now known; NaN while unknown."""
         return self._mounts
-
-    def _bends(self, end: int, t_s: float) -> bool:
-        """Whether the runner turns, by the bins before ``end``, more than speed at ``t_s`` accounts for."""
-        p, rate = self.params, abs(self.thinned.turning(end))
-        if rate <= p.bend_rad_s:
-            return False
-        across = rate * self._pace(t_s)
-        return not (across <= p.sharp_m_s2 and rate <= p.sharp_rad_s)
-
-    def _mind_turns(self, end: int, missing_s: float) -> None:
-        """Look for a bend in running; after a gap the heading starts anew, which is none."""
-        p, step_s = self.params, self.thinned.step_s
-        turned, since = self._turned
-        since = 0.0 if missing_s > 0.0 else min(since + step_s, _HEADING_LOST_S)
-        rate = self.thinned.turning(end)
-        is_sound = since >= _HEADING_LOST_S and self._gait == RUNNING
-        turned = turned + rate * step_s if is_sound and abs(rate) > p.bend_rad_s else 0.0
-        self._turned = [turned, since]
-        self.is_over_ground = self.is_over_ground or abs(turned) > _A_BEND_RAD
 
     def _made(self, step: int) -> float:
         """When step ``step`` of the relative heading is true: the middle of its window, in bins."""
@@ -274,7 +252,7 @@ class Seconds:
             "first": [self.thinned.first, self._first_step],
             "gait": [self._moves, self._turns, self._gait, self.running_s],
             "offsets": self._offsets,
-            "turned": [*self._turned, self.is_over_ground],
+            "turned": self._turning.save(),
         }
         return plain, self.thinned.arrays() | {
             "mounts": self._mounts,
@@ -297,7 +275,7 @@ class Seconds:
         self._anchors = [(k, np.array(m)) for k, m in plain["anchors"]]
         self.thinned.first, self._first_step = plain["first"]
         self._moves, self._turns, self._gait, self.running_s = plain["gait"]
-        *self._turned, self.is_over_ground = plain["turned"]
+        self._turning.load(plain["turned"])
         offsets = plain["offsets"]
         self._offsets = None
         if offsets is not None:
