@@ -27,7 +27,7 @@ demo: $(STAMP)   ## three simulated sensors, a live page, a report: the whole sy
 
 test: $(STAMP) apt  ## every test that belongs to a change
 	@echo "== Tests: compiled kernels, real recordings, real browser"
-	@LATEMILES_DATA=$${LATEMILES_DATA:-../shared/data} $(BIN)/python -m pytest -q
+	@LATEMILES_DATA=$${LATEMILES_DATA:-../shared/data} $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 	@echo "== Tests of the kernels as plain Python (NUMBA_DISABLE_JIT=1)"
 	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -m interpreted
 	@echo "== Tests of the kernels with bounds checks (NUMBA_BOUNDSCHECK=1)"

@@ -10,8 +10,9 @@ import pytest
 from latemiles.compiled import use_fresh_cache
 
 ROOT = Path(__file__).resolve().parent.parent
-# Before numba is imported by any test module.
-use_fresh_cache(ROOT / ".venv" / "numba")
+# Before numba is imported by any test module. Each of several processes has a cache of its own: numba does
+# not lock one, and two that compile a kernel for different types at one moment could take each other's code.
+use_fresh_cache(ROOT / ".venv" / "numba" / os.environ.get("PYTEST_XDIST_WORKER", ""))
 
 
 @pytest.fixture(scope="session")
