@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -172,6 +173,20 @@ def test_a_newcomer_finds_places_and_questions_virtual_sensors_from_the_command_
     assert "LM-A112 blinks." in capsys.readouterr().out
     assert main([*home, "doctor"]) == 0
     assert "3 of 3 sensors." in capsys.readouterr().out
+
+
+def test_who_gives_up_while_kernels_are_made_gets_one_line_and_no_link_stays(tmp_path, capsys, monkeypatch):
+    def give_up() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("latemiles.session.live_run.warm_up", give_up)
+    Assignments(SERIALS).save(Home(tmp_path).sensors)
+    before = set(threading.enumerate())
+    assert main(["--home", str(tmp_path), "--virtual", "live", "--headless"]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20.0)
+        assert not thread.is_alive()
 
 
 def test_the_doctor_says_when_there_is_no_adapter():

@@ -48,11 +48,6 @@ COMPUTING = frozenset(
 )
 """Commands that need compiled kernels."""
 
-LEADING = frozenset({"calibrate", "live", "standing"})
-"""Commands that tell a person what to do by the second: they must not compile meanwhile."""
-
-HELP = frozenset({"-h", "--help"})
-
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -182,9 +177,5 @@ def run() -> None:
     is_new = use_fresh_cache(Home.find().numba_cache)
     # Said to a person only: a program that reads standard error wants errors there and nothing else.
     if is_new and sys.stderr.isatty() and not COMPUTING.isdisjoint(sys.argv):
-        _say("First use of this version: compiling the kernels takes half a minute, once.")
-    if is_new and not LEADING.isdisjoint(sys.argv) and HELP.isdisjoint(sys.argv):
-        from latemiles.session.warm import warm_up
-
-        warm_up()
+        _say("First use of this version: compiling the kernels takes up to a minute, once.")
     sys.exit(main(sys.argv[1:]))

@@ -28,6 +28,9 @@ __all__ = ["Reception", "ReceptionPlan", "reception"]
 SETTLE_S: Final = 5.0
 """At the end of a run, time for what is still missing."""
 
+GOODBYE_S: Final = 5.0
+"""Longer than the closing of a link may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReceptionPlan:
@@ -146,7 +149,10 @@ async def reception(plan: ReceptionPlan) -> AsyncIterator[Reception]:
         try:
             yield made
         finally:
-            for task in tasks:
-                task.cancel()
-            # Every link says goodbye to its sensor before the block is left.
-            await asyncio.wait(tasks)
+            # Every link says goodbye to its sensor before the block is left. Told again where that was not
+            # heard: ``wait_for`` of Python 3.11 forgets a cancellation that comes with its answer.
+            going = set(tasks)
+            while going:
+                for task in going:
+                    task.cancel()
+                _, going = await asyncio.wait(going, timeout=GOODBYE_S)

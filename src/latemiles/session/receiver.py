@@ -90,7 +90,12 @@ class Receiver:
             If no sensor answered.
         """
         self._thread.start()
-        meanwhile()
+        try:
+            meanwhile()
+        except BaseException:
+            # Ctrl-C: no link may be left behind.
+            self.end()
+            raise
         self._is_ready.wait()
         if self._failure is not None:
             raise self._failure
@@ -160,6 +165,9 @@ class Receiver:
     async def _main(self) -> None:
         self._go, self._end = asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        if self._is_ended:
+            # Said before there was a loop to say it to.
+            self._end.set()
         async with self._listening() as reception:
             self.reception = reception
             gathering = asyncio.ensure_future(reception.gather(self._gather_s))
