@@ -239,6 +239,7 @@ def test_the_terminal_shows_sensors_tilt_way_and_what_to_do():
     assert "No calibration" in advice(None)[0]
 
 
+@pytest.mark.timeout(600)
 def test_the_calibration_is_led_judged_and_kept_for_the_run_that_follows(capsys, tmp_path):
     receiver = radio_run(world_of_run(simulate(easy_run(0.3), 4)), None)
     header = RunHeader("calibration", sensors=receiver.gather())
