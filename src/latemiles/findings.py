@@ -31,6 +31,9 @@ from latemiles.signals.stretches import Stretch
 
 __all__ = ["Findings", "quality_report"]
 
+MUCH: Final = 0.1
+"""Share of a run that a sensor may be silent for without a note of its own."""
+
 FEW_HZ: Final = 45.0
 """Sensors of 50 samples a second are the slowest that still show the impacts of running."""
 
@@ -146,7 +149,12 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
             yield f"The {segment.label} sensor was not heard; its angles are missing."
         elif segment in pipeline.useless:
             yield f"The {segment.label} sensor gave no usable sample; its angles are missing."
-        elif heard[segment].rate_hz < FEW_HZ:
+        elif heard[segment].missing_s > MUCH * found.duration_s:
+            yield (
+                f"The {segment.label} sensor was not heard for {heard[segment].missing_s / 60.0:.1f} of "
+                f"{found.duration_s / 60.0:.1f} minutes; its angles are missing there."
+            )
+        if segment in heard and segment not in pipeline.useless and heard[segment].rate_hz < FEW_HZ:
             yield (
                 f"The {segment.label} sensor gave {heard[segment].rate_hz:.0f} samples a second; "
                 f"below {FEW_HZ:.0f} the impacts of running are missed and its angles are coarse."

@@ -6,13 +6,16 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from latemiles.errors import ConfigError
+from latemiles.report.axis import run_axis
 from latemiles.report.numbers import MINUS, clock, listed, magnitude, pace, percent, plural, signed
 from latemiles.report.page import TILT, Page, build_page
-from latemiles.report.views import rivals
+from latemiles.report.views import asymmetry, measures, rivals, trust
 from latemiles.report.words import headline, lead, metric_words
+from latemiles.signals.frames import Segment
 from latemiles.signals.results import VERDICTS
 from reference.made_up_analysis import PLANS, empty_run, made_up_run
 
@@ -151,3 +154,46 @@ def test_a_mounting_that_was_not_found_is_not_blamed_on_the_radio() -> None:
     run = made_up_run("short_run")
     page = build_page(replace(run, quality=replace(run.quality, calibration=None)), "mile")
     assert "".join(headline(page)) == "No tilt in this run: how the sensors sit was not found."
+
+
+def test_a_thigh_that_was_not_heard_is_named_in_the_answer() -> None:
+    told = sentences_of(page_of("no_thigh"))
+    assert "The left thigh sensor was not heard, so the left hip is missing." in told
+    assert not any("was heard for" in s for s in sentences_of(page_of("half_marathon")))
+
+
+def test_a_thigh_that_died_on_the_way_is_not_said_to_have_been_heard_to_the_end() -> None:
+    run = made_up_run("half_marathon")
+    sensors = tuple(
+        replace(s, samples=s.samples // 4, expected=s.samples // 4, missing_s=0.75 * run.quality.duration_s)
+        if s.segment is Segment.RIGHT_THIGH
+        else s
+        for s in run.quality.sensors
+    )
+    page = build_page(replace(run, quality=replace(run.quality, sensors=sensors)), "mile")
+    told = sentences_of(page)
+    assert (
+        "The right thigh sensor was heard for 25% of the run; the right hip is missing for the rest." in told
+    )
+    assert ">25." in trust.render(page)
+
+
+def test_an_empty_place_names_what_would_fill_it() -> None:
+    fills = {
+        "no_pelvis": "The pelvis sensor fills this.",
+        "walk": "A run fills this.",
+        "short_run": "A longer run",
+    }
+    for name, words in fills.items():
+        page = page_of(name)
+        for view in (rivals, measures):
+            assert words in view.render(page)
+        assert words in asymmetry.render(page) or name == "short_run"
+
+
+def test_a_way_of_a_few_steps_is_told_in_minutes() -> None:
+    run, context = empty_run(), made_up_run("short_run").context
+    t_s = np.linspace(0.0, run.quality.duration_s, len(context.t_s))
+    for metres, told in ((66.0, "25 seconds"), (660.0, "0.4 miles")):
+        way = replace(context, t_s=t_s, distance_m=np.linspace(0.0, metres, len(t_s)))
+        assert run_axis(run, way, "mile").length == told

@@ -22,6 +22,9 @@ F8 = NDArray[np.float64]
 _LEAST_COVER = 0.9
 """Share of the run's time that a distance source must cover, or the axis is in minutes."""
 
+_LEAST_M = 200.0
+"""A shorter way is told in minutes: it would read as mile 0.0 from end to end."""
+
 _HEAD_START_M = 200.0
 """A first distance beyond this belongs to what came before the recording, m."""
 
@@ -135,7 +138,7 @@ def _distance_axis(t_s: F8, distance_m: F8, unit: AxisUnit, duration_s: float) -
     if np.count_nonzero(known) < 2:
         return None
     t, d = t_s[known], distance_m[known]
-    if t[-1] - t[0] < _LEAST_COVER * duration_s or d[-1] - d[0] < 50.0:
+    if t[-1] - t[0] < _LEAST_COVER * duration_s or d[-1] - d[0] < _LEAST_M:
         return None
     # A watch may correct its distance downwards; a place on the axis never goes back. One that was started
     # long before the sensors counts from there.

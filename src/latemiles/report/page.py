@@ -151,6 +151,14 @@ class Page:
         sensor = self.sensor(segment)
         return sensor is not None and sensor.samples > 0
 
+    def heard_share(self, segment: Segment) -> float:
+        """Share of the run in which a sensor was heard; after it died it was not."""
+        sensor = self.sensor(segment)
+        if sensor is None or sensor.samples == 0:
+            return 0.0
+        whole = max(float(sensor.expected), sensor.samples + max(0.0, sensor.missing_s) * sensor.rate_hz)
+        return sensor.samples / whole if math.isfinite(whole) else math.nan
+
     def pelvis_slips_s(self) -> list[float]:
         """Times at which the pelvis sensor moved on the body."""
         return [s.t_s for s in self.analysis.quality.slips if s.segment == Segment.PELVIS]

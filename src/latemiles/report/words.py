@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from latemiles.metrics.catalogue import metric
 from latemiles.report.numbers import (
@@ -15,18 +16,23 @@ from latemiles.report.numbers import (
     signed,
 )
 from latemiles.report.page import LEAST_STRIDES, Page, Shown, shown_of
-from latemiles.signals.frames import Segment
+from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.results import Ensemble
 from latemiles.trends.params import key_parts
 
 __all__ = [
     "adjusted_for",
+    "filler",
     "headline",
     "lead",
     "metric_words",
     "start_words",
     "what_is_missing",
 ]
+
+
+_MOSTLY: Final = 0.9
+"""A sensor that was heard for less of the run is named in the answer."""
 
 
 def metric_words(key: str) -> str:
@@ -74,10 +80,11 @@ def headline(page: Page) -> tuple[str, str, str]:
 def lead(page: Page) -> list[tuple[str, str, str]]:
     """The sentences under the headline, each as (before, the verdict word in bold or nothing, after)."""
     if not page.measured or page.shown is None:
-        return [("", "", sentence) for sentence in what_is_missing(page)]
+        silent = _silent(page) if page.heard(Segment.PELVIS) else []
+        return [("", "", sentence) for sentence in (*silent, *what_is_missing(page))]
     sentences = [_verdict_sentence(page.shown)]
     more = (_speed_sentence(page), _slips_sentence(page), _drop_sentence(page), _others(page))
-    sentences += [("", "", s) for s in more if s]
+    sentences += [("", "", s) for s in (*_silent(page), *more) if s]
     return sentences
 
 
@@ -223,6 +230,20 @@ def _drop_sentence(page: Page) -> str:
     return f"The pelvic drop over your {more} leg grew {degrees(drop.shown.change)} against your {less}."
 
 
+def _silent(page: Page) -> list[str]:
+    """A sensor that was not heard, or not for all of the run: what is missing for it."""
+    sentences = []
+    for segment in SEGMENTS:
+        share = page.heard_share(segment)
+        what = {Segment.LEFT_THIGH: "the left hip", Segment.RIGHT_THIGH: "the right hip"}.get(segment, "tilt")
+        if not page.heard(segment):
+            sentences.append(f"The {segment.label} sensor was not heard, so {what} is missing.")
+        elif share < _MOSTLY:
+            heard = f"The {segment.label} sensor was heard for {percent(share)} of the run"
+            sentences.append(f"{heard}; {what} is missing for the rest.")
+    return sentences
+
+
 def _others(page: Page) -> str:
     # The tilt's own features move with its mean, and the legs' drop with their difference: no second finding.
     told: tuple[str, ...] = ("pelvic_tilt", "pelvic_drop")
@@ -247,6 +268,15 @@ def basis_words(page: Page) -> str:
     if page.analysis.basis == "causal":
         return "causal (each moment knows only what came before)"
     return page.analysis.basis
+
+
+def filler(page: Page) -> str:
+    """What would fill a place that stayed empty: the sensor, a stance, a run or a longer one."""
+    if not page.heard(Segment.PELVIS):
+        return "The pelvis sensor fills this."
+    if page.analysis.quality.calibration is None:
+        return "A quiet stance and squats fill this."
+    return "A run fills this." if page.running_strides == 0 else "A longer run fills this."
 
 
 def what_would_fill(page: Page, *, narrow: bool) -> str:

@@ -25,7 +25,8 @@ from latemiles.report.svg import (
     svg,
     text,
 )
-from latemiles.report.words import late_words, metric_words
+from latemiles.report.words import filler, late_words, metric_words
+from latemiles.signals.frames import Segment
 from latemiles.signals.results import Asymmetry
 
 __all__ = ["render"]
@@ -119,7 +120,7 @@ def _draw(page: Page, *, narrow: bool) -> str:
     body += _axis_words(f, y) + ground.mile_words(f, f.bottom + 18.0)
     if np.count_nonzero(np.isfinite(line)) < _LEAST_POINTS:
         middle = 0.5 * (left + right)
-        body += text(middle, f.top + 28.0, _missing(narrow), "t-2 s13 halo", "middle")
+        body += text(middle, f.top + 28.0, _missing(page, narrow=narrow), "t-2 s13 halo", "middle")
         return svg(
             width,
             f.bottom + 40.0,
@@ -158,9 +159,13 @@ def _cls(narrow: bool) -> str:
     return "narrow" if narrow else "wide"
 
 
-def _missing(narrow: bool) -> str:
+def _missing(page: Page, *, narrow: bool) -> str:
     words = "Too few good strides of both legs for a line"
-    return words if narrow else f"{words}; a longer run fills this."
+    if not page.heard(Segment.PELVIS):
+        words = "Pelvis not heard"
+    elif page.running_strides == 0:
+        words = "No running strides"
+    return words if narrow else f"{words}. {filler(page)}"
 
 
 def _line_class(page: Page) -> str:

@@ -8,7 +8,7 @@ from latemiles.report.markup import missing, section, table
 from latemiles.report.numbers import DASH, count, magnitude, signed
 from latemiles.report.page import Page, shown_of
 from latemiles.report.svg import arrow, esc, triangle
-from latemiles.report.words import metric_words
+from latemiles.report.words import filler, metric_words
 from latemiles.signals.results import FormDrift
 from latemiles.trends.params import is_headline
 
@@ -23,9 +23,7 @@ def render(page: Page) -> str:
     found = tabled(page)
     title = "Every measure, late against start"
     if not any(math.isfinite(shown_of(d).change) for d in found):
-        return missing(
-            title, "Nothing could be compared. A start and a late part with the sensors heard fill this."
-        )
+        return missing(title, f"Nothing could be compared. {filler(page)}")
     total = count(len(page.analysis.form_drift))
     sub = (
         f"Adjusted where there is a speed source. {total} measures were compared, so a few may leave their "

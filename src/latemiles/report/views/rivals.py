@@ -7,6 +7,7 @@ import math
 from latemiles.report.numbers import signed, true_minus
 from latemiles.report.page import Page, Shown
 from latemiles.report.svg import Scale, esc, rect, segment, vline
+from latemiles.report.words import filler
 from latemiles.trends.rivals import NOTABLE
 
 __all__ = ["render"]
@@ -18,8 +19,8 @@ def render(page: Page) -> str:
     """A bar a rival, grey band behind it; without a comparison the place is kept and says why."""
     if page.tilt is None or page.shown is None or not page.measured:
         return (
-            '<section><h2>What else could explain it</h2><p class="missing">Nothing to explain: no change '
-            "was measured. A start and a late part fill this.</p></section>"
+            "<section><h2>What else could explain it</h2>"
+            f'<p class="missing">Nothing to explain: no change was measured. {filler(page)}</p></section>'
         )
     shown = page.shown
     shares = [r.share for r in page.tilt.rivals if math.isfinite(r.share)]

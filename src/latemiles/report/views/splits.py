@@ -37,6 +37,8 @@ def render(page: Page) -> str:
 
 def _explained(page: Page) -> str:
     if not page.measured or page.shown is None:
+        if page.analysis.quality.calibration is None:
+            return "Tilt and drop are not known. Contact is an estimate."
         zero = f"Tilt is relative to {page.reference_words}"
         tilt = f"{zero}; no start was measured, so there is no change to show. "
     elif page.shown.adjusted:

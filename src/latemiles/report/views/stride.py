@@ -12,7 +12,7 @@ from latemiles.report.numbers import DASH, MINUS, count, magnitude, percent, plu
 from latemiles.report.page import Page
 from latemiles.report.panels import PANELS, Difference, Panel, differences
 from latemiles.report.svg import Scale, area, diamond, disc, esc, hline, path, rect, svg, text, vline
-from latemiles.report.words import part_words
+from latemiles.report.words import filler, part_words
 from latemiles.signals.frames import Segment
 from latemiles.signals.results import Ensemble
 
@@ -66,6 +66,8 @@ def _explained(page: Page) -> str:
     first, last = _parts(page)
     zero = f"Zero is {page.reference_words}; not adjusted for speed."
     if first is None:
+        if page.analysis.quality.calibration is None or page.running_strides == 0:
+            return f"Nothing to average. {filler(page)}"
         return f"No stretch of good strides was long enough to average; 25 strides of a leg fill this. {zero}"
     if last is None:
         return (

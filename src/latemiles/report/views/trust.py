@@ -38,12 +38,6 @@ def _short(segment: Segment) -> str:
     return {"left_thigh": "left", "right_thigh": "right"}.get(segment.value, segment.value)
 
 
-def _heard_share(sensor: SensorQuality | None) -> float:
-    if sensor is None or sensor.expected <= 0:
-        return 0.0 if sensor is None or sensor.samples == 0 else math.nan
-    return min(1.0, sensor.samples / sensor.expected)
-
-
 def _bars(page: Page, *, narrow: bool) -> str:
     width = 320.0 if narrow else 820.0
     left, right = (48.0, 260.0) if narrow else (58.0, 712.0)
@@ -60,12 +54,12 @@ def _bars(page: Page, *, narrow: bool) -> str:
                 a, top, b, top + 14.0, "", f"url(#{f.name})"
             )
         body += text(left - 8.0, top + 12.0, _short(segment), "t-2 s13", "end")
-        share = _heard_share(page.sensor(segment))
+        share = page.heard_share(segment)
         words = percent(share, 1) if heard else "not heard"
         body += text(right + 12.0, top + 12.0, words, "t-2 s13")
     end = f.top + 22.0 * len(SEGMENTS)
     label = "Heard of each sensor: " + listed(
-        [f"{s.label} {percent(_heard_share(page.sensor(s)), 1)}" for s in SEGMENTS]
+        [f"{s.label} {percent(page.heard_share(s), 1)}" for s in SEGMENTS]
     )
     return svg(
         width,
@@ -156,7 +150,9 @@ def _standing(page: Page) -> str:
     found = page.analysis.quality.calibration
     if found is not None and found.reference == "standing" and not math.isfinite(found.standing_start_s):
         return "held before the run"
-    if found is None or not math.isfinite(found.standing_start_s):
+    if found is None:
+        return "not found"
+    if not math.isfinite(found.standing_start_s):
         zero = start_words(page)
         return "not found; zero is your start" + (f", {zero}" if zero else "")
     lasted = found.standing_end_s - found.standing_start_s
