@@ -158,7 +158,7 @@ def test_a_mounting_that_was_not_found_is_not_blamed_on_the_radio() -> None:
 
 def test_a_thigh_that_was_not_heard_is_named_in_the_answer() -> None:
     told = sentences_of(page_of("no_thigh"))
-    assert "The left thigh sensor was not heard, so the left hip is missing." in told
+    assert "The left thigh sensor was not heard, so the left hip's angles are missing." in told
     assert not any("was heard for" in s for s in sentences_of(page_of("half_marathon")))
 
 
@@ -173,7 +173,8 @@ def test_a_thigh_that_died_on_the_way_is_not_said_to_have_been_heard_to_the_end(
     page = build_page(replace(run, quality=replace(run.quality, sensors=sensors)), "mile")
     told = sentences_of(page)
     assert (
-        "The right thigh sensor was heard for 25% of the run; the right hip is missing for the rest." in told
+        "The right thigh sensor was heard for 25% of the run; the right hip's angles are missing for the rest."
+        in told
     )
     assert ">25." in trust.render(page)
 

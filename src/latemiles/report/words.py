@@ -33,6 +33,10 @@ __all__ = [
 
 _MOSTLY: Final = 0.9
 """A sensor that was heard for less of the run is named in the answer."""
+_FROM: Final = {
+    Segment.LEFT_THIGH: "the left hip's angles are",
+    Segment.RIGHT_THIGH: "the right hip's angles are",
+}
 
 
 def metric_words(key: str) -> str:
@@ -235,12 +239,12 @@ def _silent(page: Page) -> list[str]:
     sentences = []
     for segment in SEGMENTS:
         share = page.heard_share(segment)
-        what = {Segment.LEFT_THIGH: "the left hip", Segment.RIGHT_THIGH: "the right hip"}.get(segment, "tilt")
+        what = _FROM.get(segment, "tilt is")
         if not page.heard(segment):
-            sentences.append(f"The {segment.label} sensor was not heard, so {what} is missing.")
+            sentences.append(f"The {segment.label} sensor was not heard, so {what} missing.")
         elif share < _MOSTLY:
             heard = f"The {segment.label} sensor was heard for {percent(share)} of the run"
-            sentences.append(f"{heard}; {what} is missing for the rest.")
+            sentences.append(f"{heard}; {what} missing for the rest.")
     return sentences
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from latemiles.report.numbers import DASH, clock, count, magnitude, pace, percent, signed
 from latemiles.report.page import Page
 from latemiles.report.svg import esc
@@ -30,7 +32,9 @@ def _length(page: Page) -> tuple[str, str, str]:
     duration_s = page.analysis.quality.duration_s
     axis = page.axis
     if not axis.has_distance:
-        return "time", clock(duration_s), "no distance source"
+        # A way too short to be an axis was told all the same.
+        is_told = bool(np.isfinite(page.context.distance_m).any())
+        return "time", clock(duration_s), "too short a way" if is_told else "no distance source"
     mean = axis.end * axis.unit.size / max(duration_s, 1.0)
     beside = f"{clock(duration_s)}, {pace(mean, axis.unit.size)} a {axis.unit.one}"
     return "distance and time", f"{magnitude(axis.end)} {axis.unit.short}", beside
