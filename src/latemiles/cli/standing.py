@@ -224,6 +224,8 @@ def _record(state: State, athlete: str, wait: float, adapter: str | None) -> Pat
     """Guide a person with sensors on; the recording that came of it."""
     from latemiles.sensors.assignments import Assignments
     from latemiles.sensors.ble import BleStack
+    from latemiles.sensors.drivers.latemiles_v1 import MAX_SAMPLES
+    from latemiles.sensors.protocol import Start
     from latemiles.session.air import Air
     from latemiles.session.live_run import LivePlan, LiveRun
     from latemiles.session.standing import begin as name_it
@@ -237,6 +239,8 @@ def _record(state: State, athlete: str, wait: float, adapter: str | None) -> Pat
         athlete=athlete or "me",
         port=None,
         gather_s=wait,
+        # Nobody waits for a frame here: fewer and larger ones.
+        start=Start(samples=MAX_SAMPLES),
         air=state.air or Air(),
     )
     run = LiveRun(plan)

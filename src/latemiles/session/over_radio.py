@@ -139,8 +139,15 @@ def virtual_air(plan: WorldPlan, speed: float | None, *, happens: Fate | None = 
                     if fate is not None:
                         fate.cancel()
 
+    due_s: list[float] = []
+
+    async def until_due(seconds: float) -> None:
+        # From the end of the pause before: the world goes on while the session's thread comes to ask.
+        due_s.append((due_s[-1] if due_s else loops[-1].time()) + seconds)
+        await asyncio.sleep(due_s[-1] - loops[-1].time())
+
     async def pause(seconds: float) -> None:
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), loops[-1]))
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(until_due(seconds), loops[-1]))
 
     return Air(
         listening,

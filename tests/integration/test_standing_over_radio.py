@@ -1,0 +1,61 @@
+"""The guided standing check from its first words to its page, with three sensors over the virtual radio."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from latemiles.cli.main import main
+from latemiles.sensors.assignments import Assignments
+from latemiles.sensors.drivers import latemiles_v1
+from latemiles.session.home import Home
+from latemiles.session.over_radio import WorldPlan, virtual_air
+from latemiles.session.standing import STEPS
+from latemiles.signals.blocks import ImuStream
+from latemiles.signals.frames import SEGMENTS
+from latemiles.sim.feed import from_stream
+from latemiles.sim.standing import StandingPlan, simulate_standing
+from latemiles.sim.world import SensorPlan, serial_of
+
+RATE_HZ = 208.0
+PERSON = StandingPlan(obliquity_rad=math.radians(6.0), stance_s=14.0, rate_hz=RATE_HZ)
+STAYS_S = 60.0
+
+
+def stays(stream: ImuStream) -> ImuStream:
+    """The person goes on standing as in the last second."""
+    n = round(RATE_HZ)
+    times = round(STAYS_S)
+    t = np.concatenate([stream.t, stream.t[-1] + (1 + np.arange(times * n)) / RATE_HZ])
+    return ImuStream(t, *(np.concatenate([v, np.tile(v[-n:], (times, 1))]) for v in (stream.acc, stream.gyr)))
+
+
+def test_the_guided_check_runs_to_its_end_and_tells_how_the_person_stands(tmp_path, capsys):
+    streams = {segment: stays(s) for segment, s in simulate_standing(PERSON, 4).items()}
+    lasts_s = float(streams[SEGMENTS[0]].t[-1])
+    ranges = {"acc_range": latemiles_v1.ACC_RANGE_M_S2, "gyr_range": latemiles_v1.GYR_RANGE_RAD_S}
+    sensors = [SensorPlan(from_stream(streams[s], RATE_HZ, **ranges), s) for s in SEGMENTS]
+    air = virtual_air(WorldPlan(sensors, lasts_s), None)
+    # The words come at this person's pace, who stands for less than half a minute.
+    share = (lasts_s - STAYS_S) / sum(step.lasts_s for step in STEPS)
+    at_own_pace = air.pause
+    air = replace(air, pause=lambda seconds: at_own_pace(share * seconds))
+    home = Home(tmp_path)
+    Assignments({s: serial_of(k) for k, s in enumerate(SEGMENTS)}).save(home.sensors)
+    assert main(["--home", str(tmp_path), "standing", "--athlete", "maya"], air) == 0
+    words = capsys.readouterr().out
+    places = [words.index(step.words) for step in STEPS[:4]]
+    assert places == sorted(places)
+    assert words.index(STEPS[-1].words) < words.index("The right side of the pelvis stood ")
+    for part in ("Eyes open.", "Eyes closed.", "March on the spot", "95% interval", "Not a medical device"):
+        assert part in words
+    assert main(["--home", str(tmp_path), "standing", "show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["conditions"] == ["eyes open", "eyes closed", "after a march"]
+    assert len([v for v in told["obliquity"]["values_deg"] if v is not None]) == 3
+    assert abs(told["obliquity"]["mean_deg"] - 6.0) < told["obliquity"]["half_width_deg"]
+    (recording,) = (tmp_path / "standing").glob("*.mcap")
+    assert recording.stat().st_size > 100_000
