@@ -28,6 +28,8 @@ from latemiles.sim.runner import simulate
 from latemiles.sim.virtual_imu import VirtualImu
 from latemiles.sim.world import ImuMaker, SensorPlan, World, emulated_imu, serial_of
 
+pytestmark = pytest.mark.timeout(600)
+"""The first test of a changed kernel waits for the compiler."""
 PELVIS, LEFT, RIGHT = SEGMENTS
 RATE_HZ = 208
 RUN = RunnerPlan((Phase("standing", 4.0), Phase("running", 40.0, 3.0)), has_watch=False)

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from latemiles.cli.main import main
 from latemiles.sensors.assignments import Assignments
@@ -20,6 +21,8 @@ from latemiles.sim.feed import from_stream
 from latemiles.sim.standing import StandingPlan, simulate_standing
 from latemiles.sim.world import SensorPlan, serial_of
 
+pytestmark = pytest.mark.timeout(600)
+"""The first test of a changed kernel waits for the compiler."""
 RATE_HZ = 208.0
 PERSON = StandingPlan(obliquity_rad=math.radians(6.0), stance_s=14.0, rate_hz=RATE_HZ)
 STAYS_S = 60.0
