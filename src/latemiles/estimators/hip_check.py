@@ -75,12 +75,13 @@ class HipCheck:
         delta, rate : float64 arrays, shape (2,)
             The filter's relative headings and their rates, rad and rad/s; NaN while unknown.
         """
-        self.counts[0] = self.counts[0] + 1 if is_running else 0
-        self.counts[1] += 1
+        steps, since, *_ = self.counts.tolist()
+        steps, since = steps + 1 if is_running else 0, since + 1
+        self.counts[:2] = steps, since
         window = _BLOCKS * len(self._weights)
         fit = _FIT_BLOCKS * len(self._weights)
-        running = round(int(self.counts[0]) * self._step_s * self._bin_hz)
-        if self.counts[1] * self._step_s < _EVERY_S or running <= window:
+        running = round(steps * self._step_s * self._bin_hz)
+        if since * self._step_s < _EVERY_S or running <= window:
             return
         known, heard = np.isfinite(self.levers[:, 0]), np.isfinite(delta)
         may_fit = running > fit and len(ring) > fit and bool((heard & ~known).any())

@@ -76,11 +76,11 @@ class SlipFinder:
         if np.isnan(self.windows[0, _VIGOUR, 0]):
             return None
         step_statistic(self.windows, self._params.slip_side, _NEAR, self._scratch, self._step)
-        sizes = np.where(np.isfinite(self._step[:3, 6]), self._step[:3, 6], 0.0)
-        lane = int(np.argmax(sizes))
+        sizes = [size if math.isfinite(size) else 0.0 for size in self._step[:3, 6].tolist()]
+        last = self.last.tolist()
+        lane, peak = sizes.index(max(sizes)), last.index(max(last))
         is_slip = self._is_slip(lane, sizes)
-        peak = int(np.argmax(self.last))
-        if self.last[peak] > 0.0 and not (is_slip and lane == peak and sizes[lane] > self.last[peak]):
+        if last[peak] > 0.0 and not (is_slip and lane == peak and sizes[lane] > last[peak]):
             pair = self.last_pair[peak].copy()
             found = Slipped(peak, float(self.last[peak]), self._ago(peak, pair), pair[0], pair[1])
             self.clear()
@@ -112,7 +112,7 @@ class SlipFinder:
         last_before = int(np.argmin(np.cumsum(beyond)))
         return len(self.windows) - 1.5 - last_before
 
-    def _is_slip(self, lane: int, sizes: F8) -> bool:
+    def _is_slip(self, lane: int, sizes: list[float]) -> bool:
         p = self._params
         vigour = self._step[_VIGOUR].tolist()
         is_steady = all(abs(vigour[3 + k] - vigour[k]) <= p.slip_pace * vigour[k] for k in (0, 1))
