@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from latemiles.estimators.hip_check import HipCheck
+from latemiles.estimators.mounting import Axis, calibration_of
+from latemiles.estimators.posture import PostureStage
 from latemiles.estimators.posture_buffers import hann
+from latemiles.estimators.posture_params import PostureParams
 from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_harmonics, stride_rate
 from latemiles.signals.frames import pelvis_quat, quat_conj, quat_multiply, quat_rotate
+from latemiles.signals.quality import SampleQuality
 from reference import posture_twins as twins
+from reference.posture_streams import drive, stream_of
 
 HZ, BIN_HZ, STRIDE_HZ = 100.0, 25.0, 1.37
 LEVERS = np.array([[0.12, 0.13, -0.08], [0.05, 0.02, 0.28], [0.04, -0.03, 0.27]])
@@ -31,20 +37,31 @@ def sensor(angles: np.ndarray, hip: np.ndarray, lever: np.ndarray, heading: floa
 
 
 @cache
-def rows() -> np.ndarray:
-    """Bins (n, 3, 10) of eight minutes of one hip per thigh; each thigh has its own pelvis-side lever."""
+def motion(left_plane_turns_deg: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """acc, gyr and quat of three sensors in eight minutes of running, in which a hip moves as it is told.
+
+    From minute six to minute seven the plane in which the left thigh swings may turn against the pelvis.
+    """
     rng = np.random.default_rng(5)
     t = np.arange(round(SECONDS * HZ)) / HZ
     w = 2.0 * np.pi * STRIDE_HZ * t
     hip = np.stack([1.5 * np.cos(2 * w), 1.2 * np.sin(w), 7.0 * np.cos(2 * w + 0.4)], axis=1)
     pelvis = np.stack([0.05 * np.sin(2 * w), 0.08 * np.sin(w + 0.5), 0.12 * np.cos(w)], axis=1)
     lanes = [sensor(pelvis, hip, LEVERS[0], 0.0)]
+    turned = np.radians(left_plane_turns_deg) * np.clip((t - 360.0) / 60.0, 0.0, 1.0)
     for side, sign in ((0, 1.0), (1, -1.0)):
         swing = np.stack([-0.15 + 0.5 * sign * np.sin(w), 0.07 * np.cos(w), 0.1 * np.sin(2 * w)], axis=1)
+        swing[:, 2] += turned * (side == 0)
         lanes.append(sensor(swing, hip, LEVERS[1 + side], DELTA[side]))
     acc, gyr, quat = (np.stack([lane[k] for lane in lanes]) for k in range(3))
     acc = acc + 0.1 * rng.standard_normal(acc.shape)
-    return twins.bins(acc, gyr + 0.005 * rng.standard_normal(gyr.shape), quat, round(HZ / BIN_HZ))
+    return acc, gyr + 0.005 * rng.standard_normal(gyr.shape), quat
+
+
+@cache
+def rows() -> np.ndarray:
+    """Bins (n, 3, 10) of the same."""
+    return twins.bins(*motion(), round(HZ / BIN_HZ))
 
 
 def watched(offset_rad=lambda t: 0.0, forget_at=None) -> tuple[HipCheck, list[float]]:
@@ -106,3 +123,31 @@ def test_a_thigh_that_is_not_heard_has_no_second_opinion():
         check.step(broken, second * 25, True, DELTA, np.zeros(2))
     assert np.isnan(check.change(0))
     assert np.isfinite(check.change(1))
+
+
+def uncertain(left_plane_turns_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where the posture stage marks each lane's heading as uncertain, and the left hip's rotation, deg."""
+    params = PostureParams()
+    left, up = np.array([0.0, 1.0, 0.0]), np.tile([0.0, 0.0, 1.0], (3, 1))
+    axes = [Axis(left, np.radians(2.0), float("nan"))] * 3
+    known = calibration_of(axes, up, None, None, None, params)
+    # As after squats: an offset known to 2 degrees, so that the filter has no doubts of its own.
+    known = replace(known, swing_offset_sd_rad=(np.radians(2.0),) * 2)
+    acc, gyr, _ = motion(left_plane_turns_deg)
+    result = drive(PostureStage(HZ, known=known), stream_of(acc, gyr))
+    is_marked = (result.quality & int(SampleQuality.HEADING_UNCERTAIN)) != 0
+    return is_marked, np.degrees(result.hip[0, :, 2])
+
+
+def test_a_turning_swing_plane_marks_the_hip_that_it_misleads_and_no_other():
+    steady, before = uncertain(0.0)
+    marked, after = uncertain(6.0)
+    late = slice(round(470.0 * HZ), None)
+    # The filter took the plane's turning for one of the earth frames: rotation misses the six degrees.
+    assert abs(after[late].mean() - before[late].mean()) < 3.0
+    assert marked[1, late].all()
+    assert not marked[[0, 2]][:, late].any()
+    # Nothing is said before the plane turns, and nothing where it does not.
+    calm = slice(round(60.0 * HZ), round(360.0 * HZ))
+    assert not marked[:, calm].any()
+    assert not steady[:, round(60.0 * HZ) :].any()
