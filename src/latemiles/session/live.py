@@ -18,7 +18,6 @@ from latemiles.recording.writer import RecordingWriter
 from latemiles.session.inbox import Inbox
 from latemiles.signals.events import Event
 from latemiles.signals.records import Record, RunHeader
-from latemiles.signals.stretches import stretches_of
 
 __all__ = ["EventSink", "LiveSession", "supervise"]
 
@@ -171,22 +170,18 @@ class LiveSession:
                 self.recorder.close()
 
     def _take(self, records: Sequence[Record]) -> None:
-        """Take what waits: mostly one record; more at once cost less, so who is behind catches up."""
+        """Take what waits, mostly one record; more are stored and shown at once, to catch up."""
         for record in records:
             self.heard_ns = max(self.heard_ns, record_arrival_ns(record))
             # The header is the recording's first record since the recorder was made.
             if self.recorder is not None and not isinstance(record, RunHeader):
                 self.recorder.append(record)
-        events = self._interpreted(records)
+        # One by one: a stretch says the same in another order, and live says what replay says to the byte.
+        events = [event for record in records for event in self.pipeline.push(record)]
         for record in records:
             for listener in self.listeners:
                 listener(record)
         self._show(events)
-
-    def _interpreted(self, records: Sequence[Record]) -> list[Event]:
-        if len(records) == 1:
-            return self.pipeline.push(records[0])
-        return [event for part in stretches_of(records) for event in self.pipeline.push_stretch(part)]
 
     async def _keep_flushing(self) -> None:
         """Bring what is written to the disk once a second, also when nothing more is heard."""
