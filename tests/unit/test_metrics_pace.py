@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from latemiles.metrics.pace import Pace
+from latemiles.metrics.speed import SpeedTrack
 from latemiles.signals.records import Speed
 
 
@@ -52,6 +53,29 @@ def test_silence_is_not_filled():
     assert said[t == 60.5] == pytest.approx(4.0)
     assert np.isfinite(said[(t >= 60.0) & (t < 71.0)]).all()
     assert np.isnan(said[t > 71.0]).all()
+
+
+@pytest.mark.parametrize("rate_hz", [1.0, 10.0, 50.0])
+def test_two_minutes_ago_are_remembered_however_often_a_source_speaks(rate_hz):
+    t = np.arange(0.0, 1200.0, 1.0 / rate_hz)
+    records = words(t, 3.0 + t / 1200.0)
+    track, pace = SpeedTrack(), Pace()
+    for record in records:
+        track.tell(record)
+        pace.tell(record)
+    asked = t[-1] - 120.0
+    assert track.at(asked)[0] == pytest.approx(3.0 + asked / 1200.0)
+    assert pace.at(asked) == pytest.approx(3.0 + asked / 1200.0, abs=0.01)
+
+
+def test_a_source_that_speaks_often_fills_no_memory_without_end():
+    records = words(np.arange(0.0, 6000.0, 0.5), np.full(12_000, 3.0))
+    track, pace = SpeedTrack(), Pace()
+    for record in records:
+        track.tell(record)
+        pace.tell(record)
+    assert len(track.save()) < 1100
+    assert len(pace.save()) < 80_000
 
 
 def test_words_that_cannot_be_are_left_out():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from latemiles.estimators.course import Course, no_course
 from latemiles.metrics.packing import pack, unpack
-from latemiles.metrics.speed import BRIDGE_S, HOLD_S, KEPT, SpeedTrack
+from latemiles.metrics.speed import BRIDGE_S, HOLD_S, KEPT_S, SpeedTrack
 from latemiles.signals.records import Speed
 
 __all__ = ["Pace"]
@@ -65,7 +65,10 @@ class Pace:
             return
         word = self._heard(record)
         if word is not None:
-            self._words = [*self._words[1 - KEPT :], _next(self._words, word)]
+            self._words.append(_next(self._words[-1:], word))
+            if word[0] - self._words[0][0] > 2.0 * KEPT_S:
+                # Many at once: a list is slow to forget its first.
+                del self._words[: bisect_right(self._words, (word[0] - KEPT_S, math.inf))]
 
     def at(self, t_s: float) -> float:
         """Speed at a session time, m/s; NaN where the source is silent."""

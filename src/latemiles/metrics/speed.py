@@ -22,15 +22,15 @@ HOLD_S: Final = 10.0
 SLOPE_S: Final = 5.0
 """Speed from a source of distance alone is taken over at least this long: its steps are a metre, s."""
 
-KEPT: Final = 512
-"""Words of the source that are kept: minutes, where a stride needs seconds."""
+KEPT_S: Final = 512.0
+"""How far back words of the source are kept, s: a smoothed stride asks for its speed a minute or two late."""
 
 
 class SpeedTrack:
     """The last minutes of a speed source; distance is integrated where the source gives none."""
 
     def __init__(self) -> None:
-        self._words: deque[tuple[float, float, float]] = deque(maxlen=KEPT)
+        self._words: deque[tuple[float, float, float]] = deque()
 
     def tell(self, record: Speed) -> tuple[float, float] | None:
         """Take in one word of the source; one out of order, or without a number, is left out.
@@ -51,6 +51,8 @@ class SpeedTrack:
         if math.isnan(distance):
             distance = self._integrated(t, speed)
         self._words.append((t, speed, distance))
+        while t - self._words[0][0] > KEPT_S:
+            self._words.popleft()
         return t, speed
 
     def at(self, t: float) -> tuple[float, float]:
@@ -76,7 +78,7 @@ class SpeedTrack:
 
     def load(self, words: list[list[float]]) -> None:
         """Go on from what ``save`` gave."""
-        self._words = deque(((w[0], w[1], w[2]) for w in words), maxlen=KEPT)
+        self._words = deque((w[0], w[1], w[2]) for w in words)
 
     def _slope(self, t: float, distance: float) -> float:
         for t0, _, d0 in reversed(self._words):
