@@ -38,7 +38,7 @@ def sentences_of(page: Page) -> list[str]:
         ("backwards", r"Your pelvis tipped 1\.\d degrees further back from mile 7\.\d\."),
         ("no_change", r"No change beyond 0\.8 degrees in 13\.1 miles\."),
         ("small", r"No change beyond 0\.8 degrees in 13\.1 miles\."),
-        ("short_run", r"Too short to compare: \d+ strides, 300 needed\."),
+        ("short_run", r"Too short to compare end with start: \d+ strides of a leg, 300 needed\."),
         ("walk", r"A walk of 1\.6 miles: no running strides to compare\."),
         ("no_pelvis", r"No tilt in this run: the pelvis sensor was not heard\."),
         ("slip", r"The pelvis sensor moved at mile 7\.\d; this run cannot tell that from a change of tilt\."),

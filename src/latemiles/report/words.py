@@ -137,7 +137,8 @@ def _not_measured(page: Page) -> str:
         return ""
     found = _fewest(page)
     if found < LEAST_STRIDES:
-        return f"Too short to compare: {plural(found, 'stride')}, {LEAST_STRIDES} needed."
+        there = plural(found, "stride")
+        return f"Too short to compare end with start: {there} of a leg, {LEAST_STRIDES} needed."
     return "Too little of the pelvis was heard to compare."
 
 
