@@ -57,11 +57,12 @@ def render(checks: Sequence[Check], *, athlete: str) -> str:
     when, result = checks[-1]
     rows = [[esc(n), esc(v), esc(beside)] for n, v, beside in lines(result)]
     limits = "".join(f'<p class="sub">{esc(words)}</p>' for words in LIMITS)
+    values = table("Values", [("", ""), ("value", ""), ("", "w told")], rows)
     body = (
         f"<h1>{esc(sentence(result))}</h1>"
         '<p class="lead">A single check says how you stood then. Looking for a change takes several, '
         "before and during a block of exercises.</p>"
-        f"<section>{panel(checks)}{table('Values', [('', ''), ('value', ''), ('', 'w')], rows)}</section>"
+        f"<section>{panel(checks)}{values}</section>"
         f"<section><h2>What this can and cannot tell</h2>{limits}</section>"
         f"<section><h2>All checks</h2>{_all(checks)}</section>"
     )
@@ -70,14 +71,19 @@ def render(checks: Sequence[Check], *, athlete: str) -> str:
 
 
 def _all(checks: Sequence[Check]) -> str:
-    head = [("when", ""), ("obliquity", ""), (f"thigh turn, R{MINUS}L", ""), ("not used", "w")]
+    head = [("when", ""), ("obliquity", ""), (f"thigh turn, R{MINUS}L", "")]
+    has_problems = any(result.get("problem") for _, result in checks)
+    if has_problems:
+        head.append(("not used", "w told"))
     rows = []
     for when, result in reversed(checks):
         cells = [f"{when.day} {when:%b %Y, %H:%M}" if when is not None else DASH]
         for key, *_ in _ROWS:
             value, half = number(result, key, "mean_deg"), number(result, key, "half_width_deg")
             cells.append(f"{signed(value)}° ± {magnitude(half)}" if math.isfinite(value) else DASH)
-        rows.append([*cells, esc(str(result.get("problem") or ""))])
+        if has_problems:
+            cells.append(esc(str(result.get("problem") or "")))
+        rows.append(cells)
     return table("All standing checks", head, rows)
 
 
