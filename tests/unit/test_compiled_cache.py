@@ -44,9 +44,9 @@ def said(folder: Path, package: str = "latemiles.kernels", ask: str = ASK) -> li
     return [float(word) for word in done.stdout.split()]
 
 
-@pytest.mark.timeout(240)
-def test_a_changed_callee_in_another_file_reaches_its_cached_caller(tmp_path):
-    package = tmp_path / "latemiles"
+def small_package(folder):
+    """Our caching round two kernels, one of which calls the other; where the kernels are."""
+    package = folder / "latemiles"
     kernels = package / "kernels"
     kernels.mkdir(parents=True)
     (package / "__init__.py").write_text("")
@@ -54,6 +54,12 @@ def test_a_changed_callee_in_another_file_reaches_its_cached_caller(tmp_path):
         shutil.copy(SOURCE / name, package / name)
     (kernels / "a_callee.py").write_text(CALLEE.format(value=1.0))
     (kernels / "a_caller.py").write_text(CALLER)
+    return kernels
+
+
+@pytest.mark.timeout(240)
+def test_a_changed_callee_in_another_file_reaches_its_cached_caller(tmp_path):
+    kernels = small_package(tmp_path)
     assert said(tmp_path) == [10.0, 0.0]
     assert said(tmp_path) == [10.0, 1.0]
     (kernels / "a_callee.py").write_text(CALLEE.format(value=2.0))
@@ -87,14 +93,7 @@ print(late(3.0), late(3))
 
 @pytest.mark.timeout(240)
 def test_a_cached_kernel_loads_without_the_compiler_which_is_there_when_it_is_needed(tmp_path):
-    package = tmp_path / "latemiles"
-    kernels = package / "kernels"
-    kernels.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    for name in ("compiled.py", "kernels/__init__.py", "kernels/cache.py"):
-        shutil.copy(SOURCE / name, package / name)
-    (kernels / "a_callee.py").write_text(CALLEE.format(value=1.0))
-    (kernels / "a_caller.py").write_text(CALLER)
+    kernels = small_package(tmp_path)
     (kernels / "a_late.py").write_text(
         "import math\nfrom numba import njit\nfrom latemiles.kernels.a_callee import callee\n\n"
         "@njit(cache=True)\ndef late(x):\n    return callee() + math.sqrt(x * x)\n"
