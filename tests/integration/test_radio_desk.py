@@ -168,7 +168,10 @@ def test_a_newcomer_finds_places_and_questions_virtual_sensors_from_the_command_
     assert [line.split()[0] for line in heard[:5]] == ["LM-A001", "LM-POD", "LM-A112", "LM-A223", "LM-HR"]
     assert all(len(line) <= 80 for line in heard)
     places = [f"{segment.value}={serial}" for segment, serial in SERIALS.items()]
+    mine = {segment: f"MINE-{segment.lane}" for segment in SERIALS}
+    Assignments(mine).save(Home(tmp_path).sensors)
     assert main([*home, "assign", *places]) == 0
+    assert Assignments.load(Home(tmp_path).sensors) == Assignments(mine), "real sensors keep their places"
     assert main([*home, "identify", "left thigh"]) == 0
     assert "LM-A112 blinks." in capsys.readouterr().out
     assert main([*home, "doctor"]) == 0
@@ -180,7 +183,7 @@ def test_who_gives_up_while_kernels_are_made_gets_one_line_and_no_link_stays(tmp
         raise KeyboardInterrupt
 
     monkeypatch.setattr("latemiles.session.live_run.warm_up", give_up)
-    Assignments(SERIALS).save(Home(tmp_path).sensors)
+    Assignments(SERIALS).save(Home(tmp_path / "virtual").sensors)
     before = set(threading.enumerate())
     assert main(["--home", str(tmp_path), "--virtual", "live", "--headless"]) == 130
     assert capsys.readouterr().err.count("\n") == 1

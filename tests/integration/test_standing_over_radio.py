@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from latemiles.cli.main import main
+from latemiles.recording.reader import Recording
 from latemiles.sensors.assignments import Assignments
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.session.home import Home
-from latemiles.session.over_radio import WorldPlan, virtual_air
+from latemiles.session.over_radio import SIMULATED, WorldPlan, virtual_air
 from latemiles.session.standing import STEPS
 from latemiles.session.warm import warm_up
 from latemiles.signals.blocks import ImuStream
@@ -66,4 +67,6 @@ def test_the_guided_check_runs_to_its_end_and_tells_how_the_person_stands(tmp_pa
     assert len([v for v in told["obliquity"]["values_deg"] if v is not None]) == 3
     assert abs(told["obliquity"]["mean_deg"] - 6.0) < told["obliquity"]["half_width_deg"]
     (recording,) = (tmp_path / "standing").glob("*.mcap")
-    assert recording.stat().st_size > 100_000
+    with Recording.open(recording) as opened:
+        assert opened.header.source == SIMULATED
+        assert opened.duration_s > 60.0

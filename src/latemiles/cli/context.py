@@ -37,6 +37,9 @@ UnitsOption = Annotated[
 _WIDE: Final = 200
 """Characters of a line that nobody folds."""
 
+VIRTUAL: Final = "virtual"
+"""Folder in the home folder where all of the sensors of ``--virtual`` goes."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -46,6 +49,8 @@ class State:
     debug: bool
     air: Air | None = None
     """Where runs listen; None: to the system's Bluetooth."""
+    is_virtual: bool = False
+    """Whether ``--virtual`` asked for simulated sensors: their places and runs are kept apart."""
 
     @property
     def desk(self) -> Desk:
@@ -55,10 +60,11 @@ class State:
         return self.air.desk if self.air is not None else Desk()
 
     def find_home(self) -> Home:
-        """Return the home folder that was asked for."""
+        """Return the home folder that was asked for; a simulated runner has one of her own."""
         from latemiles.session.home import Home
 
-        return Home.find(self.home)
+        home = Home.find(self.home)
+        return Home(home.root / VIRTUAL) if self.is_virtual else home
 
 
 def state_of(context: typer.Context) -> State:

@@ -88,7 +88,7 @@ def _global(
         from latemiles.session.demo import virtual_runner
 
         context.obj = virtual_runner()
-    context.obj = State(home=home, debug=debug, air=context.obj)
+    context.obj = State(home=home, debug=debug, air=context.obj, is_virtual=is_virtual)
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
     if not debug:
         # bleak warns that it cannot ask bluetoothctl for a version, which changes nothing.

@@ -55,6 +55,8 @@ class Air:
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     """Waits for seconds of a person's time."""
     desk: Desk = field(default_factory=Desk)
+    source: str = "live"
+    """What a run's header says of where its samples are from."""
 
     def receiver(
         self,

@@ -119,7 +119,7 @@ def demo_over_radio(*, duration_min: float, seed: int, speed: float | None) -> t
         run=f"demo-{now:%Y%m%d-%H%M%S}",
         started_utc_ns=round(now.timestamp() * 1e9),
         sensors=sensors,
-        source="simulated, over the virtual radio",
+        source=over_radio.SIMULATED,
         notes=NOTES,
         extra={"seed": str(seed)},
     )

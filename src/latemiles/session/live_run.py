@@ -199,7 +199,7 @@ class LiveRun:
             athlete=self.plan.athlete,
             started_utc_ns=round(now.timestamp() * 1e9),
             sensors=sensors,
-            source="live",
+            source=self.plan.air.source,
             extra=extra,
         )
 

@@ -31,10 +31,20 @@ from latemiles.sim.runner import SimulatedRun
 from latemiles.sim.virtual_pods import foot_pod, strap
 from latemiles.sim.world import ImuMaker, SensorPlan, World, plans_of_run, serial_of
 
-__all__ = ["Fate", "WorldPlan", "radio_run", "virtual_air", "world_of_recording", "world_of_run"]
+__all__ = [
+    "SIMULATED",
+    "Fate",
+    "WorldPlan",
+    "radio_run",
+    "virtual_air",
+    "world_of_recording",
+    "world_of_run",
+]
 
 T = TypeVar("T")
 
+SIMULATED: Final = "simulated, over the virtual radio"
+"""What the header of such a run says of where its samples are from."""
 WAITING: Final = 512
 """Records that may wait for the session before the world stands still."""
 _GATHER_S: Final = 0.02
@@ -156,6 +166,7 @@ def virtual_air(plan: WorldPlan, speed: float | None, *, happens: Fate | None = 
         lasts_s=plan.duration_s + _TAIL_S,
         pause=pause,
         desk=_VirtualDesk(plan, speed),
+        source=SIMULATED,
     )
 
 
