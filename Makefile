@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt demo test quick check bench fuzz recordings screenshots soak clean
+.PHONY: help setup apt demo test quick check bench chaos fuzz recordings screenshots soak clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: $(STAMP)  ## format, lint, types, layers, docstrings, generated files
 bench: $(STAMP)  ## accuracy and speed, printed as tables and written to benchmarks/results.md
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/run.py
+
+chaos: $(STAMP)  ## a hundred runs in which anything may happen to the radio, some of it at once: ten minutes
+	@LATEMILES_CHAOS=100 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 tests/integration/test_radio_chaos.py
 
 fuzz: $(STAMP)   ## bytes into every reader of the radio for a minute, guided by coverage where atheris can be had
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "atheris is not to be had here: by chance instead"

@@ -10,7 +10,7 @@ import pytest
 from latemiles.errors import LinkFailed
 from latemiles.sensors import about, protocol
 from latemiles.sensors.ble import BleStack, Connection, Ear
-from latemiles.sensors.ble_errors import LinkReason
+from latemiles.sensors.ble_errors import LinkReason, translated
 from latemiles.sensors.link import SensorLink
 from latemiles.sensors.outlet import Backoff, Outlet, Wanted
 from latemiles.signals.frames import SEGMENTS, Segment
@@ -169,3 +169,12 @@ def test_a_link_left_behind_by_a_program_that_died_is_adopted():
     link = run_in_virtual_time(main)
     assert link.book.next_index > 8.0 * RATE_HZ
     assert link.book.missing == []
+
+
+async def test_a_request_that_the_system_gives_up_is_a_lost_link_and_no_end_of_the_task():
+    answer = asyncio.get_running_loop().create_future()
+    answer.cancel()
+    with pytest.raises(LinkFailed, match="It is tried again") as told, translated("read"):
+        await answer
+    assert told.value.reason is LinkReason.LOST
+    assert asyncio.current_task().cancelling() == 0

@@ -14,7 +14,7 @@ from latemiles.recording.reader import Recording
 from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.registry import driver_for
 from latemiles.session.inbox import Inbox
-from latemiles.session.live import LiveSession
+from latemiles.session.live import LiveSession, supervise
 from latemiles.session.pace import paced
 from latemiles.signals.events import Event
 from latemiles.signals.frames import Segment
@@ -166,3 +166,33 @@ async def test_a_full_inbox_refuses_the_newest_packet_and_says_how_many():
     (gone,) = inbox.take_refusals(99)
     assert (gone.segment, gone.count) == (Segment.PELVIS, 6)
     assert inbox.take_refusals(100) == []
+
+
+async def test_a_part_whose_wait_was_cancelled_by_others_is_started_again(monkeypatch):
+    monkeypatch.setattr("latemiles.session.live._FIRST_WAIT_S", 0.0)
+    begun = 0
+
+    async def part() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            answer = asyncio.get_running_loop().create_future()
+            answer.cancel()
+            await answer
+
+    await supervise("the radio", part)
+    assert begun == 2
+
+
+async def test_a_part_that_is_asked_to_end_ends():
+    begun = asyncio.Event()
+
+    async def part() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(supervise("the radio", part))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from enum import StrEnum
@@ -16,6 +17,7 @@ from bleak.exc import (
     BleakGATTProtocolError,
 )
 
+from latemiles.cancelled import asked_to_end
 from latemiles.errors import LinkFailed
 
 __all__ = ["ADVICE", "LinkReason", "translated"]
@@ -85,10 +87,17 @@ def translated(doing: str, otherwise: LinkReason = LinkReason.LOST) -> Iterator[
     Raises
     ------
     LinkFailed
-        In place of a BleakError, TimeoutError, OSError or EOFError.
+        In place of a BleakError, TimeoutError, OSError or EOFError, and of a cancellation that was not meant
+        for this task: what a system cancels of its own when a link ends under a request.
     """
     try:
         yield
+    except asyncio.CancelledError as error:
+        if asked_to_end():
+            raise
+        raise LinkFailed(
+            otherwise, f"Cannot {doing}: {otherwise} (given up by the system). {ADVICE[otherwise]}"
+        ) from error
     except (BleakError, TimeoutError, OSError, EOFError) as error:
         reason = _reason(error, otherwise)
         told = " ".join(str(part) for part in error.args if isinstance(part, str)) or type(error).__name__

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from latemiles.cancelled import asked_to_end
 from latemiles.errors import LatemilesError
 from latemiles.pipeline import Pipeline
 from latemiles.recording.writer import RecordingWriter
@@ -58,7 +59,9 @@ async def supervise(name: str, part: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await part()
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and asked_to_end():
+                raise
             log.warning(
                 "%s stopped; starting it again in %.1f s",
                 name,
