@@ -45,8 +45,8 @@ bench: $(STAMP)  ## accuracy and speed, printed as tables and written to benchma
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python benchmarks/run.py
 
-chaos: $(STAMP)  ## a hundred runs in which anything may happen to the radio, some of it at once: ten minutes
-	@LATEMILES_CHAOS=100 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 tests/integration/test_radio_chaos.py
+chaos: $(STAMP)  ## two hundred runs in which anything may happen to the radio, some of it at once: half an hour
+	@LATEMILES_CHAOS=100 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 tests/integration/test_radio_chaos.py tests/firmware/test_firmware_chaos.py
 
 fuzz: $(STAMP)   ## bytes into every reader of the radio for a minute, guided by coverage where atheris can be had
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || echo "atheris is not to be had here: by chance instead"
