@@ -183,10 +183,21 @@ def test_a_lost_pelvis_leaves_the_last_good_number_with_its_age():
     assert [s["status"] for s in state["sensors"]] == ["good", "lost", "good"]
 
 
+def test_no_row_of_angles_has_a_value_while_the_pelvis_is_not_heard():
+    rows = seen(STATES["not_heard"]).state()["rows"]
+    angles = {name: row for name, row in rows.items() if name not in ("cadence", "speed")}
+    assert all((row["now"], row["change"], row["beyond"]) == (None, None, False) for row in angles.values())
+    assert {row["missing"] for row in angles.values()} == {"not heard"}
+    assert rows["cadence"]["now"] is not None
+    slipped = seen(STATES["sensor"]).state()["rows"]
+    assert slipped["tilt"]["missing"] == "clip moved"
+
+
 def test_a_lost_thigh_stops_its_rows_and_nothing_else():
     state = seen(STATES["thigh"]).state()
     assert [s["status"] for s in state["sensors"]] == ["lost", "good", "good"]
     assert state["rows"]["flexion_left"]["now"] is None
+    assert state["rows"]["flexion_left"]["missing"] == "not heard"
     assert state["rows"]["flexion_right"]["now"] is not None
     assert state["tilt"]["value"] == pytest.approx(2.1, abs=0.2)
 

@@ -161,7 +161,7 @@ class LiveView:
             self._noticed = {"t": t_s, "d": self._clock.place(t_s)}
             self._add("change", t_s, words="Tilt change noticed")
         for name, row in self._rows.items():
-            beyond = abs(self._change(row, t_s)) > self._band(row)
+            beyond = not self._silence(row, t_s) and abs(self._change(row, t_s)) > self._band(row)
             self._beyond_looks[name] = self._beyond_looks.get(name, 0) + 1 if beyond else 0
         self._state = self._seen(t_s)
 
@@ -334,13 +334,30 @@ class LiveView:
         beyond = self._beyond_looks.get(row.row.name, 0) >= _LOOKS_BEYOND
         if row.row.name == "tilt":
             beyond = self._words.word == "drifting"
+        # Medians outlive their sensor by the length of their window: what is not heard has no value now.
+        silence = self._silence(row, t_s)
+        now = math.nan if silence else row.now(t_s)
         return {
-            "now": _or_none(row.now(t_s)),
-            "change": _or_none(self._change(row, t_s)),
+            "now": _or_none(now),
+            "change": None if silence else _or_none(self._change(row, t_s)),
             "start": _or_none(row.start),
             "band": _or_none(self._band(row)),
-            "beyond": beyond,
+            "beyond": beyond and not silence,
+            "missing": silence or ("" if math.isfinite(now) else "no strides now"),
         }
+
+    def _silence(self, row: RowTracker, t_s: float) -> str:
+        """Why a row of angles cannot be told now: its pelvis or its thigh; empty when it can."""
+        if not row.row.angle:
+            return ""
+        if reason := self._pelvis_reason(t_s):
+            return reason.removeprefix("pelvis ")
+        if not row.row.column.startswith("hip_") or row.row.side is None:
+            return ""
+        thigh = self._sensors[Segment.LEFT_THIGH if row.row.side is Side.LEFT else Segment.RIGHT_THIGH]
+        if math.isfinite(thigh.lost_since(t_s)):
+            return "not heard"
+        return "clip moved" if math.isfinite(thigh.slip_s) else ""
 
     def _drop(self, t_s: float, reason: str) -> dict[str, Any]:
         missing = (

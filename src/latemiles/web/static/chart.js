@@ -112,7 +112,7 @@ latemiles.chart = (() => {
   }
 
   const worth = (line, whole) =>
-    !line.heard ? "not heard" : !known(line.start) ? "start not measured" : !known(line.band) ? "band not known" : line.beyond ? `beyond${whole}` : `inside${whole}`;
+    !line.heard ? line.missing || "not heard" : !known(line.start) ? "start not measured" : !known(line.band) ? "band not known" : line.beyond ? `beyond${whole}` : `inside${whole}`;
   const value = (line) => (line.heard && known(line.change) ? `${signed(line.change)}°` : DASH);
 
   /* Above the row: its name, and under that the value of each line. */
@@ -226,7 +226,7 @@ latemiles.chart = (() => {
     if (!shape.narrow) axis += text(0, rowsBottom + 18, "same scale in all rows");
     for (let v = shape.narrow ? step : 0; v <= run.x.max; v += step) axis += text(X(v), rowsBottom + 18, String(v), "ink-2", "middle");
     const under = run.strips.map((strip, k) => stripOf(strip, chartBottom + AXIS + k * (shape.strip + STRIP_GAP), { ...shape, X, x0, x1, run })).join("");
-    return `<svg width="${width}" height="${height}" role="img" aria-label="${run.label}">${out}${body}${hatches}${marks}${heads(tops)}${over}${axis}${under}</svg>`;
+    return `<svg width="${width}" height="${height}" role="img" aria-label="${run.label}">${out}${body}${hatches}${marks}${heads(tops)}<g class="over">${over}</g>${axis}${under}</svg>`;
   }
 
   /* Height that a narrow chart wants: it is scrolled through. */
