@@ -78,8 +78,8 @@
 
   /* Loss of the last five minutes, ten seconds a bar; a dot where nothing was lost. */
   function lately(bins) {
-    const bars = bins.map((v, k) => (known(v) ? `M${2 + 3 * k} 13V${r1(12 - 10 * clamp(v / 0.2, 0, 1))}` : "")).join("");
-    return `<svg width="92" height="15" aria-hidden="true"><path d="${bars}" class="loss"/></svg>`;
+    const bars = bins.map((v, k) => (known(v) ? `M${r1(2 + 2.5 * k)} 13V${r1(12 - 10 * clamp(v / 0.2, 0, 1))}` : "")).join("");
+    return `<svg width="76" height="15" aria-hidden="true"><path d="${bars}" class="loss"/></svg>`;
   }
 
   function sensorTable(sensors) {
@@ -128,7 +128,19 @@
       button.dataset.run = tab.run;
       button.setAttribute("aria-current", here ? "true" : "false");
     });
+    more();
   }
+  /* Whoever is looked at is in sight; after that a hand may scroll. */
+  let inSight = null;
+  function keepInSight(run) {
+    const button = $("who").querySelector('[aria-current="true"]');
+    if (inSight === run || !button) return;
+    inSight = run;
+    button.scrollIntoView({ block: "nearest", inline: "nearest" });
+    more();
+  }
+  const more = () => { const box = $("who"); box.toggleAttribute("data-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 4); };
+  $("who").addEventListener("scroll", more, { passive: true });
 
   let last = null;
   function show(view) {
@@ -146,6 +158,7 @@
     say("time", clock(state.clock.run_s));
     say("unit", state.clock.unit);
     say("distance", fixed(state.clock.distance));
+    keepInSight(state.run);
     say("headline", lostMs ? "The page is not connected" : state.headline[0]);
     say("small-print", lostMs ? `nothing heard for ${Math.round(lostMs / 1000)} s; what is below is older` : state.headline[1]);
     const chart = chartOf(state, log), box = $("score");

@@ -92,14 +92,16 @@
   function sensors(list) {
     let out = `<svg width="${WIDTH}" height="52" role="img" aria-label="${list.map((s) => `${s.name} ${s.words}`).join(", ")}">`;
     list.forEach((sensor, k) => {
-      const x = [18, 137, 256][k], y = 24, around = 2 * Math.PI * 15, loud = sensor.status === "lost" || sensor.status === "slipped";
+      const x = [15, 135, 255][k], y = 24, around = 2 * Math.PI * 15, loud = sensor.status === "lost" || sensor.status === "slipped";
       out += `<circle cx="${x}" cy="${y}" r="15" style="fill:none;stroke:var(--line);stroke-width:4"/>`;
       if (known(sensor.battery)) out += `<circle cx="${x}" cy="${y}" r="15" transform="rotate(-90 ${x} ${y})" style="fill:none;stroke:var(--ink);stroke-width:4;stroke-dasharray:${r1(around * sensor.battery)} ${r1(around)}"/>`;
       if (sensor.status === "good") out += disc(x, y, 7.5, "ink");
       if (sensor.status === "slipped") out += `<circle cx="${x}" cy="${y}" r="6.5" style="fill:none;stroke:var(--ink-3);stroke-width:1.5;stroke-dasharray:2 2"/><circle cx="${x - 9}" cy="${y + 9}" r="7.5" style="fill:var(--ink);stroke:var(--paper);stroke-width:2"/>`;
       if (sensor.status === "lost") out += `<path d="M${x - 14} ${y + 14}L${x + 14} ${y - 14}" style="stroke:var(--paper);stroke-width:9"/><path d="M${x - 13} ${y + 13}L${x + 13} ${y - 13}" style="stroke:var(--ink);stroke-width:4"/>`;
       const weight = loud ? "ink bold" : "ink-2";
-      out += text(x + 26, 20, sensor.name, weight) + text(x + 26, 39, sensor.words, loud ? "ink bold" : "");
+      /* Longer words are set closer, so that they keep clear of the next ring in any font. */
+      const closer = sensor.words.length < 9 ? "" : ' textLength="70" lengthAdjust="spacingAndGlyphs"';
+      out += text(x + 22, 20, sensor.name, weight) + text(x + 22, 39, sensor.words, loud ? "ink bold" : "", "start", closer);
     });
     return out + "</svg>";
   }

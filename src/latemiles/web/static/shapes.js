@@ -20,8 +20,8 @@ latemiles.shapes = (() => {
   /* Left is a disc, right is a diamond, in every line and label. */
   const disc = (x, y, r, cls = "left") => `<circle cx="${r1(x)}" cy="${r1(y)}" r="${r}" class="${cls}"/>`;
   const diamond = (x, y, r, cls = "right") => `<path d="M${r1(x)} ${r1(y - r)}l${r} ${r}l${-r} ${r}l${-r} ${-r}z" class="${cls}"/>`;
-  const text = (x, y, words, cls = "", anchor = "start") =>
-    `<text x="${r1(x)}" y="${r1(y)}" class="${cls}" text-anchor="${anchor}">${words}</text>`;
+  const text = (x, y, words, cls = "", anchor = "start", more = "") =>
+    `<text x="${r1(x)}" y="${r1(y)}" class="${cls}" text-anchor="${anchor}"${more}>${words}</text>`;
   const hatch = (id) =>
     `<pattern id="${id}" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V6" style="stroke:var(--sensor-hatch);stroke-width:2"/></pattern>`;
   const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
