@@ -154,7 +154,7 @@ async def test_exercises_are_begun_and_noted_in_the_browser_and_seen_in_the_tren
         await page.fill("#did_words", "2 x 15")
         await page.get_by_role("button", name="Note it").click()
         await expect(page.get_by_role("status")).to_have_text("Noted.")
-        await expect(page.locator("h1")).to_contain_text("hip <hike>")
+        await expect(page.locator("h1")).to_contain_text("Hip <hike>: since 20 October 2026")
         await expect(page.locator("h1")).to_contain_text("1 session noted")
         await page.get_by_role("link", name="Trends").click()
         await expect(page.locator(".log")).to_contain_text("Exercises begin: hip <hike>")

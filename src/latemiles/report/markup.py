@@ -20,7 +20,12 @@ def missing(title: str, words: str) -> str:
 
 
 def table(
-    label: str, head: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], caption: str = ""
+    label: str,
+    head: Sequence[tuple[str, str]],
+    rows: Iterable[Sequence[str]],
+    caption: str = "",
+    *,
+    wraps: bool = False,
 ) -> str:
     """A table in its own frame, which may scroll sideways where the page may not.
 
@@ -34,10 +39,13 @@ def table(
         Markup of the cells; the first is the row's header.
     caption : str
         Plain words above the table.
+    wraps : bool
+        On a narrow page cells break, so that every column is seen at once.
     """
     rows = list(rows)
     # Rows named in several words may break their name on a narrow page; numbers never do.
-    named = _cls("named" if any(" " in row[0] and len(row[0]) > 10 for row in rows) else "")
+    is_named = any(" " in row[0] and len(row[0]) > 10 for row in rows)
+    named = _cls(" ".join(["named"] * is_named + ["wraps"] * wraps))
     heads = "".join(_head(words, cls) for words, cls in head)
     body = "".join(_row(row, [cls for _, cls in head]) for row in rows)
     above = f"<caption>{esc(caption)}</caption>" if caption else ""

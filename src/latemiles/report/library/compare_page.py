@@ -90,7 +90,7 @@ def render(first: ShownRun, second: ShownRun, lines: tuple[DriftLine | None, Dri
         f'<div class="sides">{sides}</div>'
         f"<section><h2>Side by side</h2>"
         '<p class="sub">Brackets hold 95% intervals. Start and drop carry what clipping on again does.</p>'
-        f"{table('Two runs side by side', head, cells)}</section>"
+        f"{table('Two runs side by side', head, cells, wraps=True)}</section>"
     )
     return page("two runs", body, here="/", top=f"{first.title} and {second.title}")
 
@@ -112,6 +112,19 @@ def _span(lines: tuple[DriftLine | None, DriftLine | None]) -> tuple[float, floa
             low = min(low, math.floor(float(lowest)))
             high = max(high, math.ceil(float(highest)))
     return low, high
+
+
+def _quiet_and_loud(run: ShownRun, line: DriftLine, smoothed: F8) -> tuple[F8, F8]:
+    """The line before and after the change; colour is for what lies beyond the band, and only in a change."""
+    nothing = np.full(len(smoothed), np.nan)
+    if not run.is_change:
+        return smoothed, nothing
+    inside = np.flatnonzero(np.abs(smoothed) <= line.detectable_deg)
+    since = int(inside[-1]) if len(inside) else 0
+    if math.isfinite(line.since_min):
+        since = max(0, int(np.searchsorted(line.minutes, line.since_min)) - 1)
+    place = np.arange(len(smoothed))
+    return np.where(place <= since, smoothed, nothing), np.where(place >= since, smoothed, nothing)
 
 
 def _chart(run: ShownRun, line: DriftLine | None, end: float, span: tuple[float, float]) -> str:
@@ -138,7 +151,9 @@ def _chart(run: ShownRun, line: DriftLine | None, end: float, span: tuple[float,
     piece = pieces(60.0 * line.minutes, [])
     smoothed = smooth(line.minutes, line.change_deg, min(_SMOOTHER_MIN, 0.1 * end), piece)
     body += dots(x.many(line.minutes), y.many(shown))
-    body += path(x.many(line.minutes), y.many(smoothed), "c-change" if run.is_change else "c-line", piece)
+    quiet, loud = _quiet_and_loud(run, line, smoothed)
+    body += path(x.many(line.minutes), y.many(quiet), "c-line", piece)
+    body += path(x.many(line.minutes), y.many(loud), "c-change", piece)
     if math.isfinite(line.since_min):
         body += vline(x(line.since_min), top, bottom, "c-since")
     label = f"Tilt against the start over {run.title}, by minute: {run.change} late, {run.verdict}."

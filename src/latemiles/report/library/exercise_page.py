@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Protocol
 
 from latemiles.report.library.shell import field, page
@@ -75,7 +76,15 @@ def _headline(going: _Block | None, sessions: Sequence[_Session]) -> str:
     if going is None:
         return "No block of exercises goes on."
     done = sum(s.day >= going.first_day for s in sessions)
-    return f"{going.name}: since {going.first_day}, {plural(done, 'session')} noted."
+    name = going.name[:1].upper() + going.name[1:]
+    return (
+        f"{name}: since {_day(going.first_day)}, {plural(done, 'session') if done else 'no session'} noted."
+    )
+
+
+def _day(iso: str) -> str:
+    when = date.fromisoformat(iso)
+    return f"{when.day} {when:%B %Y}"
 
 
 def _form(what: str, athlete: str, today: str, button: str, words: str, *, name: bool = False) -> str:
@@ -95,12 +104,15 @@ def _tables(blocks: Sequence[_Block], sessions: Sequence[_Session]) -> str:
     if not blocks and not sessions:
         return '<p class="missing">Nothing yet.</p>'
     rows = [
-        [esc(b.name), esc(b.first_day), esc(b.last_day or "goes on"), esc(b.words)] for b in reversed(blocks)
+        [esc(b.name), _day(b.first_day), _day(b.last_day) if b.last_day else "goes on", esc(b.words)]
+        for b in reversed(blocks)
     ]
     made = (
-        table("Blocks", [("block", ""), ("from", ""), ("to", ""), ("how often", "w")], rows) if rows else ""
+        table("Blocks", [("block", ""), ("from", ""), ("to", ""), ("how often", "w")], rows, wraps=True)
+        if rows
+        else ""
     )
     if sessions:
-        done = [[esc(s.day), esc(s.words)] for s in reversed(sessions)]
+        done = [[_day(s.day), esc(s.words)] for s in reversed(sessions)]
         made += f'<p class="sub"></p>{table("Sessions", [("session", ""), ("what", "w")], done)}'
     return made

@@ -38,6 +38,7 @@ class _Frame:
     """Where everything lies in one picture."""
 
     across: Across
+    events: tuple[Event, ...]
     x: Scale
     left: float
     right: float
@@ -63,7 +64,7 @@ class _Frame:
 
 def draw(across: Across, events: tuple[Event, ...] = (), *, narrow: bool) -> str:
     """The chart, for a wide or a narrow page."""
-    f = _frame(across, narrow=narrow)
+    f = _frame(across, events, narrow=narrow)
     body = "".join(_ground(f, block) for block in across.blocks)
     body += "".join(_event(f, event) for event in events)
     for k, row in enumerate(across.rows):
@@ -79,7 +80,7 @@ def draw(across: Across, events: tuple[Event, ...] = (), *, narrow: bool) -> str
     return svg(f.width, f.bottom + f.below + 28.0, body, f"{headline(across)} Four rows over the days.", cls)
 
 
-def _frame(across: Across, *, narrow: bool) -> _Frame:
+def _frame(across: Across, events: tuple[Event, ...], *, narrow: bool) -> _Frame:
     days = [p.day for row in across.rows for p in row.points]
     first, last = (min(days), max(days)) if days else (0.0, 1.0)
     margin = max(1.0, 0.025 * (last - first))
@@ -94,6 +95,7 @@ def _frame(across: Across, *, narrow: bool) -> _Frame:
     x = Scale(first - margin, last + margin, left, right)
     return _Frame(
         across,
+        events,
         x,
         left,
         right,
@@ -151,8 +153,8 @@ def _row(f: _Frame, row: Row, y0: float) -> str:
     y = Scale(*_span(row), y0 + f.row_height - 4.0, y0 + 4.0)
     first, second = row_about(row.key, f.across)
     if f.narrow:
-        body = text(0.0, y0 - 22.0, ROW_NAMES[row.key], "t-ink b s15")
-        body += text(0.0, y0 - 6.0, f"{first} {second}".strip())
+        body = text(0.0, y0 - 22.0, ROW_NAMES[row.key], "t-ink b s15 halo")
+        body += text(0.0, y0 - 6.0, f"{first} {second}".strip(), "halo")
     else:
         body = text(0.0, y0 + 46.0, ROW_NAMES[row.key], "t-ink b s15")
         body += text(0.0, y0 + 65.0, first) + text(0.0, y0 + 81.0, second)
@@ -235,16 +237,26 @@ def _problems(f: _Frame, row: Row, y: Scale) -> str:
     low = y(max(one.low, y.d0)) + 14.0
     at = min(low, y.r0 + 8.0)
     limit = 6.4 * len(words)
-    if x + limit < f.right:
+    to_the_right = x + limit < f.right
+    # Words keep off a line that names something else, where the other side of the point is free.
+    if to_the_right and x - limit > f.left and _is_crossed(f, x, x + limit):
+        to_the_right = _is_crossed(f, x - limit, x)
+    if to_the_right:
         return text(x + 8.0, at, words, "halo")
     return text(min(x - 8.0, f.right), at, words, "halo", "end")
+
+
+def _is_crossed(f: _Frame, x0: float, x1: float) -> bool:
+    """Whether a line of an event, or the edge of a block, runs down between two places."""
+    lines = [f.x(event.day) for event in f.events] + [f.x(block.first_day) for block in f.across.blocks]
+    return any(x0 - 4.0 < x < x1 + 4.0 for x in lines)
 
 
 def _difference(f: _Frame, row: Row, y0: float) -> str:
     """B minus A on one scale of degrees, against the smallest difference that can be told apart."""
     if f.across.compared is None:
         return ""
-    cx, w = (150.0, 128.0) if f.narrow else (f.side, 128.0)
+    cx, w = (170.0, 128.0) if f.narrow else (f.side, 128.0)
     middle = y0 + f.row_height + 20.0 if f.narrow else y0 + 70.0
     if row.difference is None:
         where = (f.left, middle + 4.0) if f.narrow else (f.side, y0 + 56.0)
@@ -254,7 +266,7 @@ def _difference(f: _Frame, row: Row, y0: float) -> str:
     value, words = f"{signed(d.difference)}°", beyond_words(row)
     if f.narrow:
         body = text(f.left, middle + 6.0, value, "t-ink b s19") + text(
-            f.left + 54.0, middle + 5.0, _short(words), "t-2"
+            f.left + 72.0, middle + 5.0, _short(words), "t-2"
         )
     else:
         body = text(cx, y0 + 49.0, value, "t-ink b s22") + text(cx + 78.0, y0 + 48.0, words, "t-2 s13")

@@ -153,7 +153,7 @@ def _numbers(across: Across) -> str:
         _run_rows(across),
     )
     return (
-        f"{table('The rows in numbers', head, rows)}"
+        f"{table('The rows in numbers', head, rows, wraps=True)}"
         f'<details class="more"><summary>Every run in numbers</summary>{runs}</details>'
     )
 
