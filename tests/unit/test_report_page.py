@@ -15,7 +15,7 @@ from latemiles.analysis_result import ContextTrack
 from latemiles.report import render_report, summary_dict
 from latemiles.report.page import build_page
 from latemiles.report.svg import Scale, pieces, smooth
-from latemiles.report.views import VIEWS
+from latemiles.report.views import VIEWS, drift
 from latemiles.report.views.drift import tilt_series, value_range
 from latemiles.signals.frames import Segment
 from latemiles.signals.results import Rival
@@ -254,6 +254,21 @@ def test_the_smoother_follows_a_slope_to_the_end_of_its_piece() -> None:
     assert np.allclose(smoothed, 3.0 * t)
     alone = smooth(np.array([0.5]), np.array([2.0]), 0.3, np.zeros(1, dtype=np.int64))
     assert alone.tolist() == [2.0]
+
+
+def test_no_word_of_the_tilts_chart_is_crossed_by_the_line_of_the_change() -> None:
+    run = made_up_run("half_marathon")
+    tilt = run.form_drift["pelvic_tilt_mean_deg"]
+    for minutes in (2.0, 6.0, 9.0, 12.0, 25.0):
+        moved = replace(tilt, change_point_s=60.0 * minutes)
+        drifts = run.form_drift | {"pelvic_tilt_mean_deg": moved}
+        html = drift.render(build_page(replace(run, form_drift=drifts), "mile")).split("</svg>")[0]
+        (line,) = (float(x) for x in re.findall(r'<path d="M([\d.]+) [^"]*" class="c-since"', html))
+        told = r'<text x="([\d.]+)"[^>]*?(text-anchor="middle")?>(your start,|minutes [^<]+|too small[^<]+)<'
+        for x, anchor, words in re.findall(told, html):
+            width = 6.0 * len(words)
+            left = float(x) - (0.5 * width if anchor else 0.0)
+            assert not left < line < left + width, (minutes, words)
 
 
 BROKEN = {

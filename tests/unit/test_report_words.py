@@ -11,8 +11,9 @@ import pytest
 
 from latemiles.errors import ConfigError
 from latemiles.report.axis import run_axis
-from latemiles.report.numbers import MINUS, clock, listed, magnitude, pace, percent, plural, signed
+from latemiles.report.numbers import MINUS, clock, lasting, listed, magnitude, pace, percent, plural, signed
 from latemiles.report.page import TILT, Page, build_page
+from latemiles.report.splits import split_rows
 from latemiles.report.views import asymmetry, measures, rivals, trust
 from latemiles.report.words import headline, lead, metric_words
 from latemiles.signals.frames import Segment
@@ -177,6 +178,37 @@ def test_a_thigh_that_died_on_the_way_is_not_said_to_have_been_heard_to_the_end(
     assert ">25." in trust.render(page)
 
 
+def test_a_run_without_a_quiet_stance_says_what_zero_is() -> None:
+    told = sentences_of(page_of("no_standing"))
+    assert "No quiet stance was found, so zero is the mean of your start." in told
+    assert not any("quiet stance" in s for s in sentences_of(page_of("half_marathon")))
+
+
+def test_a_measure_without_a_number_is_named_below_the_table_and_no_row_of_dashes() -> None:
+    html = measures.render(page_of("no_thigh"))
+    assert not re.search(r"<td[^>]*>\u2013</td><td[^>]*>\u2013</td>", html)
+    assert "Not compared: " in html
+    assert "The left thigh sensor was not heard for long enough." in html
+    assert "Hip measures without a side rest on the right leg alone." in html
+    assert "Not compared" not in measures.render(page_of("half_marathon"))
+
+
+def test_a_walk_shows_the_medians_of_its_walking_strides() -> None:
+    page = page_of("walk")
+    rows = split_rows(page)
+    assert all(row.strides_used == 0 for row in rows)
+    t_s, cadence = page.analysis.strides["t_ic_s"], page.analysis.strides["cadence_spm"]
+    for row in rows:
+        inside = (t_s >= row.start_s) & (t_s < row.end_s)
+        assert row.cadence_spm == pytest.approx(np.nanmedian(cadence[inside]))
+        assert math.isfinite(row.tilt_level_deg)
+
+
+def test_what_lasts_long_is_told_in_minutes() -> None:
+    assert [lasting(s) for s in (76.04, 99.4, 1039.0, math.nan)] == ["76 s", "99 s", "17 min", "\u2013"]
+    assert lasting(0.14, 1) == "0.1 s"
+
+
 def test_an_empty_place_names_what_would_fill_it() -> None:
     fills = {
         "no_pelvis": "The pelvis sensor fills this.",
@@ -187,7 +219,11 @@ def test_an_empty_place_names_what_would_fill_it() -> None:
         page = page_of(name)
         for view in (rivals, measures):
             assert words in view.render(page)
-        assert words in asymmetry.render(page) or name == "short_run"
+    # A short run has enough strides for a line of right against left; a walk and a silent pelvis have none.
+    for name in ("no_pelvis", "walk"):
+        assert fills[name] in asymmetry.render(page_of(name))
+    assert "Too few" not in asymmetry.render(page_of("short_run"))
+    assert 'class="c-line"' in asymmetry.render(page_of("short_run"))
 
 
 def test_a_way_of_a_few_steps_is_told_in_minutes() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from latemiles.report.axis import RunAxis
+from latemiles.report.numbers import lasting
 from latemiles.report.svg import LabelRows, Scale, hatch, rect, text, vline
 from latemiles.signals.events import Marked
 
@@ -103,6 +104,6 @@ def gap_labels(
     labels += [(f.at(m.t_s), m.label) for m in marks]
     for a, b in gaps_s:
         if b - a >= _LABELLED_GAP_S:
-            labels.append((0.5 * (f.at(a) + f.at(b)), "gap" if f.narrow else f"gap, {b - a:.0f} s"))
+            labels.append((0.5 * (f.at(a) + f.at(b)), "gap" if f.narrow else f"gap, {lasting(b - a)}"))
     right = f.right if f.narrow else f.right + 60.0
     return LabelRows(f.left, right, f.top - 8.0).place(labels, 1 if f.narrow else 2)

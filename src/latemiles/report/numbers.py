@@ -11,6 +11,7 @@ __all__ = [
     "clock",
     "count",
     "degrees",
+    "lasting",
     "listed",
     "magnitude",
     "pace",
@@ -80,6 +81,13 @@ def clock(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+
+
+def lasting(seconds: float, decimals: int = 0) -> str:
+    """How long something lasted: ``76 s``, and from 100 s on ``17 min``; a dash when unknown."""
+    if not seconds >= 99.5:
+        return f"{seconds:.{decimals}f} s" if math.isfinite(seconds) else DASH
+    return f"{seconds / 60.0:.{decimals}f} min"
 
 
 def pace(speed_m_s: float, metres: float) -> str:

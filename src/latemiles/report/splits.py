@@ -75,7 +75,7 @@ def _row(page: Page, split: Split, unit: AxisUnit) -> SplitRow:
     duration = split.t_s - split.start_s
     speed = split.distance_m / duration if duration > 0.0 else math.nan
     if not math.isfinite(speed):
-        speed = _value(split, "speed_m_s")
+        speed = _value(page, split, "speed_m_s")
     return SplitRow(
         label=_label(split, unit),
         start_s=split.start_s,
@@ -84,9 +84,9 @@ def _row(page: Page, split: Split, unit: AxisUnit) -> SplitRow:
         speed_m_s=speed,
         climb_m=_climb(page, window),
         heart_rate_bpm=window_mean(context.t_s, context.heart_rate_bpm, window),
-        cadence_spm=_value(split, "cadence_spm"),
-        contact_time_s=_value(split, "contact_time_s"),
-        tilt_level_deg=_value(split, TILT),
+        cadence_spm=_value(page, split, "cadence_spm"),
+        contact_time_s=_value(page, split, "contact_time_s"),
+        tilt_level_deg=_value(page, split, TILT),
         tilt_change_deg=_tilt_change(page, split, window),
         drop_left_deg=left,
         drop_right_deg=right,
@@ -96,8 +96,15 @@ def _row(page: Page, split: Split, unit: AxisUnit) -> SplitRow:
     )
 
 
-def _value(split: Split, column: str) -> float:
-    return split.values[COLUMN_INDEX[column]]
+def _value(page: Page, split: Split, column: str) -> float:
+    """The split's median; where none of its strides was used (a walk), that of all of them."""
+    if split.strides_used or split.t_s <= split.start_s:
+        return split.values[COLUMN_INDEX[column]]
+    strides = page.analysis.strides
+    inside = (strides["t_ic_s"] >= split.start_s) & (strides["t_ic_s"] < split.t_s)
+    known = strides[column][inside]
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def _label(split: Split, unit: AxisUnit) -> str:
@@ -121,7 +128,7 @@ def _tilt_change(page: Page, split: Split, window: tuple[float, float]) -> float
     inside = (tilt.medians_t_s >= window[0]) & (tilt.medians_t_s < window[1]) & np.isfinite(points)
     if inside.any():
         return float(np.median(points[inside])) - zero
-    return math.nan if shown.adjusted else _value(split, TILT) - zero
+    return math.nan if shown.adjusted else _value(page, split, TILT) - zero
 
 
 def _side_drop(page: Page, side: str, window: tuple[float, float]) -> float:

@@ -21,6 +21,7 @@ from latemiles.signals.results import Ensemble
 from latemiles.trends.params import key_parts
 
 __all__ = [
+    "MOSTLY_HEARD",
     "adjusted_for",
     "filler",
     "headline",
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-_MOSTLY: Final = 0.9
+MOSTLY_HEARD: Final = 0.9
 """A sensor that was heard for less of the run is named in the answer."""
 _FROM: Final = {
     Segment.LEFT_THIGH: "the left hip's angles are",
@@ -84,11 +85,11 @@ def headline(page: Page) -> tuple[str, str, str]:
 def lead(page: Page) -> list[tuple[str, str, str]]:
     """The sentences under the headline, each as (before, the verdict word in bold or nothing, after)."""
     if not page.measured or page.shown is None:
-        silent = _silent(page) if page.heard(Segment.PELVIS) else []
+        silent = [*_silent(page), *_zero(page)] if page.heard(Segment.PELVIS) else []
         return [("", "", sentence) for sentence in (*silent, *what_is_missing(page))]
     sentences = [_verdict_sentence(page.shown)]
     more = (_speed_sentence(page), _slips_sentence(page), _drop_sentence(page), _others(page))
-    sentences += [("", "", s) for s in (*_silent(page), *more) if s]
+    sentences += [("", "", s) for s in (*_silent(page), *_zero(page), *more) if s]
     return sentences
 
 
@@ -243,10 +244,17 @@ def _silent(page: Page) -> list[str]:
         what = _FROM.get(segment, "tilt is")
         if not page.heard(segment):
             sentences.append(f"The {segment.label} sensor was not heard, so {what} missing.")
-        elif share < _MOSTLY:
+        elif share < MOSTLY_HEARD:
             heard = f"The {segment.label} sensor was heard for {percent(share)} of the run"
             sentences.append(f"{heard}; {what} missing for the rest.")
     return sentences
+
+
+def _zero(page: Page) -> list[str]:
+    """That the runner did not stand still, and what zero is without it."""
+    if page.analysis.reference != "baseline":
+        return []
+    return [f"No quiet stance was found, so zero is {page.reference_words}."]
 
 
 def _others(page: Page) -> str:
@@ -259,7 +267,8 @@ def _others(page: Page) -> str:
         return ""
     beyond = [d for d in others if shown_of(d).is_change]
     if not beyond:
-        return "Nothing else left its band."
+        missing = any(not math.isfinite(shown_of(d).change) for d in others)
+        return f"Nothing else {'that was measured ' if missing else ''}left its band."
     if len(beyond) > 2:
         return f"Of {count(len(others))} other measures, {len(beyond)} left their band; some may by chance."
     names = listed([metric_words(d.metric) for d in beyond])

@@ -175,8 +175,9 @@ def _line_class(page: Page) -> str:
 
 
 def _offset_line(page: Page, f: ground.Frame, y: Scale, offset: Asymmetry, breaks: list[float]) -> str:
-    x = f.x.many(page.axis.at(offset.medians_t_s))
-    return path(x, y.many(offset.offset_medians), "c-offset", pieces(offset.medians_t_s, breaks))
+    at, piece = page.axis.at(offset.medians_t_s), pieces(offset.medians_t_s, breaks)
+    line = smooth(at, offset.offset_medians, page.axis.smoother(offset.medians_t_s), piece)
+    return path(f.x.many(at), y.many(line), "c-offset", piece)
 
 
 def _end_words(page: Page, f: ground.Frame, y: Scale, line: F8, end: float, offset: Asymmetry | None) -> str:
@@ -196,9 +197,9 @@ def _end_words(page: Page, f: ground.Frame, y: Scale, line: F8, end: float, offs
         return body + (
             text(
                 f.right,
-                y(float(known[-1])) - 8.0,
-                f"offset {signed(float(known[-1]))}\u00b0",
-                "t-2 halo",
+                31.0,
+                f"dashed: offset {signed(float(known[-1]))}\u00b0",
+                "t-2",
                 "end",
             )
             if len(known)

@@ -122,7 +122,7 @@ def _draw(page: Page, series: Series | None, *, narrow: bool) -> str:
     marks = () if narrow else page.analysis.quality.marks
     body += ground.gap_labels(f, page.pelvis_gaps_s(), page.pelvis_slips_s(), marks)
     if page.measured:
-        body += _band_words(page, f, y) + _change_point(page, f, y)
+        body += _change_point(page, f, y) + _band_words(page, f, y)
     else:
         body += _missing_words(page, series, f)
     body += strip_body
@@ -262,7 +262,8 @@ def _band_words(page: Page, f: ground.Frame, y: Scale) -> str:
     body += _start_words(page, f, 0.5 * (low + high), under)
     size = f"{magnitude(shown.detectable)}\u00b0"
     words = f"under {size}" if f.narrow else f"too small to tell, under {size}"
-    body += text(f.left + (12.0 if f.narrow else 30.0), y(shown.detectable) - 8.0, words, "t-2 s13 halo")
+    x = _clear_of_lines(page, f, f.left + (12.0 if f.narrow else 30.0), words)
+    body += text(x, y(shown.detectable) - 8.0, words, "t-2 s13 halo")
     slips = page.pelvis_slips_s()
     after = page.band_after_slip()
     if slips and after - shown.detectable >= 0.05:
@@ -275,13 +276,33 @@ def _start_words(page: Page, f: ground.Frame, middle: float, under: float) -> st
     """Names the bracket of the start: below the band, or in its foot where a wide band leaves no room."""
     if under + 37.0 > f.bottom or f.narrow:
         words = "your start" if f.narrow else f"your start, {start_words(page)}"
-        x = max(middle - 3.3 * len(words), f.left + 4.0)
+        x = _clear_of_lines(page, f, max(middle - 3.3 * len(words), f.left + 4.0), words)
         is_below = under + 21.0 <= f.bottom
         y, halo = (under + 17.0, " halo") if is_below else (under - 8.0, "")
         return text(x, y, words, f"t-2 s13{halo}")
-    x = max(middle, f.left + 50.0)
+    words = start_words(page)
+    half = 3.4 * len(words)
+    x = _clear_of_lines(page, f, max(middle, f.left + 50.0) - half, words) + half
     first = text(x, under + 17.0, "your start,", "t-2 s13 halo", "middle")
-    return first + text(x, under + 33.0, start_words(page), "s13 halo", "middle")
+    return first + text(x, under + 33.0, words, "s13 halo", "middle")
+
+
+def _clear_of_lines(page: Page, f: ground.Frame, x: float, words: str) -> float:
+    """Where words that would begin at ``x`` stand clear of the lines that run down; ``x`` if nowhere."""
+    width = 6.9 * len(words)
+    times = page.pelvis_slips_s()
+    if page.tilt is not None and page.tilt.change_point_s is not None:
+        times = [*times, page.tilt.change_point_s]
+    lines = [f.at(t) for t in times]
+
+    def is_clear(at: float) -> bool:
+        return f.left < at and at + width < f.right and not any(at - 3 < v < at + width + 3 for v in lines)
+
+    places = [
+        x,
+        *sorted((side for v in lines for side in (v - width - 6.0, v + 6.0)), key=lambda p: abs(p - x)),
+    ]
+    return next((at for at in places if is_clear(at)), x)
 
 
 def _axis_words(f: ground.Frame, y: Scale) -> str:

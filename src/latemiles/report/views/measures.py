@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from latemiles.report.markup import missing, section, table
-from latemiles.report.numbers import DASH, count, magnitude, signed
+from latemiles.report.numbers import DASH, count, listed, magnitude, signed
 from latemiles.report.page import Page, shown_of
 from latemiles.report.svg import arrow, esc, triangle
-from latemiles.report.words import filler, metric_words
+from latemiles.report.words import MOSTLY_HEARD, filler, metric_words
+from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.results import FormDrift
 from latemiles.trends.params import is_headline
 
@@ -30,9 +31,27 @@ def render(page: Page) -> str:
         "band by chance. Those named before any run come first; the others must pass a stricter rule. "
         "Those not listed read no likely or clear change."
     )
+    known = [d for d in found if math.isfinite(shown_of(d).change)]
     heads = ("degrees, or as named", "change", "95% interval", "detectable", "raw", "reads")
     head = [(h, "w" if h == "reads" else "") for h in heads]
-    return section(title, sub, table(title, head, [_row(drift) for drift in found]))
+    body = table(title, head, [_row(drift) for drift in known])
+    return section(title, sub, body + _not_compared(page, [d for d in found if d not in known]))
+
+
+def _not_compared(page: Page, unknown: list[FormDrift]) -> str:
+    """The measures without a number, and the sensor that was missing for them, below the table."""
+    weak = [s for s in SEGMENTS if page.heard_share(s) < MOSTLY_HEARD]
+    silent = [s for s in weak if not page.heard(s)]
+    words = ""
+    if unknown:
+        why = listed([f"the {s.label} sensor" for s in weak])
+        why = f" {why[:1].upper()}{why[1:]} was not heard for long enough." if weak else ""
+        words = f"Not compared: {listed([metric_words(d.metric) for d in unknown])}.{why}"
+    legs = [s.label.split()[0] for s in silent if s is not Segment.PELVIS]
+    if len(legs) == 1:
+        other = "right" if legs[0] == "left" else "left"
+        words += f" Hip measures without a side rest on the {other} leg alone."
+    return f'<p class="missing">{esc(words.strip())}</p>' if words else ""
 
 
 def tabled(page: Page) -> list[FormDrift]:
@@ -54,7 +73,7 @@ def _row(drift: FormDrift) -> list[str]:
     def show(value: float) -> str:
         return signed(scale * value, decimals)
 
-    interval = f"{show(shown.low)} to {show(shown.high)}" if math.isfinite(shown.change) else DASH
+    interval = f"{show(shown.low)} to {show(shown.high)}" if math.isfinite(shown.low) else DASH
     change = f"<b>{show(shown.change)}</b>" if shown.is_change else show(shown.change)
     name = metric_words(drift.metric) + ("" if unit == "deg" else f", {unit}")
     return [
@@ -63,8 +82,7 @@ def _row(drift: FormDrift) -> list[str]:
         interval,
         magnitude(scale * shown.detectable, decimals),
         show(shown.raw_change),
-        # Without a number there is no verdict either: the sensor that feeds it was not heard enough.
-        _verdict(shown.verdict if math.isfinite(shown.change) else DASH),
+        _verdict(shown.verdict),
     ]
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.report.markup import table
-from latemiles.report.numbers import DASH, MINUS, count, magnitude, percent, plural, signed
+from latemiles.report.numbers import DASH, MINUS, count, listed, magnitude, percent, plural, signed
 from latemiles.report.page import Page
 from latemiles.report.panels import PANELS, Difference, Panel, differences
 from latemiles.report.svg import Scale, area, diamond, disc, esc, hline, path, rect, svg, text, vline
-from latemiles.report.words import filler, part_words
-from latemiles.signals.frames import Segment
+from latemiles.report.words import MOSTLY_HEARD, filler, part_words
+from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.results import Ensemble
 
 __all__ = ["render"]
@@ -120,6 +120,9 @@ def _panel(page: Page, panel: Panel, found: Difference) -> str:
         body += path(px, y.many(found.last), "c-line" if tone == "ink" else f"c-{tone}")
     else:
         body += path(px, y.many(found.first), "c-line" if panel.tone == "ink" else f"c-{panel.tone}")
+    if last is not None and not np.isfinite(found.last).any():
+        words = f"last part: {_why_empty(page, panel, late=True)}"
+        body += text(x0 + 0.5 * _PANEL, y0 + 12.0, words, "t-2 halo", "middle")
     return body + _foot(found, x, y0 + _HEIGHT + 4.0, tone) + _names(panel, found, x, y, tone)
 
 
@@ -150,9 +153,9 @@ def _panel_ground(panel: Panel, found: Difference, part: Ensemble | None, x: Sca
     return body + text(x(0.0) - 8.0, y(0.0) + 4.0, "0", "", "end")
 
 
-def _why_empty(page: Page, panel: Panel) -> str:
+def _why_empty(page: Page, panel: Panel, *, late: bool = False) -> str:
     segment = {"left": Segment.LEFT_THIGH, "right": Segment.RIGHT_THIGH}.get(panel.of, Segment.PELVIS)
-    if not page.heard(segment):
+    if not page.heard(segment) or (late and page.heard_share(segment) < MOSTLY_HEARD):
         return f"{segment.label} not heard"
     if not page.heard(Segment.PELVIS):
         return "pelvis not heard"
@@ -212,11 +215,17 @@ def _table(page: Page, found: dict[str, Difference]) -> str:
     rows = []
     for panel in PANELS:
         d = found[panel.angle]
+        if not (math.isfinite(d.first_mean) or math.isfinite(d.last_mean)):
+            continue
         share = percent(float(np.mean(d.beyond))) if d.known and math.isfinite(d.detectable) else DASH
-        change = signed(d.last_mean - d.first_mean)
+        change = d.last_mean - d.first_mean
+        detectable = magnitude(d.detectable) if math.isfinite(change) else DASH
         rows.append(
-            [panel.words, signed(d.first_mean), signed(d.last_mean), change, magnitude(d.detectable), share]
+            [panel.words, signed(d.first_mean), signed(d.last_mean), signed(change), detectable, share]
         )
     heads = ("angle", "mean, first", "mean, last", "difference", "detectable", "share of stride beyond")
     caption = f"Degrees, raw. {count(first.strides)} strides in the first part, {count(last.strides)} last."
+    silent = [s.label for s in SEGMENTS if not page.heard(s)]
+    if silent:
+        caption += f" Without {listed(silent)}, not heard."
     return table("Nine angles", [(h, "") for h in heads], rows, caption)

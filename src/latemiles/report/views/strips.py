@@ -22,6 +22,8 @@ _BINS = 160
 _LEAST_SPEED_SPAN = 0.6
 """A strip never shows less than this from bottom to top, m/s, or standing still would look like effort."""
 _LEAST_CLIMB_M = 60.0
+_STILL_M_S = 0.5
+"""Slower than this nobody walks; a stop is not part of a mean pace."""
 
 
 def draw(page: Page, f: Frame, top: float) -> tuple[str, float]:
@@ -48,7 +50,9 @@ def draw(page: Page, f: Frame, top: float) -> tuple[str, float]:
 
 def _binned(x: F8, values: F8, end: float) -> tuple[F8, F8]:
     known = np.isfinite(x) & np.isfinite(values)
-    edges = np.linspace(0.0, max(end, 1e-6), _BINS + 1)
+    # Bins that most values miss would leave a line of holes.
+    bins = int(np.clip(np.count_nonzero(known) // 2, 2, _BINS))
+    edges = np.linspace(0.0, max(end, 1e-6), bins + 1)
     total, _ = np.histogram(x[known], edges, weights=values[known])
     heard, _ = np.histogram(x[known], edges)
     mean = np.where(heard > 0, total / np.maximum(heard, 1), np.nan)
@@ -65,18 +69,25 @@ def _speed(page: Page, f: Frame, top: float) -> str:
     middle, half = 0.5 * (low + high), 0.5 * max(high - low, _LEAST_SPEED_SPAN)
     y = Scale(middle - 1.2 * half, middle + 1.2 * half, top + _HEIGHT, top)
     body = path(f.x.many(x), y.many(np.clip(mean, y.d0, y.d1)), "c-strip")
-    return body + _speed_words(page, f, top)
+    return body + _speed_words(page, f, top, _mean_moving(speed))
 
 
-def _speed_words(page: Page, f: Frame, top: float) -> str:
+def _mean_moving(speed: F8) -> float:
+    moving = speed[speed > _STILL_M_S]
+    return float(np.mean(moving)) if len(moving) else math.nan
+
+
+def _speed_words(page: Page, f: Frame, top: float, mean: float) -> str:
     metres = page.axis.unit.size if page.axis.has_distance else 1000.0
     late, start = (pace(v, metres) for v in (page.speed_late, page.speed_start))
     known = math.isfinite(page.speed_late) and math.isfinite(page.speed_start)
     if f.narrow:
-        words = f"pace {late}, from {start}" if known else "pace"
+        words = f"pace {late}, from {start}" if known else f"pace {pace(mean, metres)} in the mean"
         return text(f.right, top + 2.0, words, "t-2 halo", "end")
     if not known:
-        return text(f.right + 14.0, top + 17.0, "pace", "t-2 s13")
+        return text(f.right + 14.0, top + 17.0, f"pace {pace(mean, metres)}", "t-2 s13") + text(
+            f.right + 14.0, top + 33.0, "in the mean", "s13"
+        )
     return text(f.right + 14.0, top + 17.0, f"pace {late}", "t-2 s13") + text(
         f.right + 14.0, top + 33.0, f"from {start}", "s13"
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from latemiles.report import ground
-from latemiles.report.numbers import DASH, count, listed, magnitude, percent, plural, true_minus
+from latemiles.report.numbers import DASH, count, lasting, listed, magnitude, percent, plural, true_minus
 from latemiles.report.page import Page
 from latemiles.report.svg import esc, hatch, rect, svg, text
 from latemiles.report.words import basis_words, start_words
@@ -118,7 +118,7 @@ def _not_heard(page: Page) -> str:
     sensors = page.analysis.quality.sensors
     if sensors and all(s.samples and s.missing_s < 0.05 for s in sensors):
         return "nothing was missed"
-    return _per_sensor(page, lambda s: f"{magnitude(s.missing_s)} s")
+    return _per_sensor(page, lambda s: lasting(s.missing_s, 1))
 
 
 def _clipped(sensor: SensorQuality) -> str:
@@ -133,7 +133,7 @@ def _gaps(page: Page) -> str:
         return "none"
     longest = max(gaps, key=lambda g: g.end_s - g.t_s)
     where = f"{longest.segment.label}, {page.axis.place(longest.t_s)}"
-    return f"{plural(len(gaps), 'gap')}; the longest {magnitude(longest.end_s - longest.t_s)} s, {where}"
+    return f"{plural(len(gaps), 'gap')}; the longest {lasting(longest.end_s - longest.t_s, 1)}, {where}"
 
 
 def _slips(page: Page) -> str:
