@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,22 @@ import pytest
 from latemiles.analysis import analyze
 from latemiles.cli.main import main
 from latemiles.errors import InputError
+from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.pipeline import Pipeline
 from latemiles.recording.reader import Recording
 from latemiles.recording.verify import verify
 from latemiles.recording.writer import RecordingWriter
 from latemiles.report.files import write_outputs
+from latemiles.sensors.registry import driver_for
 from latemiles.session import join_watch as module
+from latemiles.session.home import Home
 from latemiles.session.join_watch import join_watch
-from latemiles.signals.records import Packet, RunHeader, Speed
+from latemiles.session.library import delete_run, entries, strangers
+from latemiles.session.live import LiveSession
+from latemiles.session.pace import paced
+from latemiles.signals.events import Stride, event_bytes
+from latemiles.signals.records import Mark, Packet, RunHeader, Speed
+from latemiles.store import Library, Store
 from reference.made_up_angles import with_angles
 from reference.watch_files import STARTED, made_up_watch, write_fit
 
@@ -138,6 +148,67 @@ def test_the_command_makes_a_recording_of_a_watch_alone_and_its_report_is_comple
     assert str(made) in capsys.readouterr().out
     assert main([*home, "analyze", str(made), "--out", str(tmp_path / "out")]) == 0
     assert "Not a medical device" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_joined_run_stays_one_run_with_its_name_words_and_marks(tmp_path, capsys):
+    home = Home(tmp_path)
+    old = home.recordings / "sunday.mcap"
+    header = replace(Recording.open(EASY).header, run="sunday", notes="easy")
+    with RecordingWriter(old, header) as writer:
+        for record in Recording.open(EASY).records():
+            if not isinstance(record, RunHeader):
+                writer.append(record)
+        writer.append(Mark(record.arrival_ns, "gel"))
+    with Store(home.store) as store:
+        store.begin_run(header, old.resolve())
+        store.end_run("sunday")
+        Library(store).set_shoes("sunday", "blue")
+        store.set_notes("sunday", "windy")
+    watch = write_fit(tmp_path / "sunday.fit", made_up_watch(200))
+    joined = home.recordings / "sunday.fit.mcap"
+    for _ in range(2):
+        command = ["--home", str(tmp_path), "import", "fit", str(watch), "--into", "sunday", "--offset", "30"]
+        assert main(command) == 0
+    assert "Run sunday keeps its name, notes, shoes and marks" in " ".join(capsys.readouterr().out.split())
+    assert home.recording_of("sunday") == home.recordings / "sunday.fit-2.mcap"
+    assert main(["--home", str(tmp_path), "report", "sunday"]) == 0
+    with Store(home.store) as store:
+        (entry,) = entries(home, store)
+        assert (entry.row.id, entry.row.shoes, entry.row.notes) == ("sunday", "blue", "windy")
+        assert entry.recording == (home.recordings / "sunday.fit-2.mcap").resolve()
+        with (entry.folder / "strides.csv").open() as file:
+            speeds = [float(row["speed_m_s"] or "nan") for row in csv.DictReader(file)]
+        assert np.nanmedian(speeds) == pytest.approx(3.0, abs=1e-6), "the report has the watch's words"
+        assert strangers(home, [entry]) == [], "what it was before needs no result"
+        assert "gel" in entry.report.read_text()
+        delete_run(home, store, entry)
+    assert list(home.recordings.glob("*.mcap")) == [], "nothing of a deleted run stays"
+    assert not joined.exists()
+
+
+def test_a_joined_recording_says_live_what_replay_and_analysis_say(made, tmp_path):
+    with Recording.open(made.path) as recording:
+        pipeline = Pipeline(recording.header, driver_for)
+        said = [e for record in recording.records() for e in pipeline.push(record)] + pipeline.finish()
+    with Recording.open(made.path) as recording:
+        pipeline, heard = Pipeline(recording.header, driver_for), []
+        recorder = RecordingWriter(tmp_path / "live.mcap", recording.header)
+
+        class Notebook:
+            def take(self, events):
+                heard.extend(events)
+
+            def finish(self):
+                pass
+
+        session = LiveSession(paced(recording.records(), None), pipeline, recorder, [Notebook()])
+        asyncio.run(session.run())
+    assert event_bytes(heard) == event_bytes(said)
+    strides = [e for e in said if isinstance(e, Stride)]
+    analysis = analyze(made.path, basis="causal", angles=False)
+    assert len(strides) == len(analysis.strides) > 100
+    speed = [e.values[COLUMN_INDEX["speed_m_s"]] for e in strides]
+    np.testing.assert_array_equal(np.sort(speed), np.sort(analysis.strides["speed_m_s"]))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,17 @@ def test_a_foot_pods_bytes_become_speed_cadence_stride_and_distance():
     assert math.isnan(running_speed_cadence.decode(bytes.fromhex("00000355")).distance_m)
 
 
+@pytest.mark.parametrize(
+    ("sent", "is_running", "steps"),
+    [(85, True, 170.0), (171, True, 171.0), (110, False, None), (0, True, None)],
+)
+def test_a_foot_pods_cadence_is_told_in_steps_of_both_feet_while_running(sent, is_running, steps):
+    said = running_speed_cadence.RunningSpeed(3.0, float(sent), is_running=is_running)
+    payload = running_speed_cadence.encode(said)
+    record = KINDS["foot_pod"].read(payload, 1_000_000_000, "pod")
+    assert math.isnan(record.cadence_spm) if steps is None else record.cadence_spm == steps
+
+
 def test_a_treadmills_speed_is_there_when_its_flag_is_not():
     said = treadmill.decode(bytes.fromhex("0c00 a005 e80300 1900 0000".replace(" ", "")))
     assert said.speed_m_s == pytest.approx(4.0)

@@ -46,6 +46,13 @@ def test_a_watch_alone_makes_a_recording_that_says_the_same(tmp_path, name):
     assert "watch file" in words[0].source
 
 
+@pytest.mark.parametrize(("strides", "steps"), [(82.5, 165.0), (55.0, 110.0), (88.75, 177.5), (170.0, 170.0)])
+def test_a_fit_files_cadence_of_one_leg_becomes_steps_with_its_fraction(tmp_path, strides, steps):
+    made = made_up_watch(60, strides_a_minute=np.full(60, strides))
+    words = list(read_watch("fit", write_fit(tmp_path / "run.fit", made)).words(STARTED))
+    assert words[30].cadence_spm == pytest.approx(steps)
+
+
 def test_a_fit_file_that_names_a_barometer_is_trusted_over_shorter_stretches(tmp_path):
     watch = read_watch("fit", write_fit(tmp_path / "run.fit", made_up_watch(barometer=True)))
     assert watch.track.elevation_from == "barometer"

@@ -71,6 +71,7 @@ def _join(
 ) -> None:
     from latemiles.recording.watches import FORMATS
     from latemiles.session.join_watch import join_watch
+    from latemiles.session.library import adopt
 
     if format_ not in FORMATS:
         raise typer.BadParameter(f"--into takes a watch's file ({', '.join(FORMATS)}), not {format_}.")
@@ -78,13 +79,18 @@ def _join(
         raise typer.BadParameter("--into takes one PATH: one watch speaks at a time.")
     home = state_of(context).find_home()
     recording = home.recording_of(into)
-    target = out or home.recordings / f"{recording.stem}.{format_}.mcap"
+    target = out or home.joined_path(recording, format_)
     with shown_step(paths[0].name) as progress:
         made = join_watch(format_, paths[0], recording, target, offset_s=offset, progress=progress)
     text = console()
     text.print(f"{paths[0].name} + {recording.name} -> {made.path}")
     for line in made.lines:
         text.print(f"  {line}")
+    run = adopt(home, recording, made.path)
+    if run is not None:
+        text.print(
+            f"Run {run} keeps its name, notes, shoes and marks; 'latemiles report {run}' makes its report."
+        )
 
 
 def verify(file: FileArgument) -> None:

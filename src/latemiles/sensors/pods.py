@@ -40,7 +40,14 @@ def _heart(payload: bytes, ns: int, source: str) -> Speed:
 
 def _pod(payload: bytes, ns: int, source: str) -> Speed:
     said = running_speed_cadence.decode(payload)
-    return Speed(ns, ns * 1e-9, speed_m_s=said.speed_m_s, distance_m=said.distance_m, source=source)
+    return Speed(
+        ns,
+        ns * 1e-9,
+        speed_m_s=said.speed_m_s,
+        distance_m=said.distance_m,
+        cadence_spm=said.steps_per_min,
+        source=source,
+    )
 
 
 def _treadmill(payload: bytes, ns: int, source: str) -> Speed:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
 from latemiles.errors import ConfigError, InputError
 
-__all__ = ["Home"]
+__all__ = ["Home", "base_name"]
+
+_JOINED: Final = re.compile(r"(.+)\.(?:fit|gpx|tcx)(?:-\d+)?")
+
+
+def base_name(recording: Path) -> str:
+    """Name of a recording without what a joined watch's file added to it."""
+    found = _JOINED.fullmatch(recording.stem)
+    return found[1] if found else recording.stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,8 @@ class Home:
     def recording_of(self, run: str) -> Path:
         """The recording that is meant: a path, the name of a recorded run, or ``last``.
 
+        Of a run that a watch's file was joined to it is the newest of both: the one that says more.
+
         Raises
         ------
         InputError
@@ -95,15 +108,27 @@ class Home:
         known = sorted(self.recordings.glob("*.mcap"), key=lambda p: p.stat().st_mtime)
         if run == "last" and known:
             return known[-1]
-        for path in known:
-            if path.stem == run:
-                return path
+        versions = [path for path in known if base_name(path) == run or path.stem == run]
+        if versions:
+            return versions[-1]
         names = ", ".join(p.stem for p in known[-5:]) or "none yet"
         raise InputError(
             "the name of a recorded run",
             f"'{run}'",
             f"Recorded runs: {names}. Name one of them, or give a recording's path.",
         )
+
+    def joined_path(self, recording: Path, format_name: str) -> Path:
+        """Where a recording goes when a watch's file joins it: beside the others, under the run's name."""
+        base = base_name(recording)
+        names = chain((f"{base}.{format_name}",), (f"{base}.{format_name}-{n}" for n in count(2)))
+        paths = (self.recordings / f"{name}.mcap" for name in names)
+        return next(path for path in paths if not path.exists())
+
+    def versions_of(self, recording: Path) -> list[Path]:
+        """Recordings in the home folder that are one run with this one: itself, and with a watch's words."""
+        base = base_name(recording)
+        return sorted(path for path in self.recordings.glob("*.mcap") if base_name(path) == base)
 
     def _made(self, name: str) -> Path:
         folder = self.root / name if name else self.root

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from latemiles.errors import InputError, StoreError
+from latemiles.recording.reader import Recording
 from latemiles.report.axis import unit_of
 from latemiles.report.library.shown import ShownRun
 from latemiles.session.figures import drift_found, figures_of
-from latemiles.session.home import Home
+from latemiles.session.home import Home, base_name
 from latemiles.signals.records import RunHeader
 from latemiles.store import Library, RunRow, Store
 from latemiles.trends.run_figures import RunFigures
@@ -22,7 +23,16 @@ from latemiles.trends.run_figures import RunFigures
 if TYPE_CHECKING:
     from latemiles.analysis_result import Analysis
 
-__all__ = ["RunEntry", "delete_run", "entries", "find_entry", "keep_result", "local_time", "strangers"]
+__all__ = [
+    "RunEntry",
+    "adopt",
+    "delete_run",
+    "entries",
+    "find_entry",
+    "keep_result",
+    "local_time",
+    "strangers",
+]
 
 _WRITTEN_S: Final = 30.0
 """A recording is flushed every second: one that was not touched for so long is not being written."""
@@ -142,6 +152,9 @@ def keep_result(home: Home, analysis: Analysis, recording: Path, units: str = "m
     figures = figures_of(analysis, units)
     with Store(home.store) as store:
         run = _known_as(store, analysis.header, recording)
+        if run is not None and recording.resolve().parent == home.recordings.resolve():
+            # The figures rest on this one from now on.
+            store.set_word(run, "recording", str(recording.resolve()))
         if run is None:
             run = store.begin_run(_unique(store, analysis.header), recording.resolve(), basis=analysis.basis)
             store.end_run(run)
@@ -150,10 +163,46 @@ def keep_result(home: Home, analysis: Analysis, recording: Path, units: str = "m
     return run
 
 
+def adopt(home: Home, recording: Path, joined: Path) -> str | None:
+    """Let a run's recording be the one that a watch's file was joined to; its name and words stay.
+
+    Parameters
+    ----------
+    home : Home
+        Whose library.
+    recording : Path
+        What the run rested on.
+    joined : Path
+        The same with a watch's words in it.
+
+    Returns
+    -------
+    str or None
+        The run; None if the library does not know it yet, or ``joined`` lies elsewhere.
+    """
+    if joined.resolve().parent != home.recordings.resolve():
+        return None
+    with Recording.open(recording) as opened, Store(home.store) as store:
+        run = _known_as(store, opened.header, recording)
+        if run is not None:
+            store.set_word(run, "recording", str(joined.resolve()))
+    return run
+
+
 def strangers(home: Home, found: Iterable[RunEntry]) -> list[Path]:
     """Recordings in the home folder that the library does not know, or whose figures are missing."""
-    done = {entry.recording.resolve() for entry in found if entry.recording and entry.figures}
-    return sorted(path for path in home.recordings.glob("*.mcap") if path.resolve() not in done)
+    done = [entry.recording for entry in found if entry.recording and entry.figures]
+    # What a run's recording was before a watch's file joined it needs no result of its own.
+    known = {version.resolve() for path in done for version in (path, *_versions(home, path))}
+    unknown = [path for path in home.recordings.glob("*.mcap") if path.resolve() not in known]
+    # One a run: of those that a watch's file was joined to, the newest.
+    newest = {base_name(path): path for path in sorted(unknown, key=lambda path: path.stat().st_mtime)}
+    return sorted(newest.values())
+
+
+def _versions(home: Home, recording: Path) -> list[Path]:
+    is_ours = recording.resolve().parent == home.recordings.resolve()
+    return home.versions_of(recording) if is_ours else []
 
 
 def delete_run(home: Home, store: Store, entry: RunEntry, *, keep_recording: bool = False) -> list[str]:
@@ -192,8 +241,9 @@ def delete_run(home: Home, store: Store, entry: RunEntry, *, keep_recording: boo
     # A recording that lies elsewhere was only replayed or analysed from there.
     is_ours = recording is not None and recording.resolve().parent == home.recordings.resolve()
     if recording is not None and is_ours and not keep_recording:
-        recording.unlink()
-        said.append(f"Deleted {recording}")
+        for version in home.versions_of(recording):
+            version.unlink()
+            said.append(f"Deleted {version}")
     elif recording is not None:
         said.append(f"Kept {recording}")
     store.delete_run(entry.row.id)

@@ -90,9 +90,10 @@ def _column(records: Sequence[Message], *names: str) -> F8:
 
 
 def _cadence(records: Sequence[Message]) -> F8:
-    """Strides of one foot a minute with their fraction, or what the file has instead."""
+    """Revolutions of one leg a minute, as the profile counts: whole and fraction, or both in one number."""
     whole, fraction = _column(records, "cadence"), _column(records, "fractional_cadence")
-    return whole + np.nan_to_num(fraction)
+    fine = _column(records, "cadence256")
+    return np.where(np.isfinite(fine), fine, whole + np.nan_to_num(fraction))
 
 
 def _device(messages: Mapping[str, Sequence[Message]]) -> str:

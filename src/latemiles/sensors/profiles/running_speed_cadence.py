@@ -16,6 +16,8 @@ MEASUREMENT: Final = "00002a53-0000-1000-8000-00805f9b34fb"
 _STRIDE: Final = 1
 _DISTANCE: Final = 2
 _RUNNING: Final = 4
+_STEPS_FROM: Final = 120.0
+"""Nobody runs with fewer steps a minute, or with more strides."""
 
 
 class RunningSpeed(NamedTuple):
@@ -28,6 +30,13 @@ class RunningSpeed(NamedTuple):
     distance_m: float = nan
     """Total since the pod began to count."""
     is_running: bool = False
+
+    @property
+    def steps_per_min(self) -> float:
+        """Steps of both feet a minute; NaN unless running, where alone a pod that counts one foot shows."""
+        if not self.is_running or self.cadence_per_min <= 0.0:
+            return nan
+        return self.cadence_per_min * (2.0 if self.cadence_per_min < _STEPS_FROM else 1.0)
 
 
 def decode(payload: bytes) -> RunningSpeed:
