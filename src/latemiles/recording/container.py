@@ -16,7 +16,7 @@ import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, Chunk, Footer, Header, Metadata, Statistics
+from mcap.records import Channel, Footer, Header, Metadata, Statistics
 
 from latemiles.recording.format import CHANNELS, Decoder, FormatError, decoder_for, packet_lane
 from latemiles.signals.records import Record
@@ -53,6 +53,11 @@ UNREADABLE: Final = (struct.error, UnicodeDecodeError, McapError, OverflowError)
 _RECORD_HEAD: Final = struct.Struct("<BQ")
 _MESSAGE_HEAD: Final = struct.Struct("<HIQQ")
 _INNER_HEAD_BYTES: Final = _RECORD_HEAD.size
+_CHUNK_HEAD: Final = struct.Struct("<QQQII")
+"""Start, end, size and CRC of what a chunk holds, and the length of the name of its compression."""
+_LENGTH: Final = struct.Struct("<Q")
+_BLOCK_BYTES: Final = 256 * 1024
+"""So much of a file is read at once."""
 
 
 class Piece(NamedTuple):
@@ -116,13 +121,14 @@ def pieces(file: BinaryIO, size: int, bodies: Collection[int], *, start: int = l
     FormatError
         At a record that does not fit into the file; everything before it has been yielded.
     """
-    offset = start
+    offset, block, block_start = start, b"", start
     while True:
-        file.seek(offset)
-        head = file.read(_RECORD_HEAD.size)
-        if len(head) < _RECORD_HEAD.size:
-            raise FormatError(f"it ends at byte {size} inside a record")
-        opcode, length = _RECORD_HEAD.unpack(head)
+        at = offset - block_start
+        if len(block) - at < _RECORD_HEAD.size:
+            block, block_start, at = _read(file, offset, _BLOCK_BYTES), offset, 0
+            if len(block) < _RECORD_HEAD.size:
+                raise FormatError(f"it ends at byte {size} inside a record")
+        opcode, length = _RECORD_HEAD.unpack_from(block, at)
         end = offset + _RECORD_HEAD.size + length
         if opcode == 0 or end > size:
             raise FormatError(f"byte {offset} does not begin a sound record")
@@ -130,13 +136,23 @@ def pieces(file: BinaryIO, size: int, bodies: Collection[int], *, start: int = l
         if opcode in bodies:
             if length > CHUNK_LIMIT + 4096:
                 raise FormatError(f"the record at byte {offset} claims {length} bytes")
-            body = file.read(length)
+            if end - block_start > len(block):
+                wanted = max(_RECORD_HEAD.size + length, _BLOCK_BYTES)
+                block, block_start, at = _read(file, offset, wanted), offset, 0
+            body = block[at + _RECORD_HEAD.size : end - block_start]
             if len(body) < length:
                 raise FormatError(f"it ends at byte {size} inside a record")
         yield Piece(offset, end, opcode, body)
         if opcode == Opcode.FOOTER:
             return
         offset = end
+        if end - block_start > len(block):
+            block, block_start = b"", end
+
+
+def _read(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
 
 
 def open_chunk(body: bytes) -> bytes:
@@ -148,16 +164,22 @@ def open_chunk(body: bytes) -> bytes:
         If the chunk is damaged, too large, or compressed in another way.
     """
     try:
-        chunk = Chunk.read(ReadDataStream(BytesIO(body)))
+        _, _, size, crc, named = _CHUNK_HEAD.unpack_from(body)
+        at = _CHUNK_HEAD.size + named
+        compression = body[_CHUNK_HEAD.size : at].decode("utf-8")
+        (length,) = _LENGTH.unpack_from(body, at)
     except UNREADABLE as error:
         raise FormatError("a chunk cannot be read") from error
-    if chunk.compression == "zstd":
-        records = inflate(chunk.data, chunk.uncompressed_size)
-    elif chunk.compression == "":
-        records = chunk.data
+    data = body[at + _LENGTH.size : at + _LENGTH.size + length]
+    if len(data) < length:
+        raise FormatError("a chunk cannot be read")
+    if compression == "zstd":
+        records = inflate(data, size)
+    elif compression == "":
+        records = data
     else:
-        raise FormatError(f"a chunk is compressed with {chunk.compression!r:.20}, not zstd")
-    if chunk.uncompressed_crc != 0 and zlib.crc32(records) != chunk.uncompressed_crc:
+        raise FormatError(f"a chunk is compressed with {compression!r:.20}, not zstd")
+    if crc != 0 and zlib.crc32(records) != crc:
         raise FormatError("a chunk fails its CRC check")
     return records
 
@@ -304,10 +326,12 @@ class MessageDecoder:
             lane[channel == known] = of_packets
         packets = np.flatnonzero(lane >= 0)
         others: list[tuple[int, Record]] = []
-        for k in np.flatnonzero(lane < 0).tolist():
-            record = self.message(int(channel[k]), int(log_time[k]), data[start[k] : stop[k]])
+        rest = np.flatnonzero(lane < 0)
+        columns = (np.searchsorted(packets, rest), channel[rest], log_time[rest], start[rest], stop[rest])
+        for before, of, at, a, b in zip(*(column.tolist() for column in columns), strict=True):
+            record = self.message(of, at, data[a:b])
             if record is not None:
-                others.append((int(np.searchsorted(packets, k)), record))
+                others.append((before, record))
         arrival_ns, lane, start, stop = (column[packets] for column in (log_time, lane, start, stop))
         return sequence, Stretch(data, arrival_ns, lane, start, stop, tuple(others))
 

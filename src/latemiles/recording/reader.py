@@ -35,8 +35,8 @@ __all__ = ["Recording"]
 
 Read = TypeVar("Read", Record, Stretch)
 
-STRETCH_BYTES: Final = 384 * 1024
-"""So much of a recording is taken at once, half a minute of three sensors."""
+STRETCH_BYTES: Final = 768 * 1024
+"""So much of a recording is taken at once, a minute of three sensors."""
 
 _BODIES = (Opcode.CHUNK,)
 
@@ -101,7 +101,7 @@ class Recording:
         return _records(self.path, self._size)
 
     def stretches(self) -> Iterator[Stretch]:
-        """The same as ``records``, half a minute at a time, for whoever wants them all quickly.
+        """The same as ``records``, a minute at a time, for whoever wants them all quickly.
 
         Raises
         ------
@@ -264,13 +264,14 @@ def _sound_stretches(file: BinaryIO, size: int) -> Iterator[Stretch]:
 def _joined_chunks(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
     """What the chunks hold, some in one: a recorder closes a chunk a second. Also where the last one lies."""
     parts: list[bytes] = []
-    offset = 0
+    offset, room = 0, STRETCH_BYTES
     for piece in _chunks(file, size):
         parts.append(open_chunk(piece.body))
         offset = piece.offset
-        if sum(map(len, parts)) >= STRETCH_BYTES:
+        room -= len(parts[-1])
+        if room <= 0:
             yield offset, b"".join(parts)
-            parts = []
+            parts, room = [], STRETCH_BYTES
     if parts:
         yield offset, b"".join(parts)
 
