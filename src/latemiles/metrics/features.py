@@ -54,6 +54,8 @@ COLUMNS: Final = np.array(
 )
 """Columns that ``kernels.strides.measure_stride`` reads and writes beside the angles'."""
 FIRST: Final = np.array(list(FIRST_FORBIDDEN.values()), dtype=np.int64)
+_BLANK: Final = np.full(len(NUMERIC_COLUMNS), np.nan)
+_N_TEMPORAL: Final = len(temporal.METRICS)
 
 
 class StrideTimes(Protocol):
@@ -119,7 +121,7 @@ class FeatureMaker:
 
     def blank(self) -> F8:
         """A row of NaN."""
-        return np.full(len(NUMERIC_COLUMNS), np.nan)
+        return _BLANK.copy()
 
     def measure(self, ring: F8, start: int, n: int, places: Sequence[float], side: Side) -> F8:
         """Every number that comes from samples.
@@ -164,7 +166,7 @@ class FeatureMaker:
         """Write the columns that come from events and from the speed source."""
         stride = temporal.stride_time(times.t_ic, times.t_end)
         contact = temporal.contact_time(times.t_ic, times.t_to)
-        row[: len(temporal.METRICS)] = (
+        row[:_N_TEMPORAL] = (
             index,
             times.t_ic,
             times.t_to,

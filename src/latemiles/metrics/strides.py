@@ -31,6 +31,9 @@ __all__ = ["StrideParams", "StrideStage"]
 I8 = NDArray[np.int64]
 NAN = math.nan
 
+PIECE_S: Final = 5.0
+"""So much goes into the ring before strides are taken from it, s: with the longest, well below its length."""
+
 
 @dataclass(frozen=True, slots=True)
 class StrideParams:
@@ -100,6 +103,13 @@ _BITS: Final = tuple(
 
 _BEND: Final = int(SampleQuality.BEND)
 _EXCLUDING: Final = int(EXCLUDING)
+_UNSTEADY: Final = int(StrideQuality.UNSTEADY)
+_NOT_RUNNING: Final = int(StrideQuality.NOT_RUNNING)
+_LOW_CONFIDENCE: Final = int(StrideQuality.LOW_CONFIDENCE)
+_NO_TOE_OFF: Final = int(StrideQuality.NO_TOE_OFF)
+_SLIPPED: Final = int(StrideQuality.SLIPPED)
+_GAP: Final = int(StrideQuality.GAP)
+_NOT_OFFERED: Final = int(StrideQuality.NOT_OFFERED)
 
 
 class StrideStage:
@@ -163,7 +173,7 @@ class StrideStage:
             self._take(event)
         strides = self._drain()
         if angles is not None:
-            piece = max(1, int(self._rate))
+            piece = max(1, int(PIECE_S * self._rate))
             for start in range(0, angles.pelvis.shape[0], piece):
                 self._store(angles, start, start + piece)
                 strides += self._drain()
@@ -246,33 +256,32 @@ class StrideStage:
         usual = sorted(times)[len(times) // 2] if times else NAN
         if len(times) >= self._params.fewest_neighbours and duration > self._params.missed * usual:
             return
-        bits = self._event_bits(foot, lane, t_end, confidence)
+        bits = self._event_bits(activity, foot, lane, t_end, confidence)
         is_new = len(times) < self._params.fewest_neighbours
         if is_new or abs(duration / usual - 1.0) > self._params.unsteady:
-            bits |= StrideQuality.UNSTEADY
+            bits |= _UNSTEADY
         times.append(duration)
         foot.t_last_end = t_end
         speed, distance = self._speed.at(foot.t_ic)
         speed_end, _ = self._speed.at(t_end)
         mean_speed = 0.5 * (speed + speed_end) if math.isfinite(speed_end) else speed
         self._pending.append(
-            _Pending(lane, foot.t_ic, foot.t_to, t_end, foot.t_other_ic, distance, mean_speed, int(bits))
+            _Pending(lane, foot.t_ic, foot.t_to, t_end, foot.t_other_ic, distance, mean_speed, bits)
         )
 
-    def _event_bits(self, foot: _Foot, lane: int, t_end: float, confidence: float) -> StrideQuality:
+    def _event_bits(self, activity: str, foot: _Foot, lane: int, t_end: float, confidence: float) -> int:
         """Quality as far as the events of the stride tell it."""
-        bits = StrideQuality.GOOD
-        activity = self._activity_at(foot.t_ic)
+        bits = 0
         if self._activity_at(t_end) != activity:
-            bits |= StrideQuality.UNSTEADY
+            bits |= _UNSTEADY
         if activity not in ("running", ""):
-            bits |= StrideQuality.NOT_RUNNING
+            bits |= _NOT_RUNNING
         if confidence < self._params.least_confidence:
-            bits |= StrideQuality.LOW_CONFIDENCE
+            bits |= _LOW_CONFIDENCE
         if math.isnan(foot.t_to):
-            bits |= StrideQuality.NO_TOE_OFF
+            bits |= _NO_TOE_OFF
         if any(foot.t_ic <= t < t_end and slipped in (0, 1 + lane) for t, slipped in self._slips):
-            bits |= StrideQuality.SLIPPED
+            bits |= _SLIPPED
         return bits
 
     def _is_plausible(self, activity: str, duration: float) -> bool:
@@ -285,11 +294,10 @@ class StrideStage:
 
     def _activity_at(self, t: float) -> str:
         """Activity that holds at ``t``; empty where nothing was said."""
-        held = ""
-        for since, activity in self._activities:
+        for since, activity in reversed(self._activities):
             if since <= t:
-                held = activity
-        return held
+                return activity
+        return ""
 
     def _store(self, angles: AngleBlock, start: int, stop: int) -> None:
         first = angles.first + start
@@ -328,9 +336,10 @@ class StrideStage:
         if start < max(self._begin, self._head - self._capacity):
             # Began before the first sample that is still there: nothing to measure.
             values = self._features.blank()
-            quality |= StrideQuality.GAP
+            quality |= _GAP
         else:
-            places = [t * self._rate - start for t in (pending.t_ic, pending.t_to, pending.t_end)]
+            rate = self._rate
+            places = (pending.t_ic * rate - start, pending.t_to * rate - start, pending.t_end * rate - start)
             values = self._features.measure(self._ring, start, n, places, side)
             if not quality & _EXCLUDING:
                 toe_off = 100.0 * (pending.t_to - pending.t_ic) / (pending.t_end - pending.t_ic)
@@ -338,7 +347,7 @@ class StrideStage:
         self._features.temporal(values, self._index, pending)
         if self._blank.size:
             values[self._blank] = NAN
-            quality |= StrideQuality.NOT_OFFERED
+            quality |= _NOT_OFFERED
         stride = Stride(pending.t_ic, side, self._index, tuple(values.tolist()), int(quality))
         self._index += 1
         return stride

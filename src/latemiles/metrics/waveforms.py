@@ -84,7 +84,10 @@ class WaveformBook:
         toe_off_percent : float
             Toe-off, % of the stride; NaN where unknown.
         """
-        sums = self._bins.setdefault(int(t_s // self._bin_s), _Sums())
+        key = int(t_s // self._bin_s)
+        sums = self._bins.get(key)
+        if sums is None:
+            sums = self._bins[key] = _Sums()
         # The pelvis is kept over right strides only: left ones hold the same samples half a stride later.
         if lane == 0:
             add_waves(sums.count, sums.mean, sums.squares, waves_deg[3:], 3)

@@ -23,6 +23,7 @@ from latemiles.trends.watch import MetricWatch, WatchParams
 __all__ = ["MonitorParams", "TrendMonitor"]
 
 NAN = math.nan
+_EXCLUDING = int(EXCLUDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class TrendMonitor:
     def __init__(self, params: MonitorParams | None = None) -> None:
         self._params = params or MonitorParams()
         columns = dict.fromkeys(key_parts(key)[0] for key in self._params.metrics)
-        self._columns = tuple((name, COLUMN_INDEX[name]) for name in columns)
+        self._columns = tuple(columns)
+        self._at = tuple(COLUMN_INDEX[name] for name in columns)
         self._watches = tuple(
             MetricWatch(key, self._params.drift, self._params.watch) for key in self._params.metrics
         )
@@ -82,7 +84,7 @@ class TrendMonitor:
         split = self._splits.push(event)
         if split is not None:
             out.append(split)
-        if not event.quality & int(EXCLUDING):
+        if not event.quality & _EXCLUDING:
             out += self._stride(event)
         return out
 
@@ -122,8 +124,9 @@ class TrendMonitor:
         if step > 0.0:
             self._running_s += min(step, LONGEST_STEP_S)
         self._last_t = stride.t_s
-        values = [stride.values[at] for _, at in self._columns]
-        self._block.append([float(stride.side.lane), stride.t_s, self._running_s, *values])
+        row = [float(stride.side.lane), stride.t_s, self._running_s]
+        row += [stride.values[at] for at in self._at]
+        self._block.append(row)
         if not self._is_full():
             return []
         block = np.array(self._block)
@@ -139,16 +142,16 @@ class TrendMonitor:
     def _is_full(self) -> bool:
         """Both legs' 25 strides, or enough of one leg where the other is not heard."""
         n = self._params.drift.block_strides
-        if len(self._block) < n:
-            return False
-        right = sum(1 for row in self._block if row[0] == 1.0)
-        left = len(self._block) - right
-        return left + right >= 2 * n or (max(left, right) >= n and min(left, right) == 0)
+        count = len(self._block)
+        if count < n or count >= 2 * n:
+            return count >= n
+        lane = self._block[0][0]
+        return all(row[0] == lane for row in self._block)
 
     def _medians(self, block: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, tuple[float, float]]:
         """Left and right median of each column."""
         out = {}
-        for k, (name, _) in enumerate(self._columns):
+        for k, name in enumerate(self._columns):
             legs = []
             for lane in (0.0, 1.0):
                 values = block[block[:, 0] == lane, 3 + k]

@@ -22,6 +22,9 @@ F8 = NDArray[np.float64]
 MILE_M: Final = 1609.344
 KILOMETRE_M: Final = 1000.0
 
+_DISTANCE: Final = COLUMN_INDEX["distance_m"]
+_STRIDE_TIME: Final = COLUMN_INDEX["stride_time_s"]
+
 
 @dataclass(frozen=True, slots=True)
 class SplitParams:
@@ -63,7 +66,7 @@ class SplitMaker:
 
     def push(self, stride: Stride) -> Split | None:
         """Take in a stride; give the split that it is the first one after."""
-        distance = stride.values[COLUMN_INDEX["distance_m"]]
+        distance = stride.values[_DISTANCE]
         done = None
         if self._rows and self._is_full(stride.t_s, distance):
             done = self._make(stride.t_s, distance)
@@ -76,7 +79,7 @@ class SplitMaker:
         self._rows.append(stride.values)
         self._lanes.append(stride.side.lane)
         self._quality.append(stride.quality)
-        duration = stride.values[COLUMN_INDEX["stride_time_s"]]
+        duration = stride.values[_STRIDE_TIME]
         self._last = (stride.t_s + (duration if math.isfinite(duration) else 0.0), distance)
         return done
 
