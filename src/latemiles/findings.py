@@ -147,14 +147,14 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
     for segment in SEGMENTS:
         if segment not in heard:
             yield f"The {segment.label} sensor was not heard; its angles are missing."
-        elif segment in pipeline.useless:
+        elif segment in pipeline.tally.useless:
             yield f"The {segment.label} sensor gave no usable sample; its angles are missing."
         elif heard[segment].missing_s > MUCH * found.duration_s:
             yield (
                 f"The {segment.label} sensor was not heard for {heard[segment].missing_s / 60.0:.1f} of "
                 f"{found.duration_s / 60.0:.1f} minutes; its angles are missing there."
             )
-        if segment in heard and segment not in pipeline.useless and heard[segment].rate_hz < FEW_HZ:
+        if segment in heard and segment not in pipeline.tally.useless and heard[segment].rate_hz < FEW_HZ:
             yield (
                 f"The {segment.label} sensor gave {heard[segment].rate_hz:.0f} samples a second; "
                 f"below {FEW_HZ:.0f} the impacts of running are missed and its angles are coarse."
@@ -182,12 +182,12 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
             yield "No squats were found; side to side angles rest on the running itself and are less certain."
     if found.strides and not any(np.isfinite(s.distance_m) or np.isfinite(s.speed_m_s) for s in found.speeds):
         yield "No speed source; what speed and grade explain could not be taken off."
-    for segment, stuck_s in pipeline.stuck_s.items():
+    for segment, stuck_s in pipeline.tally.stuck_s.items():
         if stuck_s > 0.0:
             yield (
                 f"The {segment.label} sensor repeated one value for {stuck_s:.1f} s; that counts as a gap. "
                 "Switch it off and on before the next run, and replace it if this comes back."
             )
-    for segment, count in pipeline.bad_packets.items():
+    for segment, count in pipeline.tally.bad_packets.items():
         if count:
             yield f"{count} packets of the {segment.label} sensor made no sense and were passed over."

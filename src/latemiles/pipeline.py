@@ -11,28 +11,28 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latemiles.config import Config
 from latemiles.errors import InputError
 from latemiles.estimators.chunks import GridChunks
-from latemiles.estimators.course import ahead_of
+from latemiles.estimators.course import ahead_of, no_course
 from latemiles.estimators.gait_events import GaitStage
 from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.posture import PostureStage
+from latemiles.estimators.posture_buffers import still_of
 from latemiles.estimators.scout import FirstPass, Rest
 from latemiles.estimators.snapshot import Stage, pack_stages, unpack_stages
+from latemiles.estimators.tally import Tally
 from latemiles.metrics.needs import Offer, lacking, limits
 from latemiles.metrics.pace import Pace
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
 from latemiles.signals.events import Event, LinkChanged, LiveState, Marked
-from latemiles.signals.frames import SEGMENTS, Segment
+from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.packets import Driver
-from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import Gone, Link, Mark, Packet, Pose, Record, RunHeader, SensorInfo, Speed
 from latemiles.signals.results import SensorQuality
 from latemiles.signals.stretches import Stretch
@@ -44,14 +44,12 @@ CHUNK_S: Final = 0.1
 """The causal basis goes through the stages in pieces this long: ten looks a second."""
 SCOUT_CHUNK_S: Final = 1.0
 """A scout's mounting changes once a second, and nobody looks at its angles."""
-SMOOTHED_CHUNK_S: Final = 5.0
+SMOOTHED_CHUNK_S: Final = 20.0
 """The smoothed basis lags by far more than this anyway; larger pieces cost less."""
 SMOOTHED_WAIT_S: Final = 60.0
 """How long the smoothed basis waits for samples that are sent again, s."""
 GIVEN: Final = "calibration"
 """Where a header keeps the calibration that was made before the run."""
-
-F8 = NDArray[np.float64]
 
 _NAN: Final = float("nan")
 _UNKNOWN: Final = (_NAN, _NAN, _NAN)
@@ -127,9 +125,6 @@ class Pipeline:
         self.rate_hz = grid_rate_hz(header.sensors)
         self._watch = watch
         self._is_scout = is_scout
-        # Grid samples of each lane that lie in gaps or cannot be used, and those that can.
-        self._missing = np.zeros(len(SEGMENTS), dtype=np.int64)
-        self._usable = np.zeros(len(SEGMENTS), dtype=np.int64)
         self._posed = LiveState(_NAN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
         self._build_input(driver_for, known)
         self._build_stages(known, poses)
@@ -144,6 +139,7 @@ class Pipeline:
         sensors = [(info, driver_for(info)) for info in self.header.sensors if info.segment in SEGMENTS]
         self._offers = [Offer(i.segment, i.rate_hz, d.capabilities.has_clock) for i, d in sensors]
         self._intake = Intake(self.rate_hz, sensors, params, known.clocks if known else {})
+        self.tally = Tally(self._intake, self.rate_hz)
         chunk_s = SMOOTHED_CHUNK_S if smoothed else SCOUT_CHUNK_S if self._is_scout else CHUNK_S
         self._chunks = GridChunks(round(chunk_s * self.rate_hz), len(SEGMENTS), self.rate_hz)
 
@@ -214,7 +210,7 @@ class Pipeline:
         events: list[Event] = list(gaps)
         self._chunks.push(grid)
         for chunk in (*self._chunks.take(), *self._chunks.rest()):
-            events += self._levelled(chunk)
+            events += self._scouted(chunk) if self._is_scout else self._levelled(chunk)
         events += self._through(*self._orientation.finish())
         events += self._after_posture(*self._posture.finish())
         last = self._gait.finish()
@@ -249,19 +245,45 @@ class Pipeline:
             others = [other for other in others if not isinstance(other[1], Speed)]
         for grid, found, other in self._intake.push_stretch(stretch, others):
             events += found
-            events += self._through_chunks(grid)
+            if grid is not None and self._is_scout:
+                self._chunks.push(grid)
+            else:
+                events += self._through_chunks(grid)
             if other is not None:
                 events += self.push(other)
+        if self._is_scout:
+            events += self._through_chunks(None)
         if self._rest is not None:
             self._rest.look(self._posture)
         return events
 
     def _through_chunks(self, grid: GridBlock | None) -> list[Event]:
         """Take samples of the grid on in whole chunks."""
-        if grid is None:
-            return []
-        self._chunks.push(grid)
+        if grid is not None:
+            self._chunks.push(grid)
+        if self._is_scout:
+            return self._scouted(self._chunks.take_joined())
         return [event for chunk in self._chunks.take() for event in self._levelled(chunk)]
+
+    def _scouted(self, chunk: GridBlock) -> list[Event]:
+        """Take whole chunks through a scout, with the mounting as it is known at each one's start."""
+        events: list[Event] = []
+        left = chunk.quality.shape[1]
+        course = self._pace.course(chunk.first, left, self.rate_hz) if left else no_course(0)
+        while left:
+            before = self._orientation.save()
+            grid, orient = self._orientation.push(chunk, course)
+            events += self._posture.push(grid, orient)[1]
+            taken = self._posture.taken
+            if taken < left:
+                # A sensor sits otherwise from here on: its filter goes on from this sample.
+                self._orientation.load(before)
+                self._orientation.push(chunk.part(0, taken), course.part(0, taken))
+            self._aim()
+            self.tally.count(orient.quality[:, :taken])
+            chunk, course = chunk.part(taken, left), course.part(taken, left)
+            left -= taken
+        return events
 
     def _settle_course(self) -> None:
         """The chunks that a causal pass has done by now went by the speed as it was known until now."""
@@ -272,19 +294,20 @@ class Pipeline:
         """Take a chunk of the grid through the pipeline; what it says of the mounting serves the next."""
         course = self._pace.course(chunk.first, chunk.quality.shape[1], self.rate_hz)
         events = self._through(*self._orientation.push(chunk, course))
+        self._aim()
+        return events
+
+    def _aim(self) -> None:
+        """Tell the filters which way the segments face, if that is news."""
         if self._posture.mounts is not self._mounts:
             self._mounts = self._posture.mounts
             self._orientation.aim(ahead_of(self._mounts))
-        return events
 
     def _through(self, grid: GridBlock, orient: OrientationBlock) -> list[Event]:
         """Take samples with their orientation to the end of the pipeline."""
         if orient.quat.shape[1] == 0:
             return []
-        # The orientation stage also finds what is no measurement: all zeros, infinity.
-        missing = (orient.quality & int(SampleQuality.GAP) != 0).sum(axis=1)
-        self._missing += missing
-        self._usable += orient.quality.shape[1] - missing
+        self.tally.count(orient.quality)
         if self._watch is not None:
             self._watch.samples(grid, orient)
         return self._after_posture(*self._posture.push(grid, orient))
@@ -294,7 +317,7 @@ class Pipeline:
             return list(found)
         if self._watch is not None:
             self._watch.angles(angles)
-        self._posed = _still(angles)
+        self._posed = still_of(angles)
         gait = self._gait.push(angles)
         strides = self._strides.push(angles, [*found, *gait])
         return [*found, *gait, *strides, *self._watched([*found, *strides])]
@@ -328,47 +351,17 @@ class Pipeline:
         return self._strides.waveforms
 
     @property
-    def useless(self) -> frozenset[Segment]:
-        """Sensors of the header that gave no usable sample."""
-        return frozenset(s for s in self._intake.clocks if self._usable[s.lane] == 0)
-
-    @property
-    def bad_packets(self) -> dict[Segment, int]:
-        """Packets of each sensor that did not follow its protocol; they were passed over."""
-        return {segment: decoder.damaged for segment, decoder in self._intake.decoders.items()}
-
-    @property
     def limits(self) -> list[str]:
         """What the sensors of the run cannot give and what is left blank for it, in sentences."""
         return limits(self._offers)
 
-    @property
-    def stuck_s(self) -> dict[Segment, float]:
-        """For how long each sensor only repeated one value, s; those are gaps."""
-        return {s: d.stuck_samples / self._intake.clocks[s].rate_hz for s, d in self._intake.decoders.items()}
-
     def sensor_quality(self) -> tuple[SensorQuality, ...]:
         """What was heard of each sensor of the header, in lane order."""
-        return tuple(
-            SensorQuality(
-                segment=segment,
-                samples=clock.samples,
-                expected=clock.expected,
-                rate_hz=clock.rate_hz,
-                missing_s=float(self._missing[segment.lane]) / self.rate_hz,
-                clipped_samples=self._clipped(segment),
-                clock_residual_ms=clock.residual_ms,
-            )
-            for segment, clock in sorted(self._intake.clocks.items(), key=lambda item: item[0].lane)
-        )
-
-    def _clipped(self, segment: Segment) -> int:
-        decoder = self._intake.decoders[segment]
-        return decoder.clipped_acc + decoder.clipped_gyr
+        return self.tally.sensor_quality()
 
     def checkpoint(self) -> bytes:
         """State of every stage as bytes; equal histories give equal bytes."""
-        return pack_stages(self._parts()) + self._missing.tobytes() + self._usable.tobytes()
+        return pack_stages(self._parts())
 
     def restore(self, saved: bytes) -> None:
         """Go on from ``checkpoint`` of a pipeline made with the same header and settings.
@@ -378,8 +371,7 @@ class Pipeline:
         ConfigError
             If the bytes are of another pipeline.
         """
-        rest = unpack_stages(saved, self._parts())
-        self._missing, self._usable = np.frombuffer(rest, dtype=np.int64).reshape(2, -1).copy()
+        unpack_stages(saved, self._parts())
 
     def _parts(self) -> list[tuple[str, Stage]]:
         decoders: list[tuple[str, Stage]] = [(f"decode:{s}", d) for s, d in self._intake.decoders.items()]
@@ -388,6 +380,7 @@ class Pipeline:
             *decoders,
             *clocks,
             ("align", self._intake.align),
+            ("tally", self.tally),
             ("chunks", self._chunks),
             ("pace", self._pace),
             ("orientation", self._orientation),
@@ -400,18 +393,3 @@ class Pipeline:
 
 def _link_changed(link: Link) -> LinkChanged:
     return LinkChanged(link.arrival_ns * 1e-9, link.segment, link.state, link.detail, link.battery_percent)
-
-
-def _still(angles: AngleBlock) -> LiveState:
-    """The newest posture of a block."""
-    last = angles.pelvis.shape[0] - 1
-
-    def three(row: F8) -> tuple[float, float, float]:
-        return float(row[0]), float(row[1]), float(row[2])
-
-    return LiveState(
-        (angles.first + last) / angles.rate_hz,
-        three(angles.pelvis[last]),
-        three(angles.hip[0, last]),
-        three(angles.hip[1, last]),
-    )

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latemiles.estimators.posture import PostureStage
-from reference.posture_streams import RATE_HZ, drive, stream, turned
+from latemiles.signals.events import Slip
+from reference.posture_streams import RATE_HZ, drive, long_stream, slipping, stream, turned
 from reference.rbds import has_rbds
 
 pytestmark = pytest.mark.skipif(not has_rbds(), reason="real running poses not found; set LATEMILES_DATA")
@@ -41,6 +42,33 @@ def test_a_restored_stage_goes_on_as_if_nothing_had_happened(basis, at):
     parts = [first, other.push(*whole.cut(at, len(whole)))[0], other.finish()[0]]
     assert np.concatenate([p.hip for p in parts], axis=1).tobytes() == uncut.hip.tobytes()
     assert other.save() == drive_to_end(whole, basis)
+
+
+def test_a_run_of_seconds_that_holds_a_slip_is_worked_out_anew_from_there():
+    """Whole, and cut so that no two seconds are handed over at once: the slip lies within a run of them."""
+    whole = slipping(7000)
+    known = drive(PostureStage(RATE_HZ), long_stream()).calibration
+    seconds = range(50, len(whole), 100)
+    results = [
+        drive(PostureStage(RATE_HZ, basis="smoothed", known=known), whole, cuts) for cuts in ((), seconds)
+    ]
+    assert len(results[0].of(Slip)) == 1
+    assert results[0].tobytes() == results[1].tobytes()
+    assert results[0].state == results[1].state
+
+
+def test_a_stage_without_angles_stops_where_a_sensor_sits_otherwise_and_goes_on_from_there():
+    whole = slipping(7000)
+    one, two = PostureStage(RATE_HZ, has_angles=False), PostureStage(RATE_HZ, has_angles=False)
+    at, stops = 0, []
+    while at < len(whole):
+        one.push(*whole.cut(at, len(whole)))
+        at += one.taken
+        stops.append(at)
+    for second in range(0, len(whole), 100):
+        two.push(*whole.cut(second, min(second + 100, len(whole))))
+    assert 7000 < stops[-2] < len(whole)
+    assert one.save() == two.save()
 
 
 def drive_to_end(whole, basis):

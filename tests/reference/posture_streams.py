@@ -13,7 +13,7 @@ from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.posture import Calibration, PostureStage
 from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
 from latemiles.signals.events import Event
-from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.frames import SEGMENTS, Segment, quat_conj, quat_rotate
 from reference.rbds import Session, rbds_session
 
 RATE_HZ = 100.0
@@ -127,3 +127,31 @@ def turned(whole: Stream, quats: np.ndarray) -> Stream:
         grid=g._replace(acc=quat_rotate(q, g.acc), gyr=quat_rotate(q, g.gyr)),
         orient=o._replace(quat=quat_multiply(o.quat, quat_conj(q)), gyr_bias=quat_rotate(q, o.gyr_bias)),
     )
+
+
+@cache
+def long_stream() -> Stream:
+    """The session with its running part played five times, joined where all segments match best."""
+    s = session()
+    truth = np.stack([s.quat_earth_sensor[x] for x in SEGMENTS])
+    first = round(s.running[0] * RATE_HZ) + 50
+    last = len(s.t) - 30
+    starts, ends = np.arange(first, first + 160), np.arange(last - 160, last)
+    alike = np.einsum("lik,ljk->lij", truth[:, starts], truth[:, ends])
+    miss = np.arccos(np.clip(abs(alike), 0.0, 1.0)).sum(axis=0)
+    i, j = np.unravel_index(np.argmin(miss), miss.shape)
+    a, b = starts[i], ends[j]
+    g = stream().grid
+    acc, gyr = (np.concatenate([x[:, :b], *[x[:, a:b]] * 4], axis=1) for x in (g.acc, g.gyr))
+    return stream_of(acc, gyr)
+
+
+def slipping(at: int) -> Stream:
+    """The same with the pelvis's sensor tilted by three degrees from a sample on."""
+    s, whole = session(), long_stream()
+    axis = quat_rotate(quat_conj(s.mounting[Segment.PELVIS]), np.array([0.0, 1.0, 0.0]))
+    half = np.radians(1.5)
+    turn = np.concatenate([[np.cos(half)], np.sin(half) * axis])
+    acc, gyr = whole.grid.acc.copy(), whole.grid.gyr.copy()
+    acc[0, at:], gyr[0, at:] = quat_rotate(turn, acc[0, at:]), quat_rotate(turn, gyr[0, at:])
+    return stream_of(acc, gyr)

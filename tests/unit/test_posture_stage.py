@@ -8,13 +8,15 @@ import pytest
 from latemiles.errors import InputError, ShapeError, TimeOrderError
 from latemiles.estimators.posture import PostureStage
 from latemiles.signals.events import CalibrationFound, PoseRefused, Slip
-from latemiles.signals.frames import SEGMENTS, Segment, quat_conj, quat_rotate
+from latemiles.signals.frames import Segment
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import Pose
 from reference.posture_streams import (
     RATE_HZ,
     drive,
+    long_stream,
     session,
+    slipping,
     stream,
     stream_of,
     two_passes,
@@ -168,15 +170,9 @@ def test_after_a_gap_the_angles_come_back(lane):
 
 
 def test_a_slip_is_found_marked_and_reanchored():
-    s, whole = session(), long_stream()
-    axis = quat_rotate(quat_conj(s.mounting[Segment.PELVIS]), np.array([0.0, 1.0, 0.0]))
-    half = np.radians(1.5)
-    turn = np.concatenate([[np.cos(half)], np.sin(half) * axis])
-    acc, gyr = whole.grid.acc.copy(), whole.grid.gyr.copy()
-    at = 7000
-    acc[0, at:], gyr[0, at:] = quat_rotate(turn, acc[0, at:]), quat_rotate(turn, gyr[0, at:])
+    whole, at = long_stream(), 7000
     clean = drive(PostureStage(RATE_HZ), whole)
-    slipped = drive(PostureStage(RATE_HZ), stream_of(acc, gyr))
+    slipped = drive(PostureStage(RATE_HZ), slipping(at))
     assert clean.of(Slip) == []
     found = slipped.of(Slip)
     assert [e.segment for e in found] == [Segment.PELVIS]
@@ -185,22 +181,6 @@ def test_a_slip_is_found_marked_and_reanchored():
     late = slice(at + 4000, None)
     off = np.degrees(slipped.pelvis[late, :2].mean(axis=0) - clean.pelvis[late, :2].mean(axis=0))
     assert abs(off).max() < 1.0
-
-
-def long_stream():
-    """The session with its running part played five times, joined where all segments match best."""
-    s = session()
-    truth = np.stack([s.quat_earth_sensor[x] for x in SEGMENTS])
-    first = round(s.running[0] * RATE_HZ) + 50
-    last = len(s.t) - 30
-    starts, ends = np.arange(first, first + 160), np.arange(last - 160, last)
-    alike = np.einsum("lik,ljk->lij", truth[:, starts], truth[:, ends])
-    miss = np.arccos(np.clip(abs(alike), 0.0, 1.0)).sum(axis=0)
-    i, j = np.unravel_index(np.argmin(miss), miss.shape)
-    a, b = starts[i], ends[j]
-    g = stream().grid
-    acc, gyr = (np.concatenate([x[:, :b], *[x[:, a:b]] * 4], axis=1) for x in (g.acc, g.gyr))
-    return stream_of(acc, gyr)
 
 
 def test_the_vertical_force_needs_no_calibration():

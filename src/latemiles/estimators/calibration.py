@@ -27,16 +27,13 @@ from latemiles.estimators.running_axes import (
     pelvis_running_axis,
     thigh_running_axis,
 )
+from latemiles.kernels.seconds import RUNNING, STILL, WALKING
 from latemiles.signals.events import PoseRefused
 from latemiles.signals.records import Pose
 
 __all__ = ["RUNNING", "STILL", "WALKING", "Calibrator"]
 
 F8 = NDArray[np.float64]
-
-STILL: Final = 0
-WALKING: Final = 1
-RUNNING: Final = 2
 
 _PAUSE_S: Final = 2.5
 """Longest doubt within one stretch of walking or running, s: a tight turn may look like standing."""

@@ -32,63 +32,63 @@ class GridChunks:
     def __init__(self, length: int, lanes: int, rate_hz: float) -> None:
         self._length = length
         self._rate_hz = rate_hz
-        self._acc = np.empty((lanes, 0, 3))
-        self._gyr = np.empty((lanes, 0, 3))
-        self._quality = np.empty((lanes, 0), dtype=np.int64)
-        self._first = 0
+        empty = np.empty((lanes, 0, 3))
+        self._block = GridBlock(0, rate_hz, empty, empty, np.empty((lanes, 0), dtype=np.int64))
+        self._more: list[GridBlock] = []
+        """What came after the block and is not joined to it yet."""
+        self._count = 0
 
     @property
     def held(self) -> tuple[int, int]:
         """First sample that waits and the end of those that do."""
-        return self._first, self._first + self._quality.shape[1]
+        return self._block.first, self._block.first + self._count
 
     def push(self, grid: GridBlock) -> None:
         """Take the samples that follow on the last ones."""
         if grid.quality.shape[1] == 0:
             return
-        if self._quality.shape[1] == 0:
-            self._first = grid.first
-            self._acc, self._gyr, self._quality = grid.acc, grid.gyr, grid.quality
-            return
-        self._acc = np.concatenate([self._acc, grid.acc], axis=1)
-        self._gyr = np.concatenate([self._gyr, grid.gyr], axis=1)
-        self._quality = np.concatenate([self._quality, grid.quality], axis=1)
+        if self._count == 0:
+            self._block, self._more = grid, []
+        else:
+            self._more.append(grid)
+        self._count += grid.quality.shape[1]
 
     def take(self) -> list[GridBlock]:
         """Give out the chunks that are whole."""
         out: list[GridBlock] = []
         while True:
-            count = self._length - self._first % self._length
-            if self._quality.shape[1] < count:
+            count = self._length - self._block.first % self._length
+            if self._count < count:
                 return out
             out.append(self._cut(count))
 
+    def take_joined(self) -> GridBlock:
+        """Give out all chunks that are whole as one block; it is empty where there are none."""
+        first, stop = self.held
+        return self._cut(max(0, stop - stop % self._length - first))
+
     def rest(self) -> list[GridBlock]:
         """Give out what is left, at the end of a run."""
-        count = self._quality.shape[1]
-        return [self._cut(count)] if count else []
+        return [self._cut(self._count)] if self._count else []
 
     def _cut(self, count: int) -> GridBlock:
-        block = GridBlock(
-            self._first,
-            self._rate_hz,
-            np.ascontiguousarray(self._acc[:, :count]),
-            np.ascontiguousarray(self._gyr[:, :count]),
-            np.ascontiguousarray(self._quality[:, :count]),
-        )
-        self._acc, self._gyr, self._quality = (
-            self._acc[:, count:],
-            self._gyr[:, count:],
-            self._quality[:, count:],
-        )
-        self._first += count
-        return block
+        whole = self._whole()
+        self._block = whole.part(count, self._count)
+        self._count -= count
+        return whole.part(0, count)
+
+    def _whole(self) -> GridBlock:
+        if self._more:
+            parts = [self._block, *self._more]
+            acc, gyr, quality = (np.concatenate([p[c] for p in parts], axis=1) for c in (2, 3, 4))
+            self._block, self._more = GridBlock(self._block.first, self._rate_hz, acc, gyr, quality), []
+        return self._block
 
     def save(self) -> bytes:
         """State as bytes."""
-        lanes, count = self._quality.shape
-        head = _HEAD.pack(self._first, lanes, count)
-        return head + self._acc.tobytes() + self._gyr.tobytes() + self._quality.tobytes()
+        whole = self._whole()
+        head = _HEAD.pack(whole.first, *whole.quality.shape)
+        return head + whole.acc.tobytes() + whole.gyr.tobytes() + whole.quality.tobytes()
 
     def load(self, state: bytes) -> None:
         """Go on from what ``save`` gave.
@@ -102,7 +102,7 @@ class GridChunks:
         if len(state) != _HEAD.size + 56 * lanes * count:
             raise ConfigError("state", "is not one of the grid's chunks. Start from the recording instead.")
         numbers = np.frombuffer(state, dtype=np.float64, offset=_HEAD.size, count=6 * lanes * count)
-        self._acc, self._gyr = (part.reshape(lanes, count, 3).copy() for part in np.split(numbers, 2))
+        acc, gyr = (part.reshape(lanes, count, 3).copy() for part in np.split(numbers, 2))
         flags = np.frombuffer(state, dtype=np.int64, offset=_HEAD.size + numbers.nbytes)
-        self._quality = flags.reshape(lanes, count).copy()
-        self._first = first
+        self._block = GridBlock(first, self._rate_hz, acc, gyr, flags.reshape(lanes, count).copy())
+        self._more, self._count = [], count

@@ -23,6 +23,10 @@ class Course:
     gained_m_s: F8
     """(k,) what of it was gained since the sample before, m/s."""
 
+    def part(self, start: int, stop: int) -> Course:
+        """Samples ``start`` to ``stop``."""
+        return Course(self.pace_m_s[start:stop], self.gained_m_s[start:stop])
+
 
 def no_course(k: int) -> Course:
     """Nothing known about speed at k samples."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.posture_params import PostureParams
-from latemiles.kernels.heading import kalman_predict, kalman_update, smooth_back
+from latemiles.kernels.record import as_state
+from latemiles.kernels.relative_heading import HEADING_SETTINGS, take_parallel, take_swing
 from latemiles.signals.frames import SIDES
 
 __all__ = ["RelativeHeading"]
@@ -35,22 +36,24 @@ class RelativeHeading:
     Parameters
     ----------
     params : PostureParams
-    steps : int
-        How many steps the smoother can look back.
+    dt : float
+        Length of a step, s.
+    lag : int
+        How many steps back the smoothed headings are asked for; 0 for none.
     """
 
-    def __init__(self, params: PostureParams, steps: int) -> None:
+    def __init__(self, params: PostureParams, dt: float, lag: int) -> None:
         self._params = params
         self.x: F8 = np.zeros((2, 3))
         self.P: F8 = np.zeros((2, 3, 3))
+        steps = lag + 8
         self.history: F8 = np.zeros((2, steps, 25))
         self.smoothed: F8 = np.full((2, steps, 3), np.nan)
         self.counts: NDArray[np.int64] = np.zeros(4, dtype=np.int64)
         """Steps made; windows refused in a row, left and right; last gait (0 none, 1 walking, 2 running)."""
         self.known: NDArray[np.int64] = np.zeros(2, dtype=np.int64)
-        self._noise = np.array(
-            [params.delta_noise_rad**2, params.rate_noise_rad_s**2, params.offset_noise_rad**2]
-        )
+        self._swing: F8 = np.full((2, 4), np.nan)
+        self.settings = _settings(params, dt, lag)
         offsets = tuple(params.swing_offset_rad * side.sign for side in SIDES)
         self.reset(offsets, (params.swing_offset_sd_rad,) * 2)
 
@@ -65,79 +68,43 @@ class RelativeHeading:
         self.known[:] = 0
         self.counts[1:] = 0
 
-    def loosen(self, side: int, sd_rad: float) -> None:
-        """After a gap of a sensor: the earth frames may have turned against each other by this much."""
-        self.P[side, 0, 0] = min(self.P[side, 0, 0] + sd_rad**2, _UNKNOWN_SD**2)
-
-    def step(self, dt: float, moves: bool, gait: int, swing: F8, parallel: F8) -> None:
-        """Go on by one step.
-
-        Parameters
-        ----------
-        dt : float
-            Since the last step, s.
-        moves : bool
-            Whether the runner moved; at rest the earth frames keep still.
-        gait : int
-            0 none, 1 walking, 2 running.
-        swing : float64 array, shape (2, 4)
-            ``kernels.heading.swing_plane`` of each thigh.
-        parallel : float64 array, shape (2,)
-            Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
-        """
-        p = self._params
-        rows = self.history.shape[1]
-        row = int(self.counts[0]) % rows
-        h = dt if moves else 0.0
-        changed = gait > 0 and self.counts[3] > 0 and gait != self.counts[3]
-        for side in (0, 1):
-            x, P = self.x[side], self.P[side]
-            kalman_predict(x, P, dt, 1.0 if moves else 0.0, self._noise)
-            if changed:
-                P[2, 2] += p.change_of_gait_rad**2
-                P[1, 1] += p.rate_sd_rad_s**2
-            self.history[side, row, 0] = h
-            self.history[side, row, 1:4] = x
-            self.history[side, row, 4:13] = P.ravel()
-            self.parallel(side, parallel[side], p.parallel_sd_rad)
-            if gait > 0:
-                self.swing(side, swing[side])
-            self.history[side, row, 13:16] = x
-            self.history[side, row, 16:25] = P.ravel()
-        if gait > 0:
-            self.counts[3] = gait
-        self.counts[0] += 1
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """The state and room for swing planes, as ``kernels.seconds.go_on`` takes them."""
+        return self.x, self.P, self.history, self.smoothed, self.counts, self.known, self._swing
 
     def parallel(self, side: int, angle: float, sd_rad: float) -> None:
         """Take in a relative heading at which pelvis and thigh face the same way; NaN is none."""
-        if np.isfinite(angle):
-            kalman_update(self.x[side], self.P[side], angle, 1.0, 0.0, sd_rad**2, np.inf)
-            self.known[side] = 1
+        take_parallel(self.x, self.P, self.known, side, float(angle), sd_rad**2)
 
     def swing(self, side: int, window: F8) -> None:
         """Take in the swing plane (4,) of one window of walking or running."""
-        p = self._params
-        angle, wide, narrow, turning = window
-        if not (wide > 0.01 and narrow < 0.2 * wide):
-            return
-        variance = p.swing_sd_rad**2 * max(1.0, _STEADY_SWING / wide)
-        variance += _ROUNDNESS**2 * narrow / wide + (_TURNING_S * turning * p.bin_hz) ** 2
-        if kalman_update(self.x[side], self.P[side], angle, 1.0, 1.0, variance, _GATE):
-            self.counts[1 + side] = 0
-            self.known[side] = 1
-            return
-        self.counts[1 + side] += 1
-        if self.counts[1 + side] >= _REFUSED:
-            self.loosen(side, _UNKNOWN_SD)
-            self.counts[1 + side] = 0
+        take_swing(self.settings, self.x, self.P, self.counts, self.known, side, window)
 
     def sd(self, side: int) -> float:
         """Standard deviation of the relative heading, rad."""
         return math.sqrt(self.P[side, 0, 0])
 
-    def smooth(self, back: int) -> None:
-        """Work out ``smoothed`` for the last ``back`` steps."""
-        newest = int(self.counts[0]) - 1
-        oldest = max(0, newest - min(back, self.history.shape[1] - 1))
-        for side in (0, 1):
-            smooth_back(self.history[side], newest, oldest, self.smoothed[side])
+
+def _settings(p: PostureParams, dt: float, lag: int) -> NDArray[np.void]:
+    """Settings, shape (1,), see ``kernels.relative_heading.HEADING_SETTINGS``."""
+    values: dict[str, Any] = {
+        "step_s": dt,
+        "bin_hz": p.bin_hz,
+        "noise": [p.delta_noise_rad**2, p.rate_noise_rad_s**2, p.offset_noise_rad**2],
+        "change_of_gait": p.change_of_gait_rad**2,
+        "rate": p.rate_sd_rad_s**2,
+        "parallel": p.parallel_sd_rad**2,
+        "swing": p.swing_sd_rad**2,
+        "roundness": _ROUNDNESS**2,
+        "steady_swing": _STEADY_SWING,
+        "turning": _TURNING_S,
+        "unknown": _UNKNOWN_SD**2,
+        "gate": _GATE,
+        "refused": _REFUSED,
+        "lag": lag + 4 if lag else 0,
+    }
+    settings = as_state(np.zeros(1, dtype=HEADING_SETTINGS))
+    for name, value in values.items():
+        settings[name] = value
+    return settings

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from latemiles.estimators.posture_buffers import hann
 from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_harmonics, stride_rate
+from latemiles.kernels.seconds import hips_due
 from latemiles.signals.frames import SEGMENTS
 
-__all__ = ["HipCheck"]
+__all__ = ["EVERY_S", "HipCheck", "hips_window"]
 
 F8 = NDArray[np.float64]
 C16 = NDArray[np.complex128]
@@ -30,13 +31,19 @@ _BLOCK_S: Final = 5.0
 _BLOCKS: Final = 4
 _FIT_BLOCKS: Final = 12
 """Blocks from which the levers are fitted: a minute of running."""
-_EVERY_S: Final = 30.0
+EVERY_S: Final = 30.0
+"""How often the opinion is asked, s."""
 _BASELINE: Final = 8
 """Windows against which later ones are held: four minutes."""
 _RECENT: Final = 3
 """Windows that speak together."""
 _DISAGREE_RAD: Final = float(np.radians(2.0))
 """Change of the difference that makes hip rotation uncertain: five times the scatter of three windows."""
+
+
+def hips_window(bin_hz: float) -> int:
+    """Bins of running that an opinion asks for."""
+    return _BLOCKS * round(_BLOCK_S * bin_hz)
 
 
 class HipCheck:
@@ -75,14 +82,14 @@ class HipCheck:
         delta, rate : float64 arrays, shape (2,)
             The filter's relative headings and their rates, rad and rad/s; NaN while unknown.
         """
-        steps, since, *_ = self.counts.tolist()
-        steps, since = steps + 1 if is_running else 0, since + 1
-        self.counts[:2] = steps, since
+        if hips_due(self.counts, is_running, EVERY_S, self._step_s, self._bin_hz, hips_window(self._bin_hz)):
+            self.look(ring, end, delta, rate)
+
+    def look(self, ring: F8, end: int, delta: F8, rate: F8) -> None:
+        """Compare, when it is due; arguments as for ``step``."""
         window = _BLOCKS * len(self._weights)
         fit = _FIT_BLOCKS * len(self._weights)
-        running = round(steps * self._step_s * self._bin_hz)
-        if since * self._step_s < _EVERY_S or running <= window:
-            return
+        running = round(int(self.counts[0]) * self._step_s * self._bin_hz)
         known, heard = np.isfinite(self.levers[:, 0]), np.isfinite(delta)
         may_fit = running > fit and len(ring) > fit and bool((heard & ~known).any())
         if not (may_fit or (heard & known).any()):

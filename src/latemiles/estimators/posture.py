@@ -83,7 +83,14 @@ class PostureStage:
             raise InputError("a grid of 20 Hz or more", f"{rate_hz} Hz", "Use sensors of 50 Hz or more.")
         self.rate_hz = float(rate_hz)
         self._seconds = Seconds(
-            rate_hz, basis == "smoothed", known, given, tuple(told), params or PostureParams(), pace
+            rate_hz,
+            basis == "smoothed",
+            known,
+            given,
+            tuple(told),
+            params or PostureParams(),
+            pace,
+            has_angles,
         )
         self._second = self._seconds.samples
         self._lag = self._seconds.lag
@@ -92,6 +99,8 @@ class PostureStage:
         self._next = -1
         """Grid index of the sample expected next; -1 before the first."""
         self._emitted = 0
+        self.taken = 0
+        """Samples of the last push that were taken."""
 
     @property
     def calibration(self) -> Calibration | None:
@@ -124,6 +133,9 @@ class PostureStage:
     def push(self, grid: GridBlock, orient: OrientationBlock) -> tuple[AngleBlock, list[Event]]:
         """Take the next samples, the same in both blocks; return angles that are ready, and events.
 
+        Without angles the stage stops where it learns that a sensor sits otherwise, for orientations after
+        that may be others then: ``taken`` says how many samples it took.
+
         Raises
         ------
         ShapeError
@@ -138,24 +150,66 @@ class PostureStage:
             self._seconds.begin(grid.first)
         quality = orient.quality | grid.quality
         angles = blank_angles(self._emitted, self._due(self._next + n), self.rate_hz)
-        at = 0
-        while at < n:
-            stop = min(n, at + self._second - self._next % self._second)
-            part = Samples(self._next, orient.quat, grid.acc, quality, at, stop)
-            self._seconds.take(part, grid.gyr)
-            if self._held is not None:
-                self._held.put(part)
-            elif self._has_angles:
-                fill_angles(angles, part, *self._seconds.causal(part.first, len(part)))
-            self._next += stop - at
-            at = stop
-            if self._next % self._second == 0:
-                self._seconds.decide(self._next)
-                if self._held is not None:
-                    self._release(self._next - self._lag * self._second, angles)
+        mounts = self._seconds.mounts
+        self.taken = 0
+        while self.taken < n and (self._has_angles or self._seconds.mounts is mounts):
+            whole = self._at_once(n - self.taken)
+            if whole:
+                self._take_seconds(grid, orient, quality, whole, angles)
+            else:
+                self._take_some(grid, orient, quality, angles)
         if self._held is None:
             self._emitted = self._next
         return angles, self._seconds.take_events()
+
+    def _at_once(self, count: int) -> int:
+        """How many whole seconds of the next ``count`` samples can be taken in one call."""
+        if count < self._second or self._next % self._second:
+            return 0
+        if self._held is None and self._has_angles:
+            return 0
+        if self._held is not None and self._emitted != self._next - self._lag * self._second:
+            return 0
+        return self._seconds.at_once(self._next, count // self._second)
+
+    def _take_seconds(
+        self,
+        grid: GridBlock,
+        orient: OrientationBlock,
+        quality: NDArray[np.int64],
+        whole: int,
+        angles: AngleBlock,
+    ) -> None:
+        """Take up to ``whole`` seconds, and give those that lie as far back as the lag."""
+        samples = (grid.acc, grid.gyr, orient.quat)
+        count, known = self._seconds.run(samples, self.taken, self._next, whole)
+        if self._held is not None:
+            self._held.release(self._emitted, known, angles)
+            self._emitted += count * self._second
+        for _ in range(count):
+            if self._held is not None:
+                stop = self.taken + self._second
+                self._held.put(Samples(self._next, orient.quat, grid.acc, quality, self.taken, stop))
+            self._next += self._second
+            self.taken += self._second
+
+    def _take_some(
+        self, grid: GridBlock, orient: OrientationBlock, quality: NDArray[np.int64], angles: AngleBlock
+    ) -> None:
+        """Take samples up to the end of the present second or of the block."""
+        stop = min(quality.shape[1], self.taken + self._second - self._next % self._second)
+        part = Samples(self._next, orient.quat, grid.acc, quality, self.taken, stop)
+        self._seconds.take(part, grid.gyr)
+        if self._held is not None:
+            self._held.put(part)
+        elif self._has_angles:
+            fill_angles(angles, part, *self._seconds.causal(part.first, len(part)))
+        self._next += len(part)
+        self.taken = stop
+        if self._next % self._second == 0:
+            self._seconds.decide(self._next)
+            if self._held is not None:
+                self._release(self._next - self._lag * self._second, angles)
 
     def finish(self) -> tuple[AngleBlock, list[Event]]:
         """Return what is still held back, and make the best of a calibration that was on its way."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.kernels.angles import joint_angles
+from latemiles.kernels.seconds import release_seconds
 from latemiles.signals.blocks import AngleBlock
+from latemiles.signals.events import LiveState
 
-__all__ = ["Held", "Samples", "blank_angles", "fill_angles", "hann"]
+__all__ = ["Held", "KnownSeconds", "Samples", "blank_angles", "fill_angles", "hann", "still_of"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -42,6 +45,28 @@ class Samples:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+
+class KnownSeconds(NamedTuple):
+    """What is known of n whole seconds of k samples."""
+
+    mounts: F8
+    """(n, lanes, 4)."""
+    heading: F8
+    """(n, k)."""
+    delta: F8
+    """(n, 2, k)."""
+    flags: I8
+    """(n, lanes)."""
+
+    def joined(self, more: KnownSeconds) -> KnownSeconds:
+        """With further seconds after these."""
+        return KnownSeconds(
+            np.concatenate([self.mounts, more.mounts]),
+            np.concatenate([self.heading, more.heading]),
+            np.concatenate([self.delta, more.delta]),
+            np.concatenate([self.flags, more.flags]),
+        )
 
 
 class Held:
@@ -78,6 +103,16 @@ class Held:
         at = first % self.size
         return Samples(first, self.quat[row], self.acc[row], self.quality[row], at, at + stop - first)
 
+    def release(self, first: int, known: KnownSeconds, out: AngleBlock) -> None:
+        """Write angles of whole seconds from grid sample ``first`` on."""
+        release_seconds(
+            (self.quat, self.acc, self.quality),
+            first // self.size,
+            *known,
+            first - out.first,
+            (out.pelvis, out.hip, out.force_up, out.force_horizontal, out.quality),
+        )
+
 
 def blank_angles(first: int, count: int, rate_hz: float, lanes: int = 3) -> AngleBlock:
     """A block of angles to be filled in, from grid sample ``first`` on."""
@@ -110,3 +145,18 @@ def fill_angles(out: AngleBlock, samples: Samples, mounts: F8, heading: F8, delt
     )
     said = samples.quality[:, samples.start : samples.stop]
     np.bitwise_or(said, flags[:, None], out=out.quality[:, at : at + len(samples)])
+
+
+def still_of(angles: AngleBlock) -> LiveState:
+    """The newest posture of a block."""
+    last = angles.pelvis.shape[0] - 1
+
+    def three(row: F8) -> tuple[float, float, float]:
+        return float(row[0]), float(row[1]), float(row[2])
+
+    return LiveState(
+        (angles.first + last) / angles.rate_hz,
+        three(angles.pelvis[last]),
+        three(angles.hip[0, last]),
+        three(angles.hip[1, last]),
+    )

@@ -1,34 +1,39 @@
 """What the posture stage does once a second: gait, calibration, relative heading, slips.
 
 A second is the whole number of bins nearest to one; it ends at fixed grid samples, so that how the stream is
-cut into pushes does not matter.
+cut into pushes does not matter. Where nothing is to be decided in Python a run of seconds is one call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.estimators.calibration import RUNNING, STILL, WALKING, Calibrator
-from latemiles.estimators.facing import face_forward, facing_over, refine_pelvis, start_headings
 from latemiles.estimators.heading import RelativeHeading
 from latemiles.estimators.hip_check import HipCheck
 from latemiles.estimators.mounting import Calibration
-from latemiles.estimators.posture_buffers import Samples
+from latemiles.estimators.posture_buffers import KnownSeconds, Samples
+from latemiles.estimators.posture_known import Known, bends, doubts, flags_of
+from latemiles.estimators.posture_mounting import MountKeeper
 from latemiles.estimators.posture_params import PostureParams
+from latemiles.estimators.posture_settings import new_second_state, second_settings
 from latemiles.estimators.slip import SlipFinder, Slipped
-from latemiles.estimators.thinned import Thinned
-from latemiles.estimators.turns import Turns
-from latemiles.kernels.heading import delta_at_samples
-from latemiles.kernels.quaternion import min_rotation
-from latemiles.signals.events import Event, Slip
-from latemiles.signals.frames import SEGMENTS, quat_multiply
-from latemiles.signals.quality import SampleQuality
+from latemiles.estimators.thinned import MOST_SECONDS, Thinned
+from latemiles.kernels.heading import FEATURES, delta_at_samples
+from latemiles.kernels.seconds import (
+    HIPS_DUE,
+    OFFSET_DUE,
+    go_on,
+    judge_second,
+    run_seconds,
+    turning_rate,
+)
+from latemiles.signals.events import Event
+from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.records import Pose
 
 __all__ = ["Seconds"]
@@ -37,24 +42,17 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 _LANES: Final = len(SEGMENTS)
-_AT_REST_RAD_S: Final = 0.15
-"""Rate below which a sensor's earth frame keeps still, since its gyro bias is then known, rad/s."""
-_LOST_PACKETS_S: Final = 0.1
-"""Part of a second that may be missing of a sensor that counts as heard, s."""
-_LOST_RAD: Final = 0.5
-"""Standard deviation of a relative heading that is not worth an angle."""
-_GAP_RAD_S2: Final = 1.0
-"""How uncertain a relative heading becomes over a gap: rad per second of gap, squared."""
-_OFFSET_AFTER_S: Final = 300.0
-"""Running after which the swing offset is taken for the whole recording, s; later it could be form."""
-_OFFSET_SD: Final = float(np.radians(1.0))
-"""Least standard deviation of a swing offset that is told, rad."""
-_UNCALIBRATED: Final = int(SampleQuality.UNCALIBRATED)
-_HEADING_UNCERTAIN: Final = int(SampleQuality.HEADING_UNCERTAIN)
-_BEND: Final = int(SampleQuality.BEND)
 
-Known = tuple[F8, F8, F8, I8]
-"""Mounts (lanes, 4), progression heading (k,), relative headings (2, k), flags (lanes,)."""
+
+class _Run(NamedTuple):
+    """What a run of seconds says of each, see ``kernels.seconds.run_seconds``."""
+
+    features: F8
+    gait: I8
+    heading: F8
+    delta: F8
+    doubt: I8
+    turning: F8
 
 
 class Seconds:
@@ -71,6 +69,8 @@ class Seconds:
     params : PostureParams
     pace : callable
         Speed over ground (m/s, NaN while unknown) at a session time, as the orientation stage was told it.
+    has_angles : bool
+        Whether samples are turned into angles; without, what only serves them is left out.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Seconds:
         told: tuple[Pose, ...],
         params: PostureParams,
         pace: Callable[[float], float],
+        has_angles: bool,
     ) -> None:
         lag_s = params.lag_s if is_smoothed else 0.0
         self.thinned = Thinned(rate_hz, params, lag_s)
@@ -90,27 +91,29 @@ class Seconds:
         """Grid samples in a second."""
         self.lag = max(1, round(lag_s / self.thinned.step_s)) if is_smoothed else 0
         self._rate_hz = rate_hz
+        self._relative = RelativeHeading(p, self.thinned.step_s, self.lag)
+        self._keeper = MountKeeper(self.thinned, self._relative, known, given, told, self.lag)
         self.known = known
-        self.calibrator = Calibrator(p, told)
-        if given is not None and known is None:
-            self.calibrator.give(given)
-        self._relative = RelativeHeading(p, self.lag + 8)
+        self.calibrator = self._keeper.calibrator
         self._hips = HipCheck(p.bin_hz, self.thinned.step_s)
         self._slips = SlipFinder(p)
-        self._turning = Turns(self.thinned, pace)
-        self._mounts: F8 = np.full((_LANES, 4), np.nan)
-        self._anchors: list[tuple[int, F8]] = []
-        """Smoothed: grid sample from which mounts hold; the first holds before its sample too."""
-        self._events: list[Event] = []
+        self._pace = pace
+        self._has_angles = has_angles
+        self._anchors = self._keeper.anchors
         self._first_step = 0
-        self._moves = False
         self._turns = False
-        self._gait = STILL
-        self.running_s = 0.0
-        """For how long the runner ran so far, s."""
+        self._settings = second_settings(self.thinned, self.lag, has_hips=has_angles)
+        self._state = new_second_state()
         self._offsets: tuple[tuple[float, float], tuple[float, float]] | None = None
-        self._steady_s: F8 = np.zeros(_LANES)
-        """For how long each sensor was heard while its wearer went on walking or running, s."""
+        most = min(MOST_SECONDS, self.lag) if self.lag else MOST_SECONDS
+        self._run = _Run(
+            np.empty((most, _LANES, FEATURES)),
+            np.empty(most, dtype=np.int64),
+            np.empty((most, self.samples)),
+            np.empty((most, 2, self.samples)),
+            np.empty((most, 2), dtype=np.int64),
+            np.empty(most),
+        )
 
     @property
     def calibration(self) -> Calibration | None:
@@ -123,26 +126,29 @@ class Seconds:
 
     def is_settled(self, lanes: Sequence[int]) -> bool:
         """Whether nothing that is still to come of these lanes can change ``calibration``, poses apart."""
-        c = self.calibrator
-        is_whole = bool(np.isfinite(self._mounts[list(lanes), 0]).all())
-        return c.stage == 2 and not c.pending and self._offsets is not None and is_whole
+        is_whole = bool(np.isfinite(self.mounts[list(lanes), 0]).all())
+        return self._keeper.is_final and self._offsets is not None and is_whole
 
     @property
     def is_over_ground(self) -> bool:
         """Whether the runner has run through a bend: nobody does so on a treadmill."""
-        return self._turning.is_over_ground
+        return bool(self._state["is_over_ground"][0])
+
+    @property
+    def running_s(self) -> float:
+        """For how long the runner ran so far, s."""
+        return float(self._state["running_s"][0])
+
+    @property
+    def mounts(self) -> F8:
+        """Mounts (lanes, 4) as now known; NaN while unknown."""
+        return self._anchors.mounts
 
     def begin(self, first: int) -> None:
         """Hear of the first sample."""
         self.thinned.first = -(-first // self.thinned.per_bin)
         self._first_step = first // self.samples
-        start = self.known or self.calibrator.current
-        if start is not None:
-            self._relative.reset(
-                start.swing_offset_rad, tuple(max(sd, _OFFSET_SD) for sd in start.swing_offset_sd_rad)
-            )
-            self._set_mounts(np.array(start.quat_segment_sensor), self.thinned.first)
-            self._announce(start, self.thinned.first)
+        self._keeper.begin()
 
     def take(self, samples: Samples, gyr: F8) -> None:
         """Thin samples out and follow the pelvis heading."""
@@ -152,36 +158,96 @@ class Seconds:
         """Work at the end of a second, which ends before grid sample ``stop``."""
         thinned = self.thinned
         end = stop // thinned.per_bin
-        features = thinned.look(end)
-        self._judge(features)
-        missing_s = thinned.missing_s(end)
-        heard = missing_s < _LOST_PACKETS_S
-        self._steady_s = np.where(heard & (self._gait != STILL), self._steady_s + thinned.step_s, 0.0)
-        parallel = np.full(2, np.nan)
+        judge_second(
+            self._state,
+            self._settings,
+            thinned.ring,
+            thinned.first,
+            end,
+            thinned.window,
+            thinned.features,
+            thinned.missing,
+        )
         if self.known is None:
-            self._calibrate(end)
-        elif self._is_due(end):
-            stood = self.known.standing_start_s, self.known.standing_end_s
-            parallel = facing_over(thinned, end, *stood, self._mounts)
-        self._mind_gaps(missing_s)
-        swing = thinned.swing(end) if self._gait != STILL else np.full((2, 4), np.nan)
-        self._relative.step(thinned.step_s, self._moves, self._gait, swing, parallel)
-        if self.lag:
-            self._relative.smooth(self.lag + 4)
-        self._check_hips(end)
-        slipped = self._slips.push(features, self._gait)
+            self._keeper.calibrate(end, self._gait, self._state["steady_s"][0])
+        due = go_on(
+            self._state,
+            self._settings,
+            self._relative.settings,
+            thinned.ring,
+            thinned.headings,
+            end,
+            thinned.window,
+            thinned.axes,
+            self._keeper.parallel(end),
+            self._relative.arrays,
+            self._hips.counts,
+        )
+        self._heed(due, end)
+        slipped = self._slips.push(thinned.features, self._gait)
         if slipped is not None:
-            self._reanchor(slipped, end)
-        self._turns = self._turning.bends(end, end / self.params.bin_hz)
-        self._turning.mind(end, float(missing_s[0]), is_running=self._gait == RUNNING)
-        self._remember_offsets()
+            self._slip(slipped, end)
+        if self._has_angles:
+            turning = float(self._state["turning"][0])
+            self._turns = bends(self.params, turning, self._pace, end / self.params.bin_hz)
+
+    def at_once(self, first: int, most: int) -> int:
+        """How many whole seconds from grid sample ``first`` on ``run`` may take, up to ``most``."""
+        most = min(most, len(self._run.gait))
+        if self.known is None:
+            is_settled = self._keeper.is_final and bool(np.isfinite(self.mounts[:, 0]).all())
+            return most if is_settled else 0
+        # The second in which the told standing ends asks for more.
+        before = self._keeper.before_due(first // self.samples)
+        return most if before is None else min(most, before)
+
+    def run(self, samples: tuple[F8, F8, F8], at: int, first: int, most: int) -> tuple[int, KnownSeconds]:
+        """Take whole seconds, as many as ``at_once`` says or fewer.
+
+        Parameters
+        ----------
+        samples : tuple of float64 arrays
+            acc, gyr (lanes, k, 3) and quat (lanes, k, 4).
+        at, first : int
+            Column to begin at, and its grid index.
+        most : int
+
+        Returns
+        -------
+        count : int
+            Seconds taken. Without angles no more after the mounts have changed.
+        known : KnownSeconds
+            Smoothed: of the seconds that lie ``lag`` seconds before those.
+        """
+        saved = [array.copy() for array in self._rewound]
+        count, due = self._forward(samples, at, first, most)
+        last, slipped = count - 1, None
+        for k in range(last):
+            slipped = self._slips.push(self._run.features[k], int(self._run.gait[k]))
+            if slipped is not None:
+                # What came after was worked out with the mounts of before.
+                for array, value in zip(self._rewound, saved, strict=True):
+                    array[...] = value
+                count, due = self._forward(samples, at, first, k + 1)
+                last = k
+                break
+        known = self._known(first, 0, last)
+        end = (first + count * self.samples) // self.thinned.per_bin
+        self._heed(due, end)
+        if slipped is None:
+            slipped = self._slips.push(self._run.features[last], int(self._run.gait[last]))
+        if slipped is not None:
+            self._slip(slipped, end)
+        newest = self._known(first, last, count)
+        return count, known.joined(newest)
 
     def finish(self, stop: int) -> None:
         """Round off a recording that ends before grid sample ``stop``."""
         end = stop // self.thinned.per_bin
         if self.known is None:
             second = self.thinned.second
-            self._calibrate(end // second * second, is_last=True)
+            steady_s = self._state["steady_s"][0]
+            self._keeper.calibrate(end // second * second, self._gait, steady_s, is_last=True)
         if self.lag:
             self.thinned.pad(end)
 
@@ -190,23 +256,15 @@ class Seconds:
         made = self._made(int(self._relative.counts[0]) - 1)
         since = (self._bins_at(first, count) - made) / self.params.bin_hz
         x = self._relative.x
-        rate = x[:, 1:2] if self._moves else np.zeros((2, 1))
+        rate = x[:, 1:2] if self._state["moves"][0] else np.zeros((2, 1))
         delta = np.where(self._relative.known[:, None] == 1, x[:, :1] + rate * since, np.nan)
-        return (
-            self._mounts,
-            self.thinned.heading_now(first, count),
-            delta,
-            self._flags(self._mounts, self._turns),
-        )
+        doubt = doubts(self._relative, self.params.uncertain_rad)
+        flags = flags_of(self.mounts, doubt, self._hips, turns=self._turns)
+        return self.mounts, self.thinned.heading_now(first, count), delta, np.array(flags, dtype=np.int64)
 
     def smoothed(self, first: int, count: int) -> Known:
         """What is known at grid samples ``first`` on with what came ``lag`` seconds after."""
-        mounts, slips = self._mounts, False
-        near = 0.5 * self.params.window_s * self.samples / self.thinned.step_s
-        for k, (sample, anchored) in enumerate(self._anchors):
-            if k == 0 or sample <= first:
-                mounts = anchored
-            slips = slips or (k > 0 and abs(first + 0.5 * count - sample) < near)
+        mounts, slips = self._anchors.at(first, count)
         heading = self.thinned.heading_between(first, count)
         delta = np.empty((2, count))
         delta_at_samples(
@@ -221,13 +279,73 @@ class Seconds:
             delta,
         )
         middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
-        flags = self._flags(mounts, self._turning.bends(middle, (first + 0.5 * count) / self._rate_hz))
-        return mounts, heading, delta, flags | (int(SampleQuality.SLIPPED) if slips else 0)
+        turning = turning_rate(self._settings, self.thinned.headings, middle)
+        turns = bends(self.params, turning, self._pace, (first + 0.5 * count) / self._rate_hz)
+        doubt = doubts(self._relative, self.params.uncertain_rad)
+        flags = flags_of(mounts, doubt, self._hips, turns=turns, slips=slips)
+        return mounts, heading, delta, np.array(flags, dtype=np.int64)
 
     @property
-    def mounts(self) -> F8:
-        """Mounts (lanes, 4) as now known; NaN while unknown."""
-        return self._mounts
+    def _gait(self) -> int:
+        return int(self._state["gait"][0])
+
+    @property
+    def _rewound(self) -> tuple[NDArray[Any], ...]:
+        """What ``_forward`` changes for good; rings are written over again."""
+        return (*self._relative.arrays, self._hips.counts, self.thinned.features, self._numbers)
+
+    @property
+    def _numbers(self) -> I8:
+        """The state from second to second as one array."""
+        numbers: I8 = self._state.view(np.ndarray).view(np.int64)
+        return numbers
+
+    def _forward(self, samples: tuple[F8, F8, F8], at: int, first: int, most: int) -> tuple[int, int]:
+        """Seconds done, and what is due after the last of them."""
+        t = self.thinned
+        count, due = run_seconds(
+            self._state,
+            self._settings,
+            self._relative.settings,
+            samples,
+            at,
+            first,
+            most,
+            (t.ring, t.headings, t.window, t.span, t.sums, t.features, t.missing),
+            t.axes,
+            self._relative.arrays,
+            self._hips.counts,
+            (t.first, self._first_step, self._made(0)),
+            tuple(self._run),
+        )
+        return int(count), int(due)
+
+    def _known(self, first: int, start: int, stop: int) -> KnownSeconds:
+        """What is now known of the seconds that came out with seconds ``start`` to ``stop`` of a run."""
+        mounts = np.empty((stop - start, _LANES, 4))
+        flags = np.empty((stop - start, _LANES), dtype=np.int64)
+        if self.lag:
+            turning, doubt = self._run.turning.tolist(), self._run.doubt.tolist()
+            for k in range(start, stop):
+                sample = first + (k - self.lag) * self.samples
+                mounts[k - start], slips = self._anchors.at(sample, self.samples)
+                t_s = (sample + 0.5 * self.samples) / self._rate_hz
+                turns = bends(self.params, turning[k], self._pace, t_s)
+                flags[k - start] = flags_of(mounts[k - start], doubt[k], self._hips, turns=turns, slips=slips)
+        return KnownSeconds(mounts, self._run.heading[start:stop], self._run.delta[start:stop], flags)
+
+    def _slip(self, slipped: Slipped, end: int) -> None:
+        self._hips.forget(slipped.lane)
+        self._keeper.reanchor(slipped, end)
+
+    def _heed(self, due: int, end: int) -> None:
+        """Do what a second said is due."""
+        if due & HIPS_DUE:
+            r = self._relative
+            delta = np.where(r.known == 1, r.x[:, 0], np.nan)
+            self._hips.look(self.thinned.ring, end, delta, r.x[:, 1])
+        if due & OFFSET_DUE:
+            self._offsets = self._offsets_now()
 
     def _made(self, step: int) -> float:
         """When step ``step`` of the relative heading is true: the middle of its window, in bins."""
@@ -240,7 +358,7 @@ class Seconds:
 
     def take_events(self) -> list[Event]:
         """Events since the last call."""
-        events, self._events = self._events, []
+        events, self._keeper.events = self._keeper.events, []
         return events
 
     def save(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -248,14 +366,13 @@ class Seconds:
         r, s = self._relative, self._slips
         plain = {
             "calibrator": self.calibrator.save(),
-            "anchors": [(k, m.tolist()) for k, m in self._anchors],
+            "anchors": self._anchors.save(),
             "first": [self.thinned.first, self._first_step],
-            "gait": [self._moves, self._turns, self._gait, self.running_s],
+            "turns": self._turns,
             "offsets": self._offsets,
-            "turned": self._turning.save(),
         }
         return plain, self.thinned.arrays() | {
-            "mounts": self._mounts,
+            "mounts": self.mounts,
             "x": r.x,
             "P": r.P,
             "history": r.history,
@@ -265,17 +382,16 @@ class Seconds:
             "slip_windows": s.windows,
             "slip_last": s.last,
             "slip_pair": s.last_pair,
-            "steady_s": self._steady_s,
+            "second": self._numbers,
             **self._hips.arrays(),
         }
 
     def load(self, plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         """Continue from ``save``."""
         self.calibrator.load(plain["calibrator"])
-        self._anchors = [(k, np.array(m)) for k, m in plain["anchors"]]
+        self._anchors.load(plain["anchors"])
         self.thinned.first, self._first_step = plain["first"]
-        self._moves, self._turns, self._gait, self.running_s = plain["gait"]
-        self._turning.load(plain["turned"])
+        self._turns = plain["turns"]
         offsets = plain["offsets"]
         self._offsets = None
         if offsets is not None:
@@ -284,131 +400,9 @@ class Seconds:
         _, mine = self.save()
         for name, value in mine.items():
             value[...] = arrays[name]
-        self.thinned.use(self._mounts)
-
-    def _judge(self, f: F8) -> None:
-        """Tell standing, walking and running by the window's features."""
-        p = self.params
-        # Plain numbers: on three rows numpy takes longer to call than to work.
-        rows = f.tolist()
-        thighs = [row for row in rows[1:] if isfinite(row[3])]
-        force = rows[0][4]
-        gait = STILL
-        if thighs and sum(row[3] for row in thighs) / len(thighs) > p.moving_gyr_rad_s:
-            swings = max(row[6] for row in thighs) * p.bin_hz
-            if swings > p.swings_hz and force > p.moving_force_m_s2:
-                gait = RUNNING if force > p.running_force_m_s2 else WALKING
-        self._gait = gait
-        self._moves = any(row[3] >= _AT_REST_RAD_S for row in rows)
-
-    def _calibrate(self, end: int, *, is_last: bool = False) -> None:
-        """Look for a calibration and start the relative headings from it."""
-        c = self.calibrator
-        if c.stage > 0 and np.isnan(self._mounts[:, 0]).any():
-            self._adopt(end)
-        if c.stage == 2 and not c.pending and not is_last:
-            return
-        before, was = None if c.is_given else c.current, self._mounts
-        rows, first = self.thinned.rows(end)
-        found = c.finish(rows, first) if is_last else c.update(rows, first, self._gait)
-        self._events += c.refused
-        c.refused = []
-        if found is None:
-            return
-        self._set_mounts(np.array(found.quat_segment_sensor), end)
-        is_new = before is None or (before.axes_from, before.reference) != (found.axes_from, found.reference)
-        if is_new or not refine_pelvis(self._relative, was, self._mounts):
-            start_headings(self._relative, self.thinned, c, found, self._mounts, end)
-            if c.stance is not None:
-                moved = c.movement.end if c.movement is not None else end
-                face_forward(self._relative, c.stance, moved, self._mounts, self.params.bin_hz)
-        self.thinned.use(self._mounts)
-        quats = tuple(tuple(float(x) for x in q) for q in self._mounts)
-        c.current = replace(found, quat_segment_sensor=quats)
-        if self.lag or not is_last:
-            # What a causal recording learns at its very end is of use to a second pass only.
-            self._announce(c.current, end)
-
-    def _adopt(self, end: int) -> None:
-        """Work out from the running how a sensor sits that was not there when the others were calibrated."""
-        p = self.params
-        late = np.isnan(self._mounts[:, 0]) & (self._steady_s >= p.first_running_s)
-        if not late.any():
-            return
-        rows, first = self.thinned.rows(end)
-        length = round(float(self._steady_s[late].min()) * p.bin_hz)
-        found = self.calibrator.adopt(rows[max(0, end - first - length) :], late, self._gait)
-        if found is None:
-            return
-        self._set_mounts(np.where(late[:, None], np.array(found.quat_segment_sensor), self._mounts), end)
-        quats = tuple(tuple(float(x) for x in q) for q in self._mounts)
-        self.calibrator.current = replace(found, quat_segment_sensor=quats)
-        self._announce(self.calibrator.current, end)
-
-    def _is_due(self, end: int) -> bool:
-        """Whether the told calibration's standing has ended in the last second."""
-        if self.known is None or not np.isfinite(self.known.standing_end_s):
-            return False
-        stood = round(self.known.standing_end_s * self.params.bin_hz)
-        return end - self.thinned.second < stood <= end
-
-    def _set_mounts(self, mounts: F8, end: int) -> None:
-        self._mounts = mounts
-        self._anchors = [(end * self.thinned.per_bin, self._mounts)]
-        self.thinned.use(mounts)
-        self.thinned.refollow(end)
-
-    def _announce(self, found: Calibration, end: int) -> None:
-        self._events.append(found.event(end / self.params.bin_hz))
-
-    def _mind_gaps(self, missing: F8) -> None:
-        if not missing.any():
-            return
-        for side in (0, 1):
-            gap = max(missing[0], missing[1 + side])
-            if gap > 0.0:
-                self._relative.loosen(side, _GAP_RAD_S2 * gap**2)
-                if self._relative.sd(side) > _LOST_RAD:
-                    self._relative.known[side] = 0
-
-    def _check_hips(self, end: int) -> None:
-        """Hold the relative headings against what the hips' accelerations say."""
-        r = self._relative
-        delta = np.where(r.known == 1, r.x[:, 0], np.nan)
-        self._hips.step(self.thinned.ring, end, self._gait == RUNNING, delta, r.x[:, 1])
-
-    def _reanchor(self, slipped: Slipped, end: int) -> None:
-        """Let the sensor's level before the slip hold after it."""
-        p, lane = self.params, slipped.lane
-        self._hips.forget(lane)
-        centre = (end - slipped.ago * self.thinned.second - 0.5 * len(self.thinned.window)) / p.bin_hz
-        self._events.append(Slip(centre, SEGMENTS[lane], slipped.angle_rad))
-        turn = np.array(min_rotation(*slipped.after, *slipped.before))
-        self._mounts = self._mounts.copy()
-        self._mounts[lane] = quat_multiply(self._mounts[lane], turn)
-        self.thinned.use(self._mounts)
-        sample = round(centre * p.bin_hz * self.thinned.per_bin)
-        self._anchors = [*self._anchors[-8:], (sample, self._mounts.copy())]
-        self.calibrator.stage = 2
+        self.thinned.use(self.mounts)
 
     def _offsets_now(self) -> tuple[tuple[float, float], tuple[float, float]]:
         r = self._relative
         sd = np.sqrt(r.P[:, 2, 2])
         return (float(r.x[0, 2]), float(r.x[1, 2])), (float(sd[0]), float(sd[1]))
-
-    def _remember_offsets(self) -> None:
-        if self._gait == RUNNING:
-            self.running_s += self.thinned.step_s
-            if self._offsets is None and self.running_s >= _OFFSET_AFTER_S:
-                self._offsets = self._offsets_now()
-
-    def _flags(self, mounts: F8, turns: bool) -> I8:
-        p = self.params
-        flags = [0 if isfinite(w) else _UNCALIBRATED for w in mounts[:, 0].tolist()]
-        known = self._relative.known.tolist()
-        for side in (0, 1):
-            if not known[side]:
-                flags[1 + side] |= _UNCALIBRATED
-            elif self._relative.sd(side) > p.uncertain_rad or self._hips.disagrees(side):
-                flags[1 + side] |= _HEADING_UNCERTAIN
-        return np.array([bits | _BEND for bits in flags] if turns else flags, dtype=np.int64)

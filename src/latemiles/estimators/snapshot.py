@@ -31,8 +31,8 @@ def pack_stages(stages: Sequence[tuple[str, Stage]]) -> bytes:
     return len(head).to_bytes(8, "little") + head + b"".join(body for _, body in parts)
 
 
-def unpack_stages(saved: bytes, stages: Sequence[tuple[str, Stage]]) -> bytes:
-    """Let stages go on from ``pack_stages``; gives the bytes that come after theirs.
+def unpack_stages(saved: bytes, stages: Sequence[tuple[str, Stage]]) -> None:
+    """Let stages go on from ``pack_stages``.
 
     Raises
     ------
@@ -47,7 +47,6 @@ def unpack_stages(saved: bytes, stages: Sequence[tuple[str, Stage]]) -> bytes:
     for (_, length), (_, stage) in zip(names, stages, strict=True):
         stage.load(saved[at : at + length])
         at += length
-    return saved[at:]
 
 
 def pack(plain: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -11,23 +10,24 @@ from numpy.typing import NDArray
 
 from latemiles.estimators.posture_buffers import Samples, hann
 from latemiles.estimators.posture_params import PostureParams
-from latemiles.kernels.heading import FEATURES, swing_plane, window_features
+from latemiles.kernels.heading import FEATURES, swing_plane
 from latemiles.kernels.posture_bins import (
     BIN_COLUMNS,
-    count_missing,
     fill_bins,
     follow_heading,
     heading_at_samples,
 )
 from latemiles.signals.frames import SEGMENTS, quat_conj, quat_rotate
 
-__all__ = ["Thinned"]
+__all__ = ["MOST_SECONDS", "Thinned"]
 
 F8 = NDArray[np.float64]
 
 _LANES: Final = len(SEGMENTS)
 _FORWARD: Final = np.array([1.0, 0.0, 0.0])
 _UP: Final = np.array([0.0, 0.0, 1.0])
+MOST_SECONDS: Final = 30
+"""In one run."""
 _RATE_SPAN_S: Final = 1.5
 """Over what time the causal turning rate is taken, s."""
 
@@ -55,21 +55,27 @@ class Thinned:
         self.first = 0
         """First bin there is."""
         self.half_span = round(0.5 * p.heading_span_s * p.bin_hz)
-        self._span = hann(2 * self.half_span + 1)
-        kept = round(max(p.memory_s, lag_s + 2.0 * p.heading_span_s) / self.step_s)
-        self.ring: F8 = np.full((kept * self.second, _LANES, BIN_COLUMNS), np.nan)
+        self.span = hann(2 * self.half_span + 1)
+        self.rate_span_s = _RATE_SPAN_S
+        self.rate_span = round(_RATE_SPAN_S * p.bin_hz)
+        """The same in bins."""
+        self._kept = round(max(p.memory_s, lag_s + 2.0 * p.heading_span_s) / self.step_s) * self.second
+        """Bins that are there at any time; the ring has room for a run of seconds that is taken back."""
+        rows = self._kept + MOST_SECONDS * self.second
+        self.ring: F8 = np.full((rows, _LANES, BIN_COLUMNS), np.nan)
         self.headings: F8 = np.full((len(self.ring), 3), np.nan)
-        self._axes: F8 = np.full((2, _LANES, 3), np.nan)
+        self.axes: F8 = np.full((2, _LANES, 3), np.nan)
         """Forward and up axes of the segments in their sensors' axes."""
         self.sums: F8 = np.zeros((_LANES, 7))
-        self._missing: NDArray[np.int64] = np.zeros(_LANES, dtype=np.int64)
+        self.missing: NDArray[np.int64] = np.zeros(_LANES, dtype=np.int64)
+        """Bins of the last second that are missing in each lane."""
         self.features: F8 = np.full((_LANES, FEATURES), np.nan)
 
     def use(self, mounts: F8) -> None:
         """Take the axes of the segments from these mounts (lanes, 4)."""
         back = quat_conj(mounts)
         for k, axis in enumerate((_FORWARD, _UP)):
-            self._axes[k] = quat_rotate(back, axis)
+            self.axes[k] = quat_rotate(back, axis)
 
     def take(self, samples: Samples, gyr: F8) -> None:
         """Thin samples out and follow the pelvis heading; ``gyr`` (lanes, n, 3) is of their block."""
@@ -81,7 +87,7 @@ class Thinned:
     def refollow(self, end: int) -> None:
         """Work the headings of the bins before ``end`` out anew, after ``use`` of other mounts."""
         self.headings[:] = np.nan
-        self._follow(max(self.first, end - len(self.ring)), end)
+        self._follow(self.oldest(end), end)
 
     def pad(self, end: int) -> None:
         """Let the bins that the symmetric heading of the last seconds asks for be missing."""
@@ -89,51 +95,34 @@ class Thinned:
             self.ring[b % len(self.ring)] = np.nan
         self._follow(end, end + self.half_span + 2)
 
+    def oldest(self, end: int) -> int:
+        """The oldest bin before ``end`` that is still there."""
+        return max(self.first, end - self._kept)
+
     def rows(self, end: int) -> tuple[F8, int]:
         """Bins before ``end`` that are still there, oldest first, and the first one's number."""
-        first = max(self.first, end - len(self.ring))
+        first = self.oldest(end)
         row, last = first % len(self.ring), end % len(self.ring)
         if end - first < len(self.ring) and row <= last:
             return self.ring[row:last].copy(), first
         return np.concatenate([self.ring[row:], self.ring[:last]]), first
-
-    def look(self, end: int) -> F8:
-        """Features of the window that ends before bin ``end``, see ``kernels.heading.window_features``."""
-        if end - self.first >= len(self.window):
-            window_features(self.ring, end, self.window, self.features)
-        return self.features
-
-    def missing_s(self, end: int) -> F8:
-        """How much of the last second is missing in each lane, (lanes,) s."""
-        count_missing(self.ring, end, self.second, self._missing)
-        missing: F8 = self._missing.astype(np.float64) * (self.step_s / self.second)
-        return missing
 
     def swing(self, end: int) -> F8:
         """Swing planes (2, 4) of the window that ends before bin ``end``."""
         swing = np.full((2, 4), np.nan)
         for side in (0, 1):
             lane = 1 + side
-            forward, up = self._axes[0, lane], self._axes[1, lane]
+            forward, up = self.axes[0, lane], self.axes[1, lane]
             if np.isfinite(up[0]):
                 swing_plane(self.ring, self.headings, end, self.window, lane, up, forward, swing[side])
         return swing
-
-    def turning(self, end: int) -> float:
-        """Turning rate of the runner, rad/s; zero while unknown."""
-        n = len(self.ring)
-        back = round(_RATE_SPAN_S * self.params.bin_hz)
-        turned = self.headings[(end - 1) % n, 1] - self.headings[(end - 1 - back) % n, 1]
-        rate = float(turned) / _RATE_SPAN_S
-        return rate if isfinite(rate) else 0.0
 
     def heading_now(self, first: int, count: int) -> F8:
         """Heading of progression (count,) at grid samples ``first`` on, from what came before, rad."""
         p = self.params
         out = np.empty(count)
-        span = round(_RATE_SPAN_S * p.bin_hz)
         scale = p.turn_rad_s / p.bin_hz
-        heading_at_samples(self.headings, first, self.per_bin, self.half_span, span, scale, out)
+        heading_at_samples(self.headings, first, self.per_bin, self.half_span, self.rate_span, scale, out)
         return out
 
     def heading_between(self, first: int, count: int) -> F8:
@@ -147,4 +136,4 @@ class Thinned:
         return {"ring": self.ring, "headings": self.headings, "sums": self.sums, "features": self.features}
 
     def _follow(self, first: int, stop: int) -> None:
-        follow_heading(self.ring, first, stop, self._axes[0, 0], self._span, self.headings)
+        follow_heading(self.ring, first, stop, self.axes[0, 0], self.span, self.headings)

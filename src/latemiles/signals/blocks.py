@@ -103,6 +103,18 @@ class GridBlock(NamedTuple):
     quality: I8
     """(lanes, k) SampleQuality bits."""
 
+    def part(self, start: int, stop: int) -> GridBlock:
+        """Samples ``start`` to ``stop`` of the block."""
+        if start == 0 and stop == self.quality.shape[1]:
+            return self
+        return GridBlock(
+            self.first + start,
+            self.rate_hz,
+            np.ascontiguousarray(self.acc[:, start:stop]),
+            np.ascontiguousarray(self.gyr[:, start:stop]),
+            np.ascontiguousarray(self.quality[:, start:stop]),
+        )
+
 
 class OrientationBlock(NamedTuple):
     """Sensor orientation on the common grid."""

@@ -1,0 +1,117 @@
+"""Kernels that take the relative headings of pelvis and thighs on by a step; the filter is in ``heading``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from latemiles.kernels.heading import kalman_predict, kalman_update, smooth_back
+
+__all__ = ["HEADING_SETTINGS", "heading_step", "loosen", "take_parallel", "take_swing"]
+
+HEADING_SETTINGS = np.dtype(
+    [
+        ("step_s", np.float64),
+        ("bin_hz", np.float64),
+        ("noise", np.float64, (3,)),  # rad^2/s, (rad/s)^2/s, rad^2/s
+        ("change_of_gait", np.float64),  # rad^2
+        ("rate", np.float64),  # (rad/s)^2
+        ("parallel", np.float64),  # rad^2
+        ("swing", np.float64),  # rad^2
+        ("roundness", np.float64),  # rad^2
+        ("steady_swing", np.float64),
+        ("turning", np.float64),  # s
+        ("unknown", np.float64),  # rad^2
+        ("gate", np.float64),  # standard deviations
+        ("refused", np.int64),  # windows
+        ("lag", np.int64),  # steps the smoother goes back; 0: there is none
+    ]
+)
+"""What the parameters of ``estimators.heading`` come down to."""
+
+
+@njit(cache=True)
+def loosen(P, sd, co):
+    """After a gap of a sensor: the earth frames may have turned against each other by ``sd``, rad."""
+    P[0, 0] = min(P[0, 0] + sd * sd, co.unknown)
+
+
+@njit(cache=True)
+def take_parallel(x, P, known, side, angle, variance):
+    """Take in a relative heading at which pelvis and thigh face the same way; NaN is none."""
+    if math.isfinite(angle):
+        kalman_update(x[side], P[side], angle, 1.0, 0.0, variance, math.inf)
+        known[side] = 1
+
+
+@njit(cache=True)
+def take_swing(settings, x, P, counts, known, side, window):
+    """Take in the swing plane (4,) of one window of walking or running."""
+    co = settings[0]
+    angle, wide, narrow, turning = window[0], window[1], window[2], window[3]
+    if not (wide > 0.01 and narrow < 0.2 * wide):
+        return
+    variance = co.swing * max(1.0, co.steady_swing / wide)
+    across = co.turning * turning * co.bin_hz
+    variance += co.roundness * narrow / wide + across * across
+    if kalman_update(x[side], P[side], angle, 1.0, 1.0, variance, co.gate):
+        counts[1 + side] = 0
+        known[side] = 1
+        return
+    counts[1 + side] += 1
+    if counts[1 + side] >= co.refused:
+        P[side, 0, 0] = min(P[side, 0, 0] + co.unknown, co.unknown)
+        counts[1 + side] = 0
+
+
+@njit(cache=True)
+def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed, counts, known):
+    """Go on by one step.
+
+    Parameters
+    ----------
+    settings : array of HEADING_SETTINGS, shape (1,)
+    moves : bool
+        Whether the runner moved; at rest the earth frames keep still.
+    gait : int
+        0 none, 1 walking, 2 running.
+    swing : float64 array, shape (2, 4)
+        ``heading.swing_plane`` of each thigh.
+    parallel : float64 array, shape (2,)
+        Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
+    x, P, history, smoothed, counts, known : arrays
+        State of ``estimators.heading.RelativeHeading``; changed in place.
+    """
+    co = settings[0]
+    rows = history.shape[1]
+    row = counts[0] % rows
+    h = co.step_s if moves else 0.0
+    changed = gait > 0 and counts[3] > 0 and gait != counts[3]
+    for side in range(2):
+        kalman_predict(x[side], P[side], co.step_s, 1.0 if moves else 0.0, co.noise)
+        if changed:
+            P[side, 2, 2] += co.change_of_gait
+            P[side, 1, 1] += co.rate
+        step = history[side, row]
+        step[0] = h
+        for i in range(3):
+            step[1 + i] = x[side, i]
+            for j in range(3):
+                step[4 + 3 * i + j] = P[side, i, j]
+        take_parallel(x, P, known, side, parallel[side], co.parallel)
+        if gait > 0:
+            take_swing(settings, x, P, counts, known, side, swing[side])
+        for i in range(3):
+            step[13 + i] = x[side, i]
+            for j in range(3):
+                step[16 + 3 * i + j] = P[side, i, j]
+    if gait > 0:
+        counts[3] = gait
+    counts[0] += 1
+    if co.lag > 0:
+        newest = counts[0] - 1
+        oldest = max(0, newest - min(co.lag, rows - 1))
+        for side in range(2):
+            smooth_back(history[side], newest, oldest, smoothed[side])

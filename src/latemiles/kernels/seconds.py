@@ -1,0 +1,354 @@
+"""What the posture stage does once a second, for one second or many: gait, relative headings, turning.
+
+A second is the whole number of bins nearest to one. What only Python can decide (calibration, slips, the
+second opinion of the hips) is decided between two seconds; a run of seconds ends where it is due.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from latemiles.kernels.angles import joint_angles
+from latemiles.kernels.heading import delta_at_samples, swing_plane, window_features
+from latemiles.kernels.posture_bins import count_missing, fill_bins, follow_heading, heading_at_samples
+from latemiles.kernels.relative_heading import heading_step, loosen
+
+__all__ = [
+    "HIPS_DUE",
+    "OFFSET_DUE",
+    "RUNNING",
+    "SECOND_SETTINGS",
+    "SECOND_STATE",
+    "STILL",
+    "WALKING",
+    "go_on",
+    "hips_due",
+    "judge_second",
+    "release_seconds",
+    "run_seconds",
+    "turning_rate",
+]
+
+STILL, WALKING, RUNNING = 0, 1, 2
+"""Gaits."""
+HIPS_DUE = 1
+"""Bit: the hips' second opinion is to be heard now."""
+OFFSET_DUE = 2
+"""Bit: the runner has run for as long as the swing offsets are waited for."""
+
+SECOND_STATE = np.dtype(
+    [
+        ("gait", np.int64),
+        ("moves", np.int64),
+        ("is_over_ground", np.int64),  # 1 once the runner has run through a bend
+        ("running_s", np.float64),  # for how long so far
+        ("turned", np.float64),  # in the present bend, rad
+        ("since_s", np.float64),  # since the pelvis was last missing
+        ("turning", np.float64),  # of the runner, rad/s; zero while unknown
+        ("steady_s", np.float64, (3,)),  # for how long each sensor was heard in walking or running
+        ("missing_s", np.float64, (3,)),  # of the last second
+    ]
+)
+"""What is remembered from second to second."""
+
+SECOND_SETTINGS = np.dtype(
+    [
+        ("step_s", np.float64),  # length of a second
+        ("bin_s", np.float64),
+        ("bin_hz", np.float64),
+        ("at_rest", np.float64),  # rad/s
+        ("moving_gyr", np.float64),  # rad/s
+        ("swings_hz", np.float64),
+        ("moving_force", np.float64),  # m/s^2
+        ("running_force", np.float64),  # m/s^2
+        ("lost_packets_s", np.float64),
+        ("gap", np.float64),  # rad/s^2
+        ("lost", np.float64),  # rad
+        ("uncertain", np.float64),  # rad
+        ("rate_span_s", np.float64),
+        ("bend", np.float64),  # rad/s
+        ("a_bend", np.float64),  # rad
+        ("heading_lost_s", np.float64),
+        ("hips_every_s", np.float64),
+        ("offset_after_s", np.float64),
+        ("rate_span", np.int64),  # bins
+        ("half_span", np.int64),  # bins
+        ("second", np.int64),  # bins
+        ("per_bin", np.int64),  # samples
+        ("hips_window", np.int64),  # bins; 0: the hips are not asked
+        ("lag", np.int64),  # seconds after which samples are released; 0: at once
+    ]
+)
+"""What parameters and rate come down to; made by ``estimators.posture_settings``."""
+
+
+@njit(cache=True)
+def turning_rate(settings, headings, end):
+    """Turning rate of the runner by the bins before ``end``, rad/s; zero while unknown."""
+    co = settings[0]
+    n = headings.shape[0]
+    turned = headings[(end - 1) % n, 1] - headings[(end - 1 - co.rate_span) % n, 1]
+    rate = turned / co.rate_span_s
+    return rate if math.isfinite(rate) else 0.0
+
+
+@njit(cache=True)
+def judge_second(state, settings, ring, first, end, window, features, missing):
+    """Tell standing, walking and running by the window before bin ``end``, and who was heard.
+
+    Parameters
+    ----------
+    state, settings : arrays of SECOND_STATE and SECOND_SETTINGS, shape (1,)
+    ring : float64 array, shape (n, lanes, 10)
+        Bins; ``first`` is the first there ever was.
+    first, end : int
+    window : float64 array, shape (w,)
+        Weights.
+    features : float64 array, shape (lanes, 7)
+        Out, see ``heading.window_features``; left alone before the first whole window.
+    missing : int64 array, shape (lanes,)
+        Out: bins of the last second that are missing.
+    """
+    s, co = state[0], settings[0]
+    if end - first >= window.shape[0]:
+        window_features(ring, end, window, features)
+    thighs, rates, swings = 0, 0.0, -math.inf
+    s.moves = 0
+    for lane in range(features.shape[0]):
+        rate = features[lane, 3]
+        if rate >= co.at_rest:
+            s.moves = 1
+        if lane > 0 and math.isfinite(rate):
+            thighs += 1
+            rates += rate
+            swings = max(swings, features[lane, 6])
+    s.gait = STILL
+    force = features[0, 4]
+    is_lively = thighs > 0 and rates / thighs > co.moving_gyr
+    if is_lively and swings * co.bin_hz > co.swings_hz and force > co.moving_force:
+        s.gait = RUNNING if force > co.running_force else WALKING
+    count_missing(ring, end, co.second, missing)
+    for lane in range(features.shape[0]):
+        s.missing_s[lane] = missing[lane] * co.bin_s
+        is_steady = s.missing_s[lane] < co.lost_packets_s and s.gait != STILL
+        s.steady_s[lane] = s.steady_s[lane] + co.step_s if is_steady else 0.0
+
+
+@njit(cache=True)
+def _mind_gaps(s, co, relative_co, P, known):
+    for side in range(2):
+        gap = max(s.missing_s[0], s.missing_s[1 + side])
+        if gap > 0.0:
+            loosen(P[side], co.gap * (gap * gap), relative_co)
+            if math.sqrt(P[side, 0, 0]) > co.lost:
+                known[side] = 0
+
+
+@njit(cache=True)
+def _mind_bends(s, co):
+    """Look for a bend in running; after a gap the heading starts anew, which is none."""
+    s.since_s = 0.0 if s.missing_s[0] > 0.0 else min(s.since_s + co.step_s, co.heading_lost_s)
+    turns = s.since_s >= co.heading_lost_s and s.gait == RUNNING and abs(s.turning) > co.bend
+    s.turned = s.turned + s.turning * co.step_s if turns else 0.0
+    if abs(s.turned) > co.a_bend:
+        s.is_over_ground = 1
+
+
+@njit(cache=True)
+def hips_due(counts, is_running, every_s, step_s, bin_hz, window):
+    """Go on by a second; whether the runner ran for long enough and the last opinion is old enough.
+
+    ``counts`` (2,) or longer: seconds of running in a row, seconds since the last opinion; changed in place.
+    """
+    counts[0] = counts[0] + 1 if is_running else 0
+    counts[1] += 1
+    return counts[1] * step_s >= every_s and math.floor(counts[0] * step_s * bin_hz + 0.5) > window
+
+
+@njit(cache=True)
+def go_on(
+    state, settings, relative_settings, ring, headings, end, window, axes, parallel, relative, hip_counts
+):
+    """The rest of a second that ``judge_second`` has judged: relative headings and turning.
+
+    Parameters
+    ----------
+    state, settings, relative_settings : arrays, shape (1,)
+        Of SECOND_STATE, SECOND_SETTINGS and HEADING_SETTINGS.
+    ring, headings : float64 arrays
+        Bins and the heading of the pelvis over them, see ``posture_bins``.
+    end : int
+        One past the last bin.
+    window : float64 array, shape (w,)
+    axes : float64 array, shape (2, lanes, 3)
+        Forward and up axes of the segments in their sensors' axes; NaN while unknown.
+    parallel : float64 array, shape (2,)
+        Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
+    relative : tuple of arrays
+        x, P, history, smoothed, counts and known of ``estimators.heading.RelativeHeading``, and swing planes
+        (2, 4), which are scratch.
+    hip_counts : int64 array
+        As for ``hips_due``.
+
+    Returns
+    -------
+    int
+        HIPS_DUE and OFFSET_DUE.
+    """
+    s, co = state[0], settings[0]
+    x, P, history, smoothed, counts, known, swing = relative
+    _mind_gaps(s, co, relative_settings[0], P, known)
+    for side in range(2):
+        swing[side, 1] = math.nan
+        up = axes[1, 1 + side]
+        if s.gait != STILL and math.isfinite(up[0]):
+            swing_plane(ring, headings, end, window, 1 + side, up, axes[0, 1 + side], swing[side])
+    heading_step(
+        relative_settings, s.moves == 1, s.gait, swing, parallel, x, P, history, smoothed, counts, known
+    )
+    due = 0
+    if co.hips_window > 0 and hips_due(
+        hip_counts, s.gait == RUNNING, co.hips_every_s, co.step_s, co.bin_hz, co.hips_window
+    ):
+        due |= HIPS_DUE
+    s.turning = turning_rate(settings, headings, end)
+    _mind_bends(s, co)
+    if s.gait == RUNNING:
+        before = s.running_s
+        s.running_s = before + co.step_s
+        if before < co.offset_after_s and s.running_s >= co.offset_after_s:
+            due |= OFFSET_DUE
+    return due
+
+
+@njit(cache=True)
+def run_seconds(
+    state,
+    settings,
+    relative_settings,
+    samples,
+    at,
+    sample,
+    most,
+    thinned,
+    axes,
+    relative,
+    hip_counts,
+    start,
+    out,
+):
+    """Whole seconds of samples, one after the other, up to ``most`` or until something is due.
+
+    Parameters
+    ----------
+    state, settings, relative_settings : arrays, shape (1,)
+    samples : tuple of float64 arrays
+        acc, gyr (lanes, k, 3) and quat (lanes, k, 4).
+    at, sample : int
+        Column of the first second's first sample, and its grid index.
+    most : int
+    thinned : tuple of arrays
+        Ring of bins, headings, weights of window and heading, open sums, features, missing bins.
+    axes, relative, hip_counts
+        As for ``go_on``.
+    start : tuple of int
+        First bin, first second, and in bins when the first step of the relative headings is true.
+    out : tuple of arrays
+        Of each second features (m, lanes, 7), gait (m,); and, of the second that is released with it, the
+        heading (m, k), relative headings (m, 2, k), whether those are sound, unknown (1) or uncertain (2)
+        (m, 2), and the turning rate (m,), rad/s.
+
+    Returns
+    -------
+    tuple of int
+        Seconds done, and what is due after the last of them.
+    """
+    co = settings[0]
+    acc, gyr, quat = samples
+    ring, headings, window, span, sums, features, missing = thinned
+    _x, P, _history, smoothed, counts, known, _swing = relative
+    first_bin, first_second, made = start
+    all_features, gaits, heading, delta, doubt, rates = out
+    parallel = np.full(2, np.nan)
+    size = co.second * co.per_bin
+    for k in range(most):
+        begin = sample + k * size
+        end = (begin + size) // co.per_bin
+        fill_bins(acc, gyr, quat, at + k * size, at + (k + 1) * size, begin, co.per_bin, sums, ring)
+        follow_heading(ring, max(begin // co.per_bin, first_bin), end, axes[0, 0], span, headings)
+        judge_second(state, settings, ring, first_bin, end, window, features, missing)
+        due = go_on(
+            state,
+            settings,
+            relative_settings,
+            ring,
+            headings,
+            end,
+            window,
+            axes,
+            parallel,
+            relative,
+            hip_counts,
+        )
+        gaits[k] = state[0].gait
+        for lane in range(features.shape[0]):
+            for j in range(features.shape[1]):
+                all_features[k, lane, j] = features[lane, j]
+        if co.lag > 0:
+            old = begin - co.lag * size
+            heading_at_samples(headings, old, co.per_bin, 0, co.half_span, 1.0, heading[k])
+            step = old // size - first_second
+            delta_at_samples(smoothed, known, counts[0], step, made, co.second, co.per_bin, old, delta[k])
+            rates[k] = turning_rate(settings, headings, (old + size) // co.per_bin + co.half_span)
+            for side in range(2):
+                is_loose = math.sqrt(P[side, 0, 0]) > co.uncertain
+                doubt[k, side] = 1 if known[side] == 0 else (2 if is_loose else 0)
+        if due:
+            return k + 1, due
+    return most, 0
+
+
+@njit(cache=True)
+def release_seconds(held, second, mounts, heading, delta, flags, at, out):
+    """Angles of whole seconds that were held back.
+
+    Parameters
+    ----------
+    held : tuple of arrays
+        quat (m, lanes, k, 4), acc (m, lanes, k, 3) and quality (m, lanes, k): second j in row ``j % m``.
+    second : int
+        The first one.
+    mounts, heading, delta : float64 arrays, shapes (n, lanes, 4), (n, k), (n, 2, k)
+        Of each second, see ``angles.joint_angles``.
+    flags : int64 array, shape (n, lanes)
+        Added to the quality of its samples.
+    at : int
+        Row of what comes out to begin at.
+    out : tuple of arrays
+        pelvis, hip, force_up, force_horizontal as for ``angles.joint_angles``, and quality (lanes, m).
+    """
+    quat, acc, quality = held
+    pelvis, hip, force_up, force_horizontal, said = out
+    size = quat.shape[2]
+    for k in range(mounts.shape[0]):
+        row = (second + k) % quat.shape[0]
+        place = at + k * size
+        joint_angles(
+            quat[row],
+            acc[row],
+            0,
+            mounts[k],
+            heading[k],
+            delta[k],
+            place,
+            pelvis,
+            hip,
+            force_up,
+            force_horizontal,
+        )
+        for lane in range(quat.shape[1]):
+            for i in range(size):
+                said[lane, place + i] = quality[row, lane, i] | flags[k, lane]
