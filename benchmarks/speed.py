@@ -84,10 +84,14 @@ def ours_ticks(gyr: np.ndarray, acc: np.ndarray) -> object:
 
 def vqf_ticks(gyr: np.ndarray, acc: np.ndarray) -> object:
     filters = [vqf.VQF(1.0 / RATE_HZ) for _ in range(3)]
-    blocks = [(gyr[k : k + TICK], acc[k : k + TICK]) for k in range(0, len(gyr) - TICK + 1, TICK)]
+    # A copy a sensor, as ours has: three sensors send three streams.
+    blocks = [
+        [(gyr[k : k + TICK].copy(), acc[k : k + TICK].copy()) for _ in filters]
+        for k in range(0, len(gyr) - TICK + 1, TICK)
+    ]
     start = time.perf_counter()
-    for some_gyr, some_acc in blocks:
-        for one in filters:
+    for block in blocks:
+        for one, (some_gyr, some_acc) in zip(filters, block, strict=True):
             one.updateBatch(some_gyr, some_acc)
     return time.perf_counter() - start
 

@@ -175,7 +175,7 @@ class OrientationFilter:
         """
         gyr, acc = _pair(np.atleast_2d(np.asarray(gyr)), np.atleast_2d(np.asarray(acc)))
         quality = np.zeros((1, gyr.shape[0]), dtype=np.int64)
-        quat: F8 = self._lanes.push(gyr[np.newaxis], acc[np.newaxis], quality).quat[0]
+        quat: F8 = self._lanes.push(gyr[np.newaxis], acc[np.newaxis], quality)[0][0]
         return quat
 
     @property

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import ShapeError
-from latemiles.estimators.course import Course, no_course
+from latemiles.estimators.course import Course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
 from latemiles.kernels.course import aim
+from latemiles.kernels.lanes import pack, unpack
 from latemiles.kernels.orientation import STATE, new_state, run
+from latemiles.kernels.record import as_state
 
 __all__ = ["CausalLanes", "LaneOutput"]
 
@@ -19,55 +21,68 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 
-class LaneOutput(NamedTuple):
-    """What the kernel says of k samples of each lane: the arrays of an ``OrientationBlock``."""
+UNTOLD: Final = np.empty((2, 0))
+"""Of a push that is told no speed."""
 
-    quat: F8
-    gyr_bias: F8
-    rest: I8
-    quality: I8
+
+LaneOutput = tuple[F8, F8, I8, I8]
+"""Orientation, bias, rest and quality bits of k samples of each lane, as in an ``OrientationBlock``."""
+
+ROOM: Final = 300
+"""Samples; arrays of so many are made at once."""
 
 
 class CausalLanes:
     """The causal filter for several sensors at one rate, without knowledge of grid or time."""
 
-    __slots__ = ("_coefficients", "_untold", "states")
+    __slots__ = ("_coefficients", "_groups", "_lanes", "_room", "_size")
 
     def __init__(self, rate_hz: float, lanes: int, params: OrientationParams) -> None:
-        # An array of one: numba takes several microseconds to see what a single record is.
         self._coefficients = coefficients(params, check_rate(rate_hz, params)).reshape(1)
-        self._untold = no_course(0)
-        """The course of the last push that was told none: pushes are mostly of one length."""
-        self.states: NDArray[Any] = new_state(lanes, self._coefficients)
+        self._lanes = lanes
+        self._groups = pack(new_state(lanes, self._coefficients), self._coefficients)
+        self._room: list[tuple[F8, F8, I8, I8, I8]] = []
+        self._size = -1
+
+    @property
+    def states(self) -> NDArray[Any]:
+        """A record of ``STATE`` for each sensor; a copy."""
+        states: NDArray[Any] = unpack(self._groups, STATE, self._lanes)
+        return states
 
     def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> LaneOutput:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits through the filter."""
-        lanes, k = quality.shape
-        if course is None:
-            if len(self._untold.pace_m_s) != k:
-                self._untold = no_course(k)
-            course = self._untold
-        out = LaneOutput(
-            np.empty((lanes, k, 4)),
-            np.empty((lanes, k, 3)),
-            np.empty((lanes, k), dtype=np.int64),
-            np.empty((lanes, k), dtype=np.int64),
-        )
+        k = quality.shape[1]
+        if k != self._size or not self._room:
+            self._make_room(k)
+        quat, bias, flags, rest, quality_out = self._room.pop()
+        told = UNTOLD if course is None else np.array((course.pace_m_s, course.gained_m_s))
         run(
-            self.states,
-            self._coefficients,
+            self._groups,
             np.ascontiguousarray(gyr),
             np.ascontiguousarray(acc),
             np.ascontiguousarray(quality),
-            course.pace_m_s,
-            course.gained_m_s,
-            *out,
+            told,
+            quat,
+            bias,
+            flags,
         )
-        return out
+        return quat, bias, rest, quality_out
+
+    def _make_room(self, k: int) -> None:
+        # Pushes are mostly of one length, and in a tick of ten samples making arrays takes as long as filling
+        # them: they are cut from larger ones, so many at a time.
+        many = max(1, ROOM // max(1, k))
+        quat, bias = np.empty((many, self._lanes, k, 4)), np.empty((many, self._lanes, k, 3))
+        flags = np.empty((many, 2, self._lanes, k), dtype=np.int64)
+        self._size = k
+        self._room = list(zip(quat, bias, flags, flags[:, 0], flags[:, 1], strict=True))
 
     def aim(self, ahead: F8) -> None:
         """Hear of the forward axes (lanes, 3)."""
-        aim(self.states, ahead)
+        states = as_state(self.states)
+        aim(states, ahead)
+        self._groups = pack(states, self._coefficients)
 
     def save(self) -> bytes:
         """Return the state as bytes."""
@@ -75,10 +90,11 @@ class CausalLanes:
 
     def load(self, saved: bytes) -> None:
         """Continue from bytes of ``save``."""
-        if len(saved) != self.states.nbytes:
+        size = self._lanes * STATE.itemsize
+        if len(saved) != size:
             raise ShapeError(
-                f"a saved orientation state of {self.states.nbytes} bytes",
+                f"a saved orientation state of {size} bytes",
                 f"{len(saved)} bytes",
                 "Restore only what the same version saved with the same number of sensors.",
             )
-        self.states = np.frombuffer(saved, dtype=STATE).copy()
+        self._groups = pack(np.frombuffer(saved, dtype=STATE), self._coefficients)

@@ -102,7 +102,7 @@ def coefficients(params: OrientationParams, rate_hz: float) -> NDArray[Any]:
     """Coefficients of the kernels: a zero-dimensional array of ``kernels.orientation.COEFFICIENTS``."""
     co = np.zeros((), dtype=COEFFICIENTS)
     dt = 1.0 / rate_hz
-    co["dt"] = dt
+    co["dt"], co["rate"] = dt, 1.0 / dt
     co["force_tau"], co["rest_tau"] = params.force_tau, params.rest_tau
     co["force_b0"], co["force_a1"], co["force_a2"] = lowpass_coefficients(params.force_tau, rate_hz)
     co["rest_b0"], co["rest_a1"], co["rest_a2"] = lowpass_coefficients(params.rest_tau, rate_hz)

@@ -17,6 +17,7 @@ import math
 import numpy as np
 from numba import njit
 
+from latemiles.kernels.lanes import select
 from latemiles.kernels.quaternion import rotate
 
 __all__ = ["COURSE_FIELDS", "aim", "follow_course"]
@@ -25,7 +26,7 @@ COURSE_FIELDS = [
     ("ahead", np.float64, (3,)),  # forward axis of the segment in sensor axes; zero while unknown
     ("course_1", np.float64, (2,)),  # direction of progression, first and second low-pass, earth frame
     ("course_2", np.float64, (2,)),
-    ("on_course", np.int64),  # 1 once the low-passes have seen a direction
+    ("on_course", np.float64),  # 1 once the low-passes have seen a direction
 ]
 """Fields that every orientation state has for ``follow_course``."""
 
@@ -45,7 +46,7 @@ def aim(states, ahead):
         for j in range(3):
             axis = ahead[lane, j] if known else 0.0
             if axis != st.ahead[j]:
-                st.on_course = 0
+                st.on_course = 0.0
             st.ahead[j] = axis
 
 
@@ -55,7 +56,7 @@ def follow_course(st, gain, w, x, y, z, pace, gained):
 
     Parameters
     ----------
-    st : record with ``COURSE_FIELDS``
+    st : record with ``COURSE_FIELDS``, or a group of them
         Changed in place.
     gain : float
         Of the two low-passes of the direction, 0 to 1.
@@ -66,25 +67,26 @@ def follow_course(st, gain, w, x, y, z, pace, gained):
     gained : float
         Speed gained since the last sample, m/s.
     """
-    if not math.isfinite(pace):
-        st.on_course = 0
-        return 0.0, 0.0
     hx, hy, _ = rotate(w, x, y, z, st.ahead[0], st.ahead[1], st.ahead[2])
+    if not math.isfinite(pace):
+        st.on_course = 0.0
+        return 0.0 * hx, 0.0 * hy
     level = math.sqrt(hx * hx + hy * hy)
-    if not level > SMALLEST_LEVEL:
-        return 0.0, 0.0
-    hx /= level
-    hy /= level
+    is_seen = level > SMALLEST_LEVEL
+    level = max(level, SMALLEST_LEVEL)
+    hx = hx / level
+    hy = hy / level
+    follows = st.on_course > 0.0
     first, second = st.course_1, st.course_2
-    if st.on_course == 0:
-        st.on_course = 1
-        first[0] = second[0] = hx
-        first[1] = second[1] = hy
-        return gained * hx, gained * hy
-    first[0] += gain * (hx - first[0])
-    first[1] += gain * (hy - first[1])
-    dx = gain * (first[0] - second[0])
-    dy = gain * (first[1] - second[1])
-    second[0] += dx
-    second[1] += dy
-    return pace * dx + gained * second[0], pace * dy + gained * second[1]
+    fx = select(follows, first[0] + gain * (hx - first[0]), hx)
+    fy = select(follows, first[1] + gain * (hy - first[1]), hy)
+    dx = select(follows, gain * (fx - second[0]), 0.0)
+    dy = select(follows, gain * (fy - second[1]), 0.0)
+    sx = select(follows, second[0] + dx, hx)
+    sy = select(follows, second[1] + dy, hy)
+    first[0] = select(is_seen, fx, first[0])
+    first[1] = select(is_seen, fy, first[1])
+    second[0] = select(is_seen, sx, second[0])
+    second[1] = select(is_seen, sy, second[1])
+    st.on_course = select(is_seen, 1.0, st.on_course)
+    return select(is_seen, pace * dx + gained * sx, 0.0), select(is_seen, pace * dy + gained * sy, 0.0)

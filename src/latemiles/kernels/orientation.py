@@ -10,7 +10,8 @@ The algorithm is VQF without magnetometer [1]_; symbols follow the paper. Per se
 4. The rate of that correction is what the horizontal gyroscope bias does, seen through the low-pass: a
    Kalman filter on the three biases (section 3.4); at rest the low-passed rate itself is the bias.
 
-State is one record a sensor, nothing is allocated. Holes: see ``is_missing`` and ``_restart``.
+The sensors of a runner go side by side, in the lanes of ``kernels.lanes``: a step is written as for one
+sensor. State is one record a sensor, nothing is allocated. Holes: see ``is_usable`` and ``_restart``.
 
 References
 ----------
@@ -27,6 +28,20 @@ import numpy as np
 from numba import njit
 
 from latemiles.kernels.course import COURSE_FIELDS, follow_course
+from latemiles.kernels.lanes import (
+    LANES,
+    all_of,
+    any_of,
+    bits_of,
+    fields,
+    gather,
+    keep,
+    mask_of,
+    put_back,
+    scatter,
+    select,
+)
+from latemiles.kernels.orientation_bias import prior_information, update_bias
 from latemiles.kernels.orientation_shared import (
     ACC_CLIPPED,
     GAP,
@@ -34,12 +49,12 @@ from latemiles.kernels.orientation_shared import (
     REST_FIELDS,
     SETTLING,
     SMALLEST_ACC,
-    average,
     clear_rest,
-    clip,
+    count_average,
     detect_rest,
-    is_missing,
+    is_usable,
     lowpass,
+    settle,
 )
 from latemiles.kernels.quaternion import exp_rotation, multiply, rotate, rotate_inverse, rotation_matrix
 
@@ -57,7 +72,6 @@ STATE = np.dtype(
             ("force_2", np.float64, (3,)),
             ("turn_1", np.float64, (11,)),  # the same for rotation matrix (9) and matrix times bias (2)
             ("turn_2", np.float64, (11,)),
-            ("turn", np.float64, (11,)),  # what goes in and what comes out, in place
             *REST_FIELDS,
             *COURSE_FIELDS,
             (
@@ -65,22 +79,20 @@ STATE = np.dtype(
                 np.float64,
                 (3,),
             ),  # rad/s, last good sample: carries the strapdown over a short hole
-            (
-                "averaged",
-                np.int64,
-            ),  # samples in the running mean of force and turn; -1 once they are filtered
-            ("missing", np.int64),  # samples since the last good one
-            ("resumed", np.int64),  # 1 while the running mean follows a long hole: no bias from motion then
+            ("averaged", np.float64),  # samples in the running mean of force and turn; -1 once filtered
+            ("missing", np.float64),  # samples since the last good one
+            ("resumed", np.float64),  # 1 while the mean follows a long hole: no bias from motion then
         ],
     )
 )
-"""State of one sensor; every field 8 bytes wide."""
+"""State of one sensor; every field of 8-byte floats, so that a group has them in lanes."""
 
 COEFFICIENTS = np.dtype(
     (
         np.record,
         [
             ("dt", np.float64),  # s
+            ("rate", np.float64),  # 1/s
             ("force_tau", np.float64),  # s
             ("force_b0", np.float64),  # low-pass y = b0 x + ..., b1 = 2 b0, b2 = b0
             ("force_a1", np.float64),
@@ -99,7 +111,7 @@ COEFFICIENTS = np.dtype(
             ("weight_rest", np.float64),
             ("bias_clip", np.float64),  # rad/s
             ("course_gain", np.float64),  # of the low-passes of the direction of progression
-            ("hold_samples", np.int64),
+            ("hold_samples", np.float64),
         ],
     )
 )
@@ -116,22 +128,23 @@ def new_state(lanes, coefficients):
 
 
 @njit(cache=True)
-def _restart(st):
+def _restart(st, where):
     # After a long hole the orientation is unknown: gravity is averaged afresh. Bias and covariance stay,
     # since a sensor does not forget its bias; the heading is arbitrary from here on.
-    clear_rest(st)
-    st.on_course = 0
-    st.averaged = 0
-    st.resumed = 1
+    clear_rest(st, where)
+    st.on_course = select(where, 0.0, st.on_course)
+    st.averaged = select(where, 0.0, st.averaged)
+    st.resumed = select(where, 1.0, st.resumed)
+    st.missing = select(where, 0.0, st.missing)
     for j in range(3):
-        st.force_1[j] = 0.0
-        st.force_2[j] = 0.0
+        st.force_1[j] = select(where, 0.0, st.force_1[j])
+        st.force_2[j] = select(where, 0.0, st.force_2[j])
     for j in range(11):
-        st.turn_1[j] = 0.0
-        st.turn_2[j] = 0.0
+        st.turn_1[j] = select(where, 0.0, st.turn_1[j])
+        st.turn_2[j] = select(where, 0.0, st.turn_2[j])
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _to_unit(q):
     # One Newton step of 1/sqrt about 1: exact to rounding next to 1. It is taken off the last sample's
     # quaternion, which is there early, so that nothing waits for it; rounding errors stay as small.
@@ -139,148 +152,138 @@ def _to_unit(q):
 
 
 @njit(cache=True)
+def _bridge(st, co, gx, gy, gz):
+    # Over a short hole the rate is taken to change linearly between its two ends.
+    q, last, bias = st.gyr_quat, st.last_gyr, st.bias
+    is_bridged = st.missing > 0.0
+    span = 0.5 * co.dt * st.missing
+    dw, dx, dy, dz = exp_rotation(
+        (gx + last[0] - 2.0 * bias[0]) * span,
+        (gy + last[1] - 2.0 * bias[1]) * span,
+        (gz + last[2] - 2.0 * bias[2]) * span,
+    )
+    w, x, y, z = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
+    q[0] = select(is_bridged, w, q[0])
+    q[1] = select(is_bridged, x, q[1])
+    q[2] = select(is_bridged, y, q[2])
+    q[3] = select(is_bridged, z, q[3])
+
+
+@njit(cache=True, forceinline=True)
 def _strapdown(st, co, gx, gy, gz):
     q = st.gyr_quat
     unit = _to_unit(q)
+    if any_of(st.missing > 0.0):
+        _bridge(st, co, gx, gy, gz)
     bias = st.bias
-    bx, by, bz = bias[0], bias[1], bias[2]
     dt = co.dt
-    if st.missing > 0:
-        # Over a short hole the rate is taken to change linearly between its two ends.
-        span = 0.5 * dt * st.missing
-        last = st.last_gyr
-        dw, dx, dy, dz = exp_rotation(
-            (gx + last[0] - 2.0 * bx) * span,
-            (gy + last[1] - 2.0 * by) * span,
-            (gz + last[2] - 2.0 * bz) * span,
-        )
-        q[0], q[1], q[2], q[3] = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
-    dw, dx, dy, dz = exp_rotation((gx - bx) * dt, (gy - by) * dt, (gz - bz) * dt)
+    dw, dx, dy, dz = exp_rotation((gx - bias[0]) * dt, (gy - bias[1]) * dt, (gz - bias[2]) * dt)
     w, x, y, z = multiply(q[0] * unit, q[1] * unit, q[2] * unit, q[3] * unit, dw, dx, dy, dz)
-    q[0], q[1], q[2], q[3] = w, x, y, z
+    q[0] = w
+    q[1] = x
+    q[2] = y
+    q[3] = z
     return w, x, y, z
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
+def _mean_force(st, co, fx, fy, fz):
+    b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
+    if all_of(st.averaged < 0.0):
+        return (
+            lowpass(fx, b0, a1, a2, st.force_1, st.force_2, 0),
+            lowpass(fy, b0, a1, a2, st.force_1, st.force_2, 1),
+            lowpass(fz, b0, a1, a2, st.force_1, st.force_2, 2),
+        )
+    n, last = count_average(st.averaged, co.dt, co.force_tau)
+    return (
+        settle(fx, n, last, b0, a1, a2, st.force_1, st.force_2, 0),
+        settle(fy, n, last, b0, a1, a2, st.force_1, st.force_2, 1),
+        settle(fz, n, last, b0, a1, a2, st.force_1, st.force_2, 2),
+    )
+
+
+@njit(cache=True, forceinline=True)
 def _correct_inclination(st, co, fx, fy, fz):
     # Returns the low-passed force in the earth frame before the correction, x and y over its length.
-    if st.averaged < 0:
-        b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
-        fx = lowpass(fx, b0, a1, a2, st.force_1, st.force_2, 0)
-        fy = lowpass(fy, b0, a1, a2, st.force_1, st.force_2, 1)
-        fz = lowpass(fz, b0, a1, a2, st.force_1, st.force_2, 2)
-    else:
-        n = st.averaged + 1
-        last = n * co.dt >= co.force_tau
-        fx = average(fx, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 0)
-        fy = average(fy, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 1)
-        fz = average(fz, n, last, co.force_b0, co.force_a2, st.force_1, st.force_2, 2)
+    fx, fy, fz = _mean_force(st, co, fx, fy, fz)
     squared = fx * fx + fy * fy + fz * fz
-    if squared < SMALLEST_ACC * SMALLEST_ACC:
-        return 0.0, 0.0
+    smallest = SMALLEST_ACC * SMALLEST_ACC
+    is_felt = squared >= smallest
     c = st.acc_quat
     unit = _to_unit(c)
     # Turned before it is scaled: root and division then run beside the rotation, not before it.
     ex, ey, ez = rotate(c[0], c[1], c[2], c[3], fx, fy, fz)
-    scale = 1.0 / math.sqrt(squared)
-    ex *= scale
-    ey *= scale
-    ez *= scale
-    if ez > -1.0 + 2e-12:
-        # The smallest rotation of e to z, times its w. That w is the square of the length, known early,
-        # but not to many digits where the two point nearly opposite ways.
-        dw, dx, dy = 0.5 + 0.5 * ez, 0.5 * ey, -0.5 * ex
-        k = unit / math.sqrt(dw if ez > 0.0 else dw * dw + dx * dx + dy * dy)
-    else:
-        dw, dx, dy = 0.0, 1.0, 0.0
-        k = unit
+    scale = 1.0 / math.sqrt(max(squared, smallest))
+    ex = ex * scale
+    ey = ey * scale
+    ez = ez * scale
+    # The smallest rotation of e to z, times its w. That w is the square of the length, known early, but not
+    # to many digits where the two point nearly opposite ways.
+    dw, dx, dy = 0.5 + 0.5 * ez, 0.5 * ey, -0.5 * ex
+    length = dw
+    is_above = ez > 0.0
+    if not all_of(is_above):
+        has_axis = ez > -1.0 + 2e-12
+        dw, dx, dy = select(has_axis, dw, 0.0), select(has_axis, dx, 1.0), select(has_axis, dy, 0.0)
+        length = select(is_above, dw, dw * dw + dx * dx + dy * dy)
+    k = unit / math.sqrt(length)
     w, x, y, z = multiply(dw, dx, dy, 0.0, c[0], c[1], c[2], c[3])
-    c[0], c[1], c[2], c[3] = w * k, x * k, y * k, z * k
+    if not all_of(is_felt):
+        # Nothing is up: times one, and nothing is added.
+        k = select(is_felt, k, 1.0)
+        w, x, y, z = (
+            select(is_felt, w, c[0]),
+            select(is_felt, x, c[1]),
+            select(is_felt, y, c[2]),
+            select(is_felt, z, c[3]),
+        )
+        ex, ey = select(is_felt, ex, 0.0), select(is_felt, ey, 0.0)
+    c[0] = w * k
+    c[1] = x * k
+    c[2] = y * k
+    c[3] = z * k
     return ex, ey
 
 
-@njit(cache=True)
-def _track_turn(st, co, w, x, y, z):
+@njit(cache=True, forceinline=True)
+def _mean_turn(st, co, w, x, y, z):
     # Rotation matrix and matrix times bias through the same low-pass as the force, so that the correction
     # rate and what the bias explains of it are seen alike.
-    turn = st.turn
     bias = st.bias
-    turn[0], turn[1], turn[2], turn[3], turn[4], turn[5], turn[6], turn[7], turn[8] = rotation_matrix(
-        w, x, y, z
-    )
-    turn[9] = turn[0] * bias[0] + turn[1] * bias[1] + turn[2] * bias[2]
-    turn[10] = turn[3] * bias[0] + turn[4] * bias[1] + turn[5] * bias[2]
-    if st.averaged < 0:
-        b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
-        for j in range(11):
-            turn[j] = lowpass(turn[j], b0, a1, a2, st.turn_1, st.turn_2, j)
-    else:
-        n = st.averaged + 1
-        last = n * co.dt >= co.force_tau
-        for j in range(11):
-            turn[j] = average(turn[j], n, last, co.force_b0, co.force_a2, st.turn_1, st.turn_2, j)
-
-
-@njit(cache=True)
-def _symmetric_inverse(xx, xy, xz, yy, yz, zz):
-    cxx = yy * zz - yz * yz
-    cxy = xz * yz - xy * zz
-    cxz = xy * yz - xz * yy
-    k = 1.0 / (xx * cxx + xy * cxy + xz * cxz)
+    r0, r1, r2, r3, r4, r5, r6, r7, r8 = rotation_matrix(w, x, y, z)
+    ex = r0 * bias[0] + r1 * bias[1] + r2 * bias[2]
+    ey = r3 * bias[0] + r4 * bias[1] + r5 * bias[2]
+    s1, s2 = st.turn_1, st.turn_2
+    b0, a1, a2 = co.force_b0, co.force_a1, co.force_a2
+    if all_of(st.averaged < 0.0):
+        return (
+            lowpass(r0, b0, a1, a2, s1, s2, 0),
+            lowpass(r1, b0, a1, a2, s1, s2, 1),
+            lowpass(r2, b0, a1, a2, s1, s2, 2),
+            lowpass(r3, b0, a1, a2, s1, s2, 3),
+            lowpass(r4, b0, a1, a2, s1, s2, 4),
+            lowpass(r5, b0, a1, a2, s1, s2, 5),
+            lowpass(r6, b0, a1, a2, s1, s2, 6),
+            lowpass(r7, b0, a1, a2, s1, s2, 7),
+            lowpass(r8, b0, a1, a2, s1, s2, 8),
+            lowpass(ex, b0, a1, a2, s1, s2, 9),
+            lowpass(ey, b0, a1, a2, s1, s2, 10),
+        )
+    n, last = count_average(st.averaged, co.dt, co.force_tau)
     return (
-        cxx * k,
-        cxy * k,
-        cxz * k,
-        (xx * zz - xz * xz) * k,
-        (xy * xz - xx * yz) * k,
-        (xx * yy - xy * xy) * k,
+        settle(r0, n, last, b0, a1, a2, s1, s2, 0),
+        settle(r1, n, last, b0, a1, a2, s1, s2, 1),
+        settle(r2, n, last, b0, a1, a2, s1, s2, 2),
+        settle(r3, n, last, b0, a1, a2, s1, s2, 3),
+        settle(r4, n, last, b0, a1, a2, s1, s2, 4),
+        settle(r5, n, last, b0, a1, a2, s1, s2, 5),
+        settle(r6, n, last, b0, a1, a2, s1, s2, 6),
+        settle(r7, n, last, b0, a1, a2, s1, s2, 7),
+        settle(r8, n, last, b0, a1, a2, s1, s2, 8),
+        settle(ex, n, last, b0, a1, a2, s1, s2, 9),
+        settle(ey, n, last, b0, a1, a2, s1, s2, 10),
     )
-
-
-@njit(cache=True)
-def _update_bias(st, co, use_motion, ex, ey):
-    # Information form of the Kalman update: P+ = (P^-1 + R^T W^-1 R)^-1 and db = P+ R^T W^-1 e. All is
-    # symmetric, and everything but two inverses is independent of the last covariance.
-    p = st.bias_cov
-    b = st.bias
-    limit = co.bias_clip
-    for j in (0, 3, 5):
-        if p[j] < co.cov_init:
-            p[j] += co.cov_step
-    if st.rest == 0 and not use_motion:
-        return
-    ixx, ixy, ixz, iyy, iyz, izz = _symmetric_inverse(p[0], p[1], p[2], p[3], p[4], p[5])
-    if st.rest == 1:
-        w = co.weight_rest
-        ixx += w
-        iyy += w
-        izz += w
-        vx = w * clip(st.rest_gyr[0] - b[0], limit)
-        vy = w * clip(st.rest_gyr[1] - b[1], limit)
-        vz = w * clip(st.rest_gyr[2] - b[2], limit)
-    else:
-        r = st.turn
-        wh = co.weight_motion
-        wv = co.weight_vertical
-        rate = 1.0 / co.dt
-        # What depends on this sample's correction comes last: it is what the next sample waits for.
-        e0 = wh * clip(r[9] - r[0] * b[0] - r[1] * b[1] - r[2] * b[2] - ey * rate, limit)
-        e1 = wh * clip(r[10] - r[3] * b[0] - r[4] * b[1] - r[5] * b[2] + ex * rate, limit)
-        e2 = wv * clip(-r[6] * b[0] - r[7] * b[1] - r[8] * b[2], limit)
-        vx = r[0] * e0 + r[3] * e1 + r[6] * e2
-        vy = r[1] * e0 + r[4] * e1 + r[7] * e2
-        vz = r[2] * e0 + r[5] * e1 + r[8] * e2
-        ixx += wh * (r[0] * r[0] + r[3] * r[3]) + wv * r[6] * r[6]
-        ixy += wh * (r[0] * r[1] + r[3] * r[4]) + wv * r[6] * r[7]
-        ixz += wh * (r[0] * r[2] + r[3] * r[5]) + wv * r[6] * r[8]
-        iyy += wh * (r[1] * r[1] + r[4] * r[4]) + wv * r[7] * r[7]
-        iyz += wh * (r[1] * r[2] + r[4] * r[5]) + wv * r[7] * r[8]
-        izz += wh * (r[2] * r[2] + r[5] * r[5]) + wv * r[8] * r[8]
-    pxx, pxy, pxz, pyy, pyz, pzz = _symmetric_inverse(ixx, ixy, ixz, iyy, iyz, izz)
-    b[0] = clip(b[0] + pxx * vx + pxy * vy + pxz * vz, limit)
-    b[1] = clip(b[1] + pxy * vx + pyy * vy + pyz * vz, limit)
-    b[2] = clip(b[2] + pxz * vx + pyz * vy + pzz * vz, limit)
-    p[0], p[1], p[2], p[3], p[4], p[5] = pxx, pxy, pxz, pyy, pyz, pzz
 
 
 @njit(cache=True)
@@ -289,88 +292,127 @@ def _runner_acceleration(st, co, w, x, y, z, pace, gained):
     c = st.acc_quat
     w, x, y, z = multiply(c[0], c[1], c[2], c[3], w, x, y, z)
     ux, uy = follow_course(st, co.course_gain, w, x, y, z, pace, gained)
-    rate = 1.0 / (co.dt * (1 + st.missing))
+    # While gravity is averaged after a hole, the heading is not one yet.
+    has_heading = st.averaged < 0.0
+    st.on_course = select(has_heading, st.on_course, 0.0)
+    rate = select(has_heading, 1.0 / (co.dt * (1.0 + st.missing)), 0.0)
     return rotate_inverse(c[0], c[1], c[2], c[3], ux * rate, uy * rate, 0.0)
 
 
-@njit(cache=True)
-def _step(st, co, gx, gy, gz, ax, ay, az, clipped, pace, gained):
+@njit(cache=True, forceinline=True)
+def _step(st, co, gx, gy, gz, ax, ay, az, is_clean, pace, gained):
     # One good sample; returns sensor to earth.
-    if st.missing > co.hold_samples:
-        _restart(st)
-        st.missing = 0
+    is_lost = st.missing > co.hold_samples
+    if any_of(is_lost):
+        _restart(st, is_lost)
+    # What waits for nothing comes first: processors look only so far ahead for work.
+    prior = prior_information(st, co)
     detect_rest(st, co, gx, gy, gz, ax, ay, az)
     w, x, y, z = _strapdown(st, co, gx, gy, gz)
     fx, fy, fz = rotate(w, x, y, z, ax, ay, az)
-    # While gravity is averaged after a hole, the heading is not one yet.
-    if math.isfinite(pace) and st.averaged < 0:
+    if math.isfinite(pace):
         rx, ry, rz = _runner_acceleration(st, co, w, x, y, z, pace, gained)
-        fx -= rx
-        fy -= ry
-        fz -= rz
+        fx = fx - rx
+        fy = fy - ry
+        fz = fz - rz
     else:
-        st.on_course = 0
-    st.missing = 0
+        st.on_course = 0.0
+    st.missing = 0.0
     st.last_gyr[0] = gx
     st.last_gyr[1] = gy
     st.last_gyr[2] = gz
     ex, ey = _correct_inclination(st, co, fx, fy, fz)
     c = st.acc_quat
     w, x, y, z = multiply(c[0], c[1], c[2], c[3], w, x, y, z)
-    _track_turn(st, co, w, x, y, z)
-    _update_bias(st, co, st.resumed == 0 and clipped == 0, ex, ey)
-    if st.averaged >= 0:
-        st.averaged += 1
-        if st.averaged * co.dt >= co.force_tau:
-            st.averaged = -1
-            st.resumed = 0
+    turn = _mean_turn(st, co, w, x, y, z)
+    update_bias(st, co, prior, turn, is_clean, ex, ey)
+    if any_of(st.averaged >= 0.0):
+        n, last = count_average(st.averaged, co.dt, co.force_tau)
+        ends = (n > 0.0) & last
+        st.averaged = select(n > 0.0, select(last, -1.0, n), st.averaged)
+        st.resumed = select(ends, 0.0, st.resumed)
     return w, x, y, z
 
 
+@njit(cache=True, forceinline=True)
+def _clean_bits(quality, group, i):
+    # Which lanes have a sample that is not clipped, as bits.
+    clean = 0
+    for k in range(LANES):
+        sensor = min(group * LANES + k, quality.shape[0] - 1)
+        if quality[sensor, i] & (ACC_CLIPPED | GYR_CLIPPED) == 0:
+            clean |= 1 << k
+    return clean
+
+
+@njit(cache=True, forceinline=True)
+def _tell(st, usable, group, i, quality, flags):
+    used, rests, settles = bits_of(usable), bits_of(st.rest > 0.0), bits_of(st.averaged >= 0.0)
+    for k in range(min(LANES, quality.shape[0] - group * LANES)):
+        sensor = group * LANES + k
+        bits = quality[sensor, i]
+        if used >> k & 1:
+            bits |= SETTLING * (settles >> k & 1)
+            flags[0, sensor, i] = rests >> k & 1
+        else:
+            bits |= GAP
+            flags[0, sensor, i] = 0
+        flags[1, sensor, i] = bits
+
+
 @njit(cache=True)
-def run(states, coefficients, gyr, acc, quality, pace, gained, quat, bias, rest, quality_out):
+def run(groups, gyr, acc, quality, told, quat, bias, flags):
     """Take k samples of each sensor through the filter.
 
     Parameters
     ----------
-    states : array of STATE, shape (lanes,)
-        Changed in place.
-    coefficients : array of COEFFICIENTS, shape (1,)
+    groups : float64 array, shape (groups + 2, words, LANES)
+        ``STATE`` and ``COEFFICIENTS`` from ``lanes.pack``; state is changed in place.
     gyr, acc : float64 arrays, shape (lanes, k, 3)
         rad/s and m/s^2, sensor frame; NaN, infinity, absurd numbers and all-zero ``acc`` are holes.
     quality : int64 array, shape (lanes, k)
         SampleQuality bits; a clipped sample is not used for the bias.
-    pace, gained : float64 arrays, shape (k,)
+    told : float64 array, shape (2, k), or (2, 0) if nothing is told
         Speed over ground, m/s (NaN while unknown), and what of it was gained since the sample before.
     quat : float64 array, shape (lanes, k, 4)
         Out: sensor to earth; NaN in a hole.
     bias : float64 array, shape (lanes, k, 3)
         Out: rad/s, held in a hole.
-    rest : int64 array, shape (lanes, k)
-        Out: 1 at rest, 0 in a hole.
-    quality_out : int64 array, shape (lanes, k)
-        Out: ``quality`` with GAP in a hole and SETTLING while gravity is still averaged.
+    flags : int64 array, shape (2, lanes, k)
+        Out: 1 at rest, 0 in a hole; then ``quality`` with GAP in a hole and SETTLING while gravity is still
+        averaged.
     """
-    co = coefficients[0]
-    for lane in range(gyr.shape[0]):
-        st = states[lane]
+    spare = groups.shape[0] - 2
+    co = fields(groups, spare + 1, COEFFICIENTS)
+    is_told = told.shape[1] > 0
+    for group in range(spare):
+        st = fields(groups, group, STATE)
         for i in range(gyr.shape[1]):
-            gx, gy, gz = gyr[lane, i, 0], gyr[lane, i, 1], gyr[lane, i, 2]
-            ax, ay, az = acc[lane, i, 0], acc[lane, i, 1], acc[lane, i, 2]
-            flags = quality[lane, i]
-            if is_missing(gx, gy, gz, ax, ay, az):
-                st.missing += 1
-                if st.missing > co.hold_samples:
-                    st.rest = 0
-                w = x = y = z = math.nan
-                flags |= GAP
-                rest[lane, i] = 0
-            else:
-                clipped = flags & (ACC_CLIPPED | GYR_CLIPPED)
-                w, x, y, z = _step(st, co, gx, gy, gz, ax, ay, az, clipped, pace[i], gained[i])
-                if st.averaged >= 0:
-                    flags |= SETTLING
-                rest[lane, i] = st.rest
-            quat[lane, i, 0], quat[lane, i, 1], quat[lane, i, 2], quat[lane, i, 3] = w, x, y, z
-            bias[lane, i, 0], bias[lane, i, 1], bias[lane, i, 2] = st.bias[0], st.bias[1], st.bias[2]
-            quality_out[lane, i] = flags
+            gx, gy, gz = gather(gyr, group, i, 0), gather(gyr, group, i, 1), gather(gyr, group, i, 2)
+            ax, ay, az = gather(acc, group, i, 0), gather(acc, group, i, 1), gather(acc, group, i, 2)
+            usable = is_usable(gx, gy, gz, ax, ay, az)
+            speed, gain = (told[0, i], told[1, i]) if is_told else (math.nan, 0.0)
+            w = x = y = z = math.nan
+            are_usable = all_of(usable)
+            if any_of(usable):
+                if not are_usable:
+                    # Lanes in a hole go along with a sensor at rest, and are put back.
+                    keep(groups, group, spare)
+                    gx, gy, gz = select(usable, gx, 0.0), select(usable, gy, 0.0), select(usable, gz, 0.0)
+                    ax, ay, az = select(usable, ax, 0.0), select(usable, ay, 0.0), select(usable, az, 9.8)
+                is_clean = mask_of(_clean_bits(quality, group, i))
+                w, x, y, z = _step(st, co, gx, gy, gz, ax, ay, az, is_clean, speed, gain)
+                if not are_usable:
+                    put_back(groups, group, spare, usable)
+                    w, x = select(usable, w, math.nan), select(usable, x, math.nan)
+                    y, z = select(usable, y, math.nan), select(usable, z, math.nan)
+            if not are_usable:
+                st.missing = select(usable, st.missing, st.missing + 1.0)
+                st.rest = select(st.missing > co.hold_samples, 0.0, st.rest)
+            scatter(quat, group, i, 0, w)
+            scatter(quat, group, i, 1, x)
+            scatter(quat, group, i, 2, y)
+            scatter(quat, group, i, 3, z)
+            for j in range(3):
+                scatter(bias, group, i, j, st.bias[j])
+            _tell(st, usable, group, i, quality, flags)

@@ -16,7 +16,7 @@ from latemiles.kernels.orientation_shared import (
     SMALLEST_ACC,
     clear_rest,
     detect_rest,
-    is_missing,
+    is_usable,
 )
 from latemiles.kernels.quaternion import (
     exp_rotation,
@@ -134,8 +134,8 @@ def _open_after_hole(st, co, index):
     st.end += co.epoch_samples
     st.level = 1
     st.age = 0.0
-    st.on_course = 0
-    clear_rest(st)
+    st.on_course = 0.0
+    clear_rest(st, True)
     for j in range(4):
         for i in range(N):
             st.cov[i, j] = 0.0
@@ -183,7 +183,7 @@ def _integrate(st, co, gx, gy, gz, ax, ay, az, pace, gained):
         f[0] -= ux
         f[1] -= uy
     else:
-        st.on_course = 0
+        st.on_course = 0.0
     v[0] += f[0] * span
     v[1] += f[1] * span
     v[2] += f[2] * span
@@ -270,7 +270,7 @@ def forward(states, co, gyr, acc, quality, pace, gained, base, first, stop, quat
             p = i - base
             gx, gy, gz = gyr[lane, p, 0], gyr[lane, p, 1], gyr[lane, p, 2]
             ax, ay, az = acc[lane, p, 0], acc[lane, p, 1], acc[lane, p, 2]
-            if is_missing(gx, gy, gz, ax, ay, az):
+            if not is_usable(gx, gy, gz, ax, ay, az):
                 st.missing += 1
                 rest[lane, p] = 0
                 for j in range(4):
@@ -290,9 +290,9 @@ def forward(states, co, gyr, acc, quality, pace, gained, base, first, stop, quat
             _integrate(st, co, gx, gy, gz, ax, ay, az, pace[i - first], gained[i - first])
             for j in range(4):
                 quat[lane, p, j] = st.quat[j]
-            rest[lane, p] = st.rest
+            rest[lane, p] = int(st.rest)
             st.weight += 1 + st.missing
-            st.quiet += (1 + st.missing) * st.rest
+            st.quiet += (1 + st.missing) * int(st.rest)
             st.acc_clipped += (quality[lane, p] & ACC_CLIPPED) != 0
             st.gyr_clipped += (quality[lane, p] & GYR_CLIPPED) != 0
             st.missing = 0

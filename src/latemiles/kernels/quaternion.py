@@ -1,7 +1,8 @@
 """Quaternion arithmetic for the inside of loops: numbers in, tuples of numbers out, nothing allocated.
 
 Hamilton, scalar first, ``v_earth = q v q*``, as in ``signals.frames``, which holds the same operations on
-whole arrays. A NaN that goes in comes out; nothing raises. LLVM inlines these into their callers.
+whole arrays. A NaN that goes in comes out; nothing raises. LLVM inlines these into their callers. What has no
+choice in it, and ``exp_rotation``, works on lanes too (``kernels.lanes``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import math
 
 from numba import njit
+
+from latemiles.kernels.lanes import all_of, select
 
 __all__ = [
     "apply_heading",
@@ -30,7 +33,7 @@ _POLYNOMIAL_LIMIT = 0.1
 """Largest squared half angle, rad^2, for which the series below are exact to 2e-15 (36 degrees a step)."""
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def multiply(pw, px, py, pz, qw, qx, qy, qz):
     """Hamilton product p q."""
     return (
@@ -47,7 +50,7 @@ def conj_multiply(pw, px, py, pz, qw, qx, qy, qz):
     return multiply(pw, -px, -py, -pz, qw, qx, qy, qz)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def rotate(w, x, y, z, vx, vy, vz):
     """Vector v turned by the unit quaternion: q v q*."""
     tx = 2.0 * (y * vz - z * vy)
@@ -60,7 +63,7 @@ def rotate(w, x, y, z, vx, vy, vz):
     )
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def rotate_inverse(w, x, y, z, vx, vy, vz):
     """Vector v turned back by the unit quaternion: q* v q."""
     return rotate(w, -x, -y, -z, vx, vy, vz)
@@ -74,7 +77,7 @@ def normalize(w, x, y, z):
     return w * scale, x * scale, y * scale, z * scale
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def rotation_matrix(w, x, y, z):
     """Nine numbers of the rotation matrix of a unit quaternion, row by row."""
     return (
@@ -94,15 +97,15 @@ def rotation_matrix(w, x, y, z):
 def exp_rotation(rx, ry, rz):
     """Turn a rotation vector r (axis times angle, rad, any size) into a unit quaternion."""
     s = 0.25 * (rx * rx + ry * ry + rz * rz)
-    if s < _POLYNOMIAL_LIMIT:
-        # Series of cos(h) and sin(h) / h in s = h^2 spare libm's range reduction and the division by |r|.
-        w = 1.0 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 - s * (1 / 3628800)))))
-        k = 1.0 + s * (-1 / 6 + s * (1 / 120 + s * (-1 / 5040 + s * (1 / 362880 - s * (1 / 39916800)))))
-    else:
+    # Series of cos(h) and sin(h) / h in s = h^2 spare libm's range reduction and the division by |r|.
+    w = 1.0 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 - s * (1 / 3628800)))))
+    k = 1.0 + s * (-1 / 6 + s * (1 / 120 + s * (-1 / 5040 + s * (1 / 362880 - s * (1 / 39916800)))))
+    is_small = s < _POLYNOMIAL_LIMIT
+    if not all_of(is_small):
         h = math.sqrt(s)
-        w = math.cos(h)
-        k = math.sin(h) / h
-    k *= 0.5
+        w = select(is_small, w, math.cos(h))
+        k = select(is_small, k, math.sin(h) / h)
+    k = 0.5 * k
     return w, k * rx, k * ry, k * rz
 
 

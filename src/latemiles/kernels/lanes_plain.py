@@ -1,0 +1,81 @@
+"""What kernels call of lanes, as Python does it with one lane; ``lanes_llvm`` tells the compiler of more."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from numba import njit
+from numba.extending import is_jitted
+
+__all__ = [
+    "LANES",
+    "all_of",
+    "any_of",
+    "bits_of",
+    "fields",
+    "gather",
+    "mask_of",
+    "row",
+    "scatter",
+    "select",
+    "set_row",
+]
+
+
+@njit(cache=True)
+def _probe():
+    return 0
+
+
+LANES: Final = 4 if is_jitted(_probe) else 1
+"""Sensors side by side."""
+
+
+def select(where, a, b):
+    """Take ``a`` in the lanes where it is so and ``b`` in the others."""
+    return a if where else b
+
+
+def any_of(where):
+    """Whether it is so in a lane."""
+    return bool(where)
+
+
+def all_of(where):
+    """Whether it is so in every lane."""
+    return bool(where)
+
+
+def bits_of(where):
+    """Give a mask as bits of a whole number, lane 0 the lowest."""
+    return int(where)
+
+
+def mask_of(bits):
+    """Give bits of a whole number as a mask."""
+    return bits != 0
+
+
+def gather(array, group, i, j):
+    """Element (i, j) of each sensor of a group of ``array`` (sensors, n, m)."""
+    return array[group, i, j]
+
+
+def scatter(array, group, i, j, value):
+    """Write element (i, j) of each sensor of a group of ``array`` (sensors, n, m)."""
+    array[group, i, j] = value
+
+
+def fields(groups, group, record):
+    """Group of ``pack`` with the fields of its record: a dtype of 8-byte floats and arrays of them."""
+    return groups[group, : record.itemsize // 8, 0].view(record)[0]
+
+
+def row(groups, group, word):
+    """One word of all sensors of a group."""
+    return groups[group, word, 0]
+
+
+def set_row(groups, group, word, value):
+    """Write one word of all sensors of a group."""
+    groups[group, word, 0] = value
