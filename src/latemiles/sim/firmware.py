@@ -22,8 +22,9 @@ from latemiles.errors import PacketError
 from latemiles.sensors import about, protocol
 from latemiles.sensors.about import StatusFlag
 from latemiles.sensors.drivers import latemiles_v1
-from latemiles.sensors.flash_log import PAGE_SAMPLES, LogList, page_bytes
+from latemiles.sensors.flash_log import LogList
 from latemiles.sensors.protocol import Code, Command, Range, Result, State
+from latemiles.sim.firmware_log import FlashLog
 from latemiles.sim.frame_ring import FrameRing
 
 __all__ = ["RING_BYTES", "ImuFirmware"]
@@ -41,7 +42,7 @@ Answer = Code | tuple[Code, bytes]
 
 
 @dataclass(slots=True)
-class ImuFirmware:
+class ImuFirmware(FlashLog):
     """State machine of one sensor.
 
     Parameters
@@ -77,12 +78,6 @@ class ImuFirmware:
     """BOOTLOADER or SLEEP, once it was asked for."""
     on_start: Callable[[], None] = lambda: None
     """Told when sampling begins."""
-    log_capacity: int = 0
-    """Pages of the flash log; 0: a board without flash."""
-    log: deque[bytes] = field(default_factory=deque)
-    log_first: int = 0
-    log_reads: deque[bytes] = field(default_factory=deque)
-    """Notifications of the log that are to be sent."""
     ring: FrameRing = field(init=False)
     start: protocol.Start = field(default_factory=protocol.Start)
     resends: deque[Range] = field(default_factory=deque)
@@ -100,8 +95,6 @@ class ImuFirmware:
     """Number of the next frame to send live."""
     _taken_next: int = 0
     """Number after the last live frame that the radio took."""
-    _log_next: int = 0
-    """Index of the next sample to log."""
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,7 +160,7 @@ class ImuFirmware:
         self.ring.start(start.samples)
         self.next_index = self.dropped = 0
         self._open, self._open_n, self._flags = [], 0, 0
-        self._live_next = self._taken_next = self._log_next = 0
+        self._live_next = self._taken_next = self.log_next = 0
 
     def link_up(self, mtu: int) -> None:
         """A host connected."""
@@ -184,8 +177,8 @@ class ImuFirmware:
             # What the radio still held nobody heard: it is logged again.
             again = self.ring.frame(max(self.ring.tail, self._taken_next - _FRAMES_AGAIN))
             head = protocol.frame_head(again) if again is not None else None
-            self._log_next = head.first if head is not None else self._whole
-            self._write_log()
+            self.log_next = head.first if head is not None else self._whole
+            self._log_what_nobody_hears()
         elif self.state is State.READY:
             self.state = State.IDLE
 
@@ -229,9 +222,10 @@ class ImuFirmware:
             case Command.LOG_LIST:
                 return Code.OK, LogList(self.log_first, len(self.log), self.log_capacity).encode()
             case Command.LOG_READ:
-                return self._read_log(*struct.unpack("<IH", body))
+                first, count = struct.unpack("<IH", body)
+                return Code.MTU_TOO_SMALL if self.mtu < protocol.MIN_MTU else self.read_log(first, count)
             case Command.LOG_ERASE:
-                return self._erase_log()
+                return self.erase_log()
             case Command.CONNECTION if _is_possible(*struct.unpack("<4H", body)):
                 pass
             case Command.SLEEP:
@@ -292,24 +286,8 @@ class ImuFirmware:
         self.resends = deque(ranges)
         return Code.OK, self.oldest_index.to_bytes(4, "little")
 
-    def _read_log(self, first: int, count: int) -> Code:
-        if self.mtu < protocol.MIN_MTU:
-            return Code.MTU_TOO_SMALL
-        if self.log_reads:
-            return Code.BUSY
-        at = first - self.log_first
-        if count == 0 or not 0 <= at < len(self.log):
-            return Code.NOT_THERE
-        pages = list(self.log)[at : at + count]
-        self.log_reads = deque([*pages, struct.pack("<II", first, len(pages))])
-        return Code.OK
-
-    def _erase_log(self) -> Code:
-        if self.log_reads:
-            return Code.BUSY
-        self.log_first += len(self.log)
-        self.log.clear()
-        return Code.OK
+    def _log_what_nobody_hears(self) -> None:
+        self.write_log(self.ring, self._whole, self._period_ticks, self.session)
 
     # Samples.
 
@@ -336,7 +314,7 @@ class ImuFirmware:
             if self._open_n == self.start.samples:
                 self._close()
         if self.state is State.UNLINKED:
-            self._write_log()
+            self._log_what_nobody_hears()
 
     def _close(self) -> None:
         """Bring the open frame to the ring."""
@@ -392,25 +370,6 @@ class ImuFirmware:
                 self.resends.appendleft(rest)
             return bytes([protocol.VERSION << 4 | latemiles_v1.RESEND]) + frame[1:]
         return None
-
-    # The flash log.
-
-    def _write_log(self) -> None:
-        """Bring whole pages of what nobody hears to flash."""
-        while self.log_capacity:
-            frame = self.ring.gather(self._log_next, PAGE_SAMPLES, self._period_ticks)
-            head = protocol.frame_head(frame)
-            if head is None:
-                self._log_next = self._whole
-                return
-            if head.n < PAGE_SAMPLES and head.first + head.n >= self._whole:
-                # More is to come; a page that a loss cuts short is written at once.
-                return
-            self._log_next = head.first + head.n
-            self.log.append(page_bytes(self.log_first + len(self.log), self.session, 0, frame))
-            if len(self.log) > self.log_capacity:
-                self.log.popleft()
-                self.log_first += 1
 
 
 def _is_possible(low: int, high: int, latency: int, timeout: int) -> bool:
