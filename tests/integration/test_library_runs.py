@@ -15,7 +15,8 @@ from latemiles.session.figures import figures_of
 from latemiles.session.home import Home
 from latemiles.session.library import delete_run, entries, find_entry, keep_result, strangers
 from latemiles.signals.records import RunHeader
-from latemiles.store import Store
+from latemiles.sinks.points import points
+from latemiles.store import Library, Store
 from reference.made_up_analysis import Plan, made_up
 from reference.made_up_library import make_library
 
@@ -210,6 +211,34 @@ def test_trends_are_told_in_words_as_json_and_as_a_page_of_its_own(season, capsy
     assert drift["interval_deg"][0] < drift["difference_deg"] < drift["interval_deg"][1]
     assert sum(not point["used"] for point in drift["points"]) == 1
     assert told["headline"] in words
+
+
+def marks_of(home):
+    """(run, time, label) of every mark, in the order in which a server hears of it."""
+    with Store(home.store) as store:
+        rows = store.follow("a server")
+        return [(r.run, r.event.t_s, r.event.label) for r in rows if r.kind == "mark"]
+
+
+def test_new_shoes_and_a_block_are_marks_of_the_first_run_they_touch_for_servers(home):
+    names = sorted(entry.row.id for entry in listed(home))
+    with Store(home.store) as store:
+        for name in names:
+            Library(store).set_shoes(name, "grey, old")
+    assert marks_of(home) == []
+    command(home, "runs", "shoes", names[1], "blue")
+    assert marks_of(home) == [(names[1], 0.0, "shoes: blue")]
+    command(home, "runs", "shoes", names[1], "blue")
+    command(home, "exercise", "remove", "block", "1", "--athlete", "Maya")
+    command(home, "exercise", "begin", "side", "plank", "--day", "2026-08-29", "--athlete", "Maya")
+    assert marks_of(home)[1:] == [(names[2], 0.001, "exercise: side plank")]
+    command(home, "runs", "shoes", names[1], "grey, old")
+    assert marks_of(home)[2:] == [(names[1], 0.0, "withdrawn")]
+    with Store(home.store) as store:
+        (last,) = (row for row in store.follow("a server")[-1:])
+        (point,) = points(last)
+    assert (point.measurement, point.fields["label"]) == ("mark", "withdrawn")
+    assert point.time_ns == last.started_utc_ns, "it overwrites what it takes back"
 
 
 def test_short_runs_and_unknown_blocks_are_told(season, capsys):

@@ -242,6 +242,7 @@ def _print_list(found: list[RunEntry], *, searched: bool) -> None:
 
 def _annotate(context: typer.Context, run: str, what: str, words: str) -> None:
     from latemiles.session.library import find_entry
+    from latemiles.session.season_marks import note_season
     from latemiles.store import Library
 
     with _library(context) as (found, store):
@@ -254,6 +255,7 @@ def _annotate(context: typer.Context, run: str, what: str, words: str) -> None:
             "athlete": library.set_athlete,
         }
         setters[what](entry.row.id, words.strip())
+        note_season(store, entry.row.athlete, store.run(entry.row.id).athlete)
     console().print(
         f"{entry.row.id}: {what} {'are' if what in ('notes', 'shoes') else 'is'} '{words.strip()}'."
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latemiles.cli.context import console, print_table, state_of
+from latemiles.errors import InputError
 
 if TYPE_CHECKING:
     from latemiles.cli.context import State
@@ -42,8 +43,11 @@ def check(
         ),
     ] = None,
     flip: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="The same with the pelvis sensor turned half round."),
+        str | None,
+        typer.Option(
+            metavar="CHECK",
+            help="The same with the pelvis sensor turned half round: 'last', a check's name or a file.",
+        ),
     ] = None,
     athlete: Annotated[str, typer.Option(help="Whose check it is.")] = "",
     notes: Annotated[str, typer.Option(help="Words to keep with it.")] = "",
@@ -56,10 +60,10 @@ def check(
     from latemiles.session.standing import check_files, keep
 
     home = state_of(context).find_home()
-    if recorded is None and flip is not None:
-        raise typer.BadParameter("--flip needs --from, the recording before the sensor was turned.")
+    # Found before the person stands for minutes.
+    other = _recording_of_check(context, athlete, flip) if flip is not None else None
     source = recorded if recorded is not None else _record(state_of(context), athlete, wait, adapter)
-    found = check_files(source, flip)
+    found = check_files(source, other)
     row = keep(home, found, source, athlete=athlete, notes=notes)
     _print_check(row)
     if found.problem:
@@ -156,10 +160,12 @@ def begin(
     athlete: Annotated[str, typer.Option(help="Whose.")] = "me",
 ) -> None:
     """Begin a block of exercises; one that goes on ends the day before."""
+    from latemiles.session.season_marks import note_season
     from latemiles.store import Library, Store
 
     with Store(state_of(context).find_home().store) as store:
         block = Library(store).begin_block(athlete, " ".join(name), _day(day), often)
+        note_season(store, athlete)
     console().print(f"Block '{block.name}' begins on {block.first_day}.")
 
 
@@ -200,6 +206,7 @@ def remove(
     athlete: Annotated[str, typer.Option(help="Whose.")] = "me",
 ) -> None:
     """Take a block or a session out of the log."""
+    from latemiles.session.season_marks import note_season
     from latemiles.store import Library, Store
 
     if kind not in ("block", "session"):
@@ -207,6 +214,7 @@ def remove(
     with Store(state_of(context).find_home().store) as store:
         library = Library(store)
         (library.delete_block if kind == "block" else library.delete_session)(athlete, number)
+        note_season(store, athlete)
     console().print(f"Removed {kind} {number}.")
 
 
@@ -250,6 +258,15 @@ def _record(state: State, athlete: str, wait: float, adapter: str | None) -> Pat
     return path
 
 
+def _recording_of_check(context: typer.Context, athlete: str, check: str) -> Path:
+    if Path(check).is_file():
+        return Path(check)
+    row = _one(_standings(context, athlete or None), check)
+    if not row.recording:
+        raise InputError("a check with a recording", f"'{check}' has none", "Give the file itself.")
+    return Path(row.recording)
+
+
 def _standings(context: typer.Context, athlete: str | None) -> list[StandingRow]:
     from latemiles.session.seasons import whose
     from latemiles.store import Library, Store
@@ -259,8 +276,6 @@ def _standings(context: typer.Context, athlete: str | None) -> list[StandingRow]
 
 
 def _one(rows: list[StandingRow], name: str) -> StandingRow:
-    from latemiles.errors import InputError
-
     if name == "last" and rows:
         return rows[-1]
     for row in rows:

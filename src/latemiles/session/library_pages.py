@@ -22,6 +22,7 @@ from latemiles.report.numbers import plural
 from latemiles.report.svg import esc
 from latemiles.session.home import Home
 from latemiles.session.library import RunEntry, delete_run, entries, find_entry, local_time, strangers
+from latemiles.session.season_marks import note_season
 from latemiles.session.seasons import season_of
 from latemiles.session.sink_settings import load_sinks
 from latemiles.store import Library, StandingRow, Store
@@ -170,10 +171,11 @@ class LibraryPages:
         """Begin a block of exercises."""
         if not asked.one("name"):
             raise InputError("the name of the exercises", "nothing", "Go back and say what is done.")
-        library = Library(self._store)
-        library.begin_block(
-            asked.one("athlete") or "me", asked.one("name"), _date(asked.one("first_day")), asked.one("words")
+        athlete = asked.one("athlete") or "me"
+        Library(self._store).begin_block(
+            athlete, asked.one("name"), _date(asked.one("first_day")), asked.one("words")
         )
+        note_season(self._store, athlete)
         return _to_exercise(asked, "The block begins.")
 
     def end_block(self, asked: Asked) -> Answer:
@@ -190,8 +192,8 @@ class LibraryPages:
 
     def annotate(self, asked: Asked) -> Answer:
         """Keep what a person says of a run."""
-        run = _exactly(entries(self._home, self._store), asked).row.id
-        library = Library(self._store)
+        row = _exactly(entries(self._home, self._store), asked).row
+        run, library = row.id, Library(self._store)
         if asked.has("notes"):
             self._store.set_notes(run, asked.one("notes"))
         if asked.has("shoes"):
@@ -200,6 +202,7 @@ class LibraryPages:
             library.set_route(run, asked.one("route"))
         if asked.one("athlete"):
             library.set_athlete(run, asked.one("athlete"))
+        note_season(self._store, row.athlete, self._store.run(run).athlete)
         return Answer(go_to=f"/run/{quote(run, safe='')}?saved")
 
     def delete(self, asked: Asked) -> Answer:

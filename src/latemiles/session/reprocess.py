@@ -15,7 +15,9 @@ from latemiles.report.files import write_outputs
 from latemiles.report.summary import summary_dict
 from latemiles.session.home import Home
 from latemiles.session.library import keep_result
+from latemiles.session.season_marks import note_season
 from latemiles.session.settings import load_config
+from latemiles.store import Store
 
 __all__ = ["AnalyzeOptions", "Outcome", "analyze_file", "finish_run"]
 
@@ -86,7 +88,10 @@ def analyze_file(
         )
     if out is None:
         # Results that go elsewhere belong to whoever asked for them; the library keeps its own.
-        out = home.run_folder(keep_result(home, analysis, source, options.units))
+        run = keep_result(home, analysis, source, options.units)
+        with Store(home.store) as store:
+            note_season(store, store.run(run).athlete)
+        out = home.run_folder(run)
     return finish_run(analysis, out, options)
 
 

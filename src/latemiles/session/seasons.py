@@ -10,6 +10,7 @@ from latemiles.errors import InputError
 from latemiles.report.library.trends_chart import Event
 from latemiles.session.home import Home
 from latemiles.session.library import RunEntry, entries, local_time
+from latemiles.session.season_marks import new_shoes
 from latemiles.store import ExerciseBlock, Library, StandingRow, Store
 from latemiles.trends.across import Across, Block, DayRun, DayStanding, across_runs
 
@@ -96,7 +97,8 @@ def season_of(home: Home, store: Store, athlete: str, *, least_km: float = 8.0, 
         least_km=least_km,
         compared=block,
     )
-    shoes = _new_shoes(runs)
+    days_of = {e.row.id: day for e, day in runs}
+    shoes = [(days_of[row.id], row.shoes) for row in new_shoes(e.row for e, _ in runs)]
     events = tuple(Event(day, "new shoes") for day, _ in shoes)
     return Season(
         athlete=athlete,
@@ -124,19 +126,6 @@ def _standing(row: StandingRow) -> DayStanding | None:
     value = row.result.get("obliquity_deg")
     problem = str(row.result.get("problem") or "")
     return DayStanding(row.id, day_number(when), math.nan if value is None else float(value), problem)
-
-
-def _new_shoes(runs: list[tuple[RunEntry, float]]) -> list[tuple[float, str]]:
-    """First run in each pair of shoes after the first pair."""
-    found: list[tuple[float, str]] = []
-    worn: set[str] = set()
-    for entry, day in runs:
-        shoes = entry.row.shoes
-        if shoes and shoes not in worn:
-            if worn:
-                found.append((day, shoes))
-            worn.add(shoes)
-    return found
 
 
 def _log(
