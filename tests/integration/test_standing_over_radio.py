@@ -18,15 +18,24 @@ from latemiles.session.over_radio import SIMULATED, WorldPlan, virtual_air
 from latemiles.session.standing import STEPS
 from latemiles.session.warm import warm_up
 from latemiles.signals.blocks import ImuStream
-from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.frames import SEGMENTS, quat_multiply
 from latemiles.sim.feed import from_stream
+from latemiles.sim.imu import quat_from_rotvec
 from latemiles.sim.standing import StandingPlan, simulate_standing
 from latemiles.sim.world import SensorPlan, serial_of
 
 pytestmark = pytest.mark.timeout(600)
 """The first test of a changed kernel waits for the compiler."""
 RATE_HZ = 208.0
-PERSON = StandingPlan(obliquity_rad=math.radians(6.0), stance_s=14.0, rate_hz=RATE_HZ)
+LEAN = math.radians(15.0)
+"""The back of the pelvis leans by so much: its normal points back and up."""
+SEATS = tuple(
+    tuple(quat_from_rotvec(np.array([turn]))[0])
+    for turn in ((0.1, -0.15, 0.1), (0.1, 0.0, 0.2), (0.0, 0.1, 0.0))
+)
+TURN = quat_from_rotvec(math.pi * np.array([[-math.cos(LEAN), 0.0, math.sin(LEAN)]]))[0]
+PERSON = StandingPlan(obliquity_rad=math.radians(6.0), stance_s=14.0, rate_hz=RATE_HZ, mounting=SEATS)
+TURNED = replace(PERSON, mounting=(tuple(quat_multiply(TURN, np.array(SEATS[0]))), *SEATS[1:]))
 STAYS_S = 60.0
 SPEED = 8.0
 """The guide is in another thread than the world: it may be late by an eighth of what the person stays."""
@@ -40,8 +49,9 @@ def stays(stream: ImuStream) -> ImuStream:
     return ImuStream(t, *(np.concatenate([v, np.tile(v[-n:], (times, 1))]) for v in (stream.acc, stream.gyr)))
 
 
-def test_the_guided_check_runs_to_its_end_and_tells_how_the_person_stands(tmp_path, capsys):
-    streams = {segment: stays(s) for segment, s in simulate_standing(PERSON, 4).items()}
+def guided(folder, person, *arguments):
+    """``standing`` with three sensors on this person; the exit status."""
+    streams = {segment: stays(s) for segment, s in simulate_standing(person, 4).items()}
     lasts_s = float(streams[SEGMENTS[0]].t[-1])
     ranges = {"acc_range": latemiles_v1.ACC_RANGE_M_S2, "gyr_range": latemiles_v1.GYR_RANGE_RAD_S}
     sensors = [SensorPlan(from_stream(streams[s], RATE_HZ, **ranges), s) for s in SEGMENTS]
@@ -52,9 +62,20 @@ def test_the_guided_check_runs_to_its_end_and_tells_how_the_person_stands(tmp_pa
     share = (lasts_s - STAYS_S) / sum(step.lasts_s for step in STEPS)
     at_own_pace = air.pause
     air = replace(air, pause=lambda seconds: at_own_pace(share * seconds))
-    home = Home(tmp_path)
+    home = Home(folder)
     Assignments({s: serial_of(k) for k, s in enumerate(SEGMENTS)}).save(home.sensors)
-    assert main(["--home", str(tmp_path), "standing", "--athlete", "maya"], air) == 0
+    return main(["--home", str(folder), "standing", "--athlete", "maya", *arguments], air)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A home in which one test after the other stands."""
+    return tmp_path_factory.mktemp("standing")
+
+
+def test_the_guided_check_runs_to_its_end_and_tells_how_the_person_stands(folder, capsys):
+    tmp_path = folder
+    assert guided(folder, PERSON) == 0
     words = capsys.readouterr().out
     places = [words.index(step.words) for step in STEPS[:4]]
     assert places == sorted(places)
@@ -70,3 +91,15 @@ def test_the_guided_check_runs_to_its_end_and_tells_how_the_person_stands(tmp_pa
     with Recording.open(recording) as opened:
         assert opened.header.source == SIMULATED
         assert opened.duration_s > 60.0
+
+
+def test_a_second_check_with_the_pelvis_sensor_turned_tells_its_own_offset_and_the_tilt(folder, capsys):
+    assert guided(folder, TURNED, "--flip", "last") == 0
+    words = capsys.readouterr().out
+    assert "only a flip test" not in words
+    assert main(["--home", str(folder), "standing", "show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert abs(told["obliquity"]["mean_deg"] - 6.0) < told["obliquity"]["half_width_deg"]
+    assert told["tilt_deg"] == pytest.approx(math.degrees(LEAN), abs=2.0)
+    assert abs(told["sensor_offset_deg"]) < 1.5
+    assert len(list((folder / "standing").glob("*.mcap"))) == 2
