@@ -23,6 +23,7 @@ from latemiles.compiled import use_fresh_cache  # noqa: E402
 use_fresh_cache(ROOT / ".venv" / "numba")
 
 import numpy as np  # noqa: E402
+from goals import tell  # noqa: E402
 from peers import PEERS  # noqa: E402
 
 from latemiles.estimators.orientation import OrientationStage  # noqa: E402
@@ -83,6 +84,9 @@ def main() -> None:
         print(
             f"{method:20s}{row}{statistics.mean(errors[method]):8.4f}{statistics.median(times[method]):11.1f}"
         )
+    for basis, theirs in (("causal", "vqf.VQF"), ("smoothed", "vqf.offlineVQF")):
+        a, b = (statistics.mean(errors[name]) for name in (f"latemiles {basis}", theirs))
+        tell(f"broad_{basis}", a / b, f"{a:.3f} deg for {b:.3f}, {len(TRIALS)} trials")
 
 
 if __name__ == "__main__":

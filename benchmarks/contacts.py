@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from goals import tell
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -55,13 +56,18 @@ class Score:
             ours = own[(own > window[0] + 0.5) & (own < window[1] - 0.5)]
             self.extra += int(np.sum(np.abs(_nearest(times, ours)) >= NEAR_S))
 
+    @property
+    def p95_ms(self) -> float:
+        """95th percentile of the size of the errors, ms."""
+        return 1e3 * float(np.percentile(np.abs(np.concatenate(self.off)), 95)) if self.off else np.nan
+
     def line(self) -> str:
         """Median, 95th percentile of the size, counts."""
         off = 1e3 * np.concatenate(self.off) if self.off else np.empty(0)
         missed = self.true - len(off) - self.wrong_side
         if not len(off):
             return f"{'':>8}{'':>8}{self.true:>8}{missed:>8}{self.wrong_side:>7}{self.extra:>7}"
-        middle, p95 = np.median(off), np.percentile(np.abs(off), 95)
+        middle, p95 = np.median(off), self.p95_ms
         return f"{middle:>8.1f}{p95:>8.1f}{self.true:>8}{missed:>8}{self.wrong_side:>7}{self.extra:>7}"
 
 
@@ -139,6 +145,8 @@ def main(minutes: float, seeds: int) -> None:
             for rate in (100.0, 200.0, 208.0)
             for trial in ("2.5ms", "3.5ms")
         ]
+    worst: dict[str, tuple[float, str]] = {}
+    wrong = 0
     with ProcessPoolExecutor(2) as pool:
         jobs = [
             (label, rate, [pool.submit(work, seed, rate, *rest) for seed in range(seeds)])
@@ -150,6 +158,13 @@ def main(minutes: float, seeds: int) -> None:
                 total = merged(scores)
                 if total.true:
                     print(f"{label:<30}{rate:>4.0f} Hz {event:<16}{total.line()}", flush=True)
+                    if event == "initial contact" and "running" in label + "running" * ("real" in label):
+                        kind, wrong = label.split()[0].strip(","), wrong + total.wrong_side
+                        found = total.p95_ms, f"{label}, {rate:.0f} Hz"
+                        worst[kind] = max(worst.get(kind, found), found)
+    for kind, (p95, where) in worst.items():
+        tell(f"contact_p95_{kind}", p95, where)
+    tell("contact_wrong_side", wrong)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from goals import tell
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -88,7 +89,10 @@ def main() -> None:
         found = np.isfinite(rising)
         delay = np.nanmedian(rising) / 60.0 - 10.0 if found.any() else float("nan")
         print(f"        {sd:6.1f} {tau:4.0f} {false:26.2f} {delay:29.1f} {found.mean():6.2f}")
+        if (sd, tau) == (0.2, 300.0):
+            alarms = false, f"in {len(steady)} runs of {options.minutes:g} min"
     print(f"\n{time.perf_counter() - began:.0f} s")
+    tell("false_alarms", *alarms)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from goals import tell
 from simulated_hour import as_recording
 
 from latemiles.analysis import analyze
@@ -75,6 +76,7 @@ def main(hours: float, seeds: int) -> None:
     for k, name in enumerate(METRICS):
         each = " ".join(f"{x:+.2f}" for x in found[:, k, 0])
         print(f"{name:<34}{each:<34}{np.abs(found[:, k, 1]).max():>18.2f}")
+    tell("long_drift_tilt", np.abs(found[:, 0, 0]).max(), f"largest of {seeds} runners, {hours:g} h")
 
 
 if __name__ == "__main__":

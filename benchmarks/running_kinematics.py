@@ -4,8 +4,9 @@
 
 Angles relative to standing, degrees. ``mean``: mean error over the running; ``shape``: RMSE with the mean
 error taken out; hips: mean of the two sides. ``floor`` is the same chain told the true mounting and the true
-relative heading of every sample, so what remains is orientation and soft tissue. ``told``: the stage is
-told when the standing and the squats were; ``found``: it is told nothing.
+relative heading of every sample, so what remains is orientation and soft tissue; ``offlineVQF`` is that
+peer's orientation told the same. ``told``: the stage is told when the standing and the squats were;
+``found``: it is told nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from goals import tell
+from peers import vqf_offline
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -27,6 +30,7 @@ from latemiles.signals.records import Pose
 from reference.rbds import Session, has_rbds, rbds_session
 
 RATE_HZ = 200.0
+ANGLES = ("tilt", "obliquity", "flexion", "adduction", "rotation")
 
 
 def blocks(session: Session, basis: str) -> tuple[GridBlock, OrientationBlock]:
@@ -60,21 +64,21 @@ def run(session: Session, basis: str, is_told: bool) -> tuple[np.ndarray, np.nda
     )
 
 
-def floor(session: Session) -> tuple[np.ndarray, np.ndarray]:
-    """Angles from the estimated orientation with everything else true."""
-    _, orient = blocks(session, "smoothed")
+def floor(session: Session, quats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Angles from orientations (lanes, n, 4) with everything else true."""
     n = len(session.t)
     mounts = np.stack([session.mounting[s] for s in SEGMENTS])
     turn = []
     for lane, segment in enumerate(SEGMENTS):
-        error = quat_multiply(session.quat_earth_sensor[segment], quat_conj(orient.quat[lane]))
+        error = quat_multiply(session.quat_earth_sensor[segment], quat_conj(quats[lane]))
         turn.append(2.0 * np.arctan2(error[:, 3], error[:, 0]))
     delta = np.stack([turn[1] - turn[0], turn[2] - turn[0]])
-    ahead = quat_rotate(quat_multiply(orient.quat[0], quat_conj(mounts[0])), np.array([1.0, 0.0, 0.0]))
+    ahead = quat_rotate(quat_multiply(quats[0], quat_conj(mounts[0])), np.array([1.0, 0.0, 0.0]))
     heading = np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0]))
     pelvis, hip = np.empty((n, 3)), np.empty((2, n, 3))
     acc = np.zeros((3, n, 3))
-    joint_angles(orient.quat, acc, mounts, heading, delta, pelvis, hip, np.empty((3, n)), np.empty((n, 2)))
+    forces = np.empty((3, n)), np.empty((n, 2))
+    joint_angles(quats, acc, 0, mounts, heading, delta, 0, pelvis, hip, *forces)
     return pelvis, hip
 
 
@@ -107,7 +111,11 @@ def main() -> None:
     for trial in ("2.5ms", "3.5ms"):
         for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
             session = rbds_session(trial, seed=seed, rate_hz=RATE_HZ, squats=chosen.squats)
-            rows = {"floor": (*floor(session), None)}
+            theirs = [vqf_offline(session.streams[s].gyr, session.streams[s].acc, RATE_HZ) for s in SEGMENTS]
+            rows = {
+                "floor": (*floor(session, blocks(session, "smoothed")[1].quat), None),
+                "offlineVQF": (*floor(session, np.stack(theirs)), None),
+            }
             for basis in ("causal", "smoothed"):
                 for is_told in (False, True) if chosen.squats else (False,):
                     rows[f"{basis} {'told' if is_told else 'found'}"] = run(session, basis, is_told)
@@ -124,12 +132,33 @@ def main() -> None:
         e = np.array(found)
         rms = np.sqrt(np.nanmean(e**2, axis=0))
         print(line(f"{name} rms of {len(found)}", rms, np.nan))
+    if chosen.squats:
+        tell_angles(collected)
     error, sd = np.array(covered).T
     print(
         f"mean obliquity against its stated uncertainty (95 %: 1.96 sd), {len(error)} mountings: covered "
         f"{np.mean(error <= 1.96 * sd):.0%}, by one sd {np.mean(error <= sd):.0%}; error up to "
         f"{error.max():.2f} deg, stated up to {1.96 * sd.max():.2f} deg"
     )
+    if not chosen.squats:
+        share = 100.0 * float(np.mean(error <= 1.96 * sd))
+        tell("no_squats_covered", share, f"{len(error)} mountings")
+        tell("no_squats_error", error.max(), f"stated up to +-{1.96 * sd.max():.2f}")
+
+
+def tell_angles(collected: dict[str, list[np.ndarray]]) -> None:
+    """Root mean square over both speeds and all mountings, smoothed and told, with the worst of them."""
+    found, live, peer = (
+        np.abs(np.concatenate([np.array(v) for k, v in collected.items() if k.endswith(name)]))
+        for name in ("smoothed told", "causal told", "offlineVQF")
+    )
+    for row, angle in enumerate(ANGLES):
+        for column, kind in enumerate(("shape", "mean")):
+            mine, causal, theirs = (
+                float(np.sqrt(np.mean(e[:, row, column] ** 2))) for e in (found, live, peer)
+            )
+            note = f"worst {found[:, row, column].max():.2f} of {len(found)}; live {causal:.2f}; "
+            tell(f"rbds_{kind}_{angle}", mine, f"{note}offlineVQF told all else {theirs:.2f}")
 
 
 def line(label: str, e: np.ndarray, missing: float) -> str:

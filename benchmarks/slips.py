@@ -18,6 +18,7 @@ from dataclasses import replace
 from math import pi, radians
 
 import numpy as np
+from goals import tell
 
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
@@ -174,6 +175,10 @@ def main(hours: int, runs: int, first_seed: int) -> None:
                     line += f"  size {np.median(sizes):.2f} deg ({min(sizes):.2f} to {max(sizes):.2f})"
                     line += f"  off by {np.percentile(off, 95):.1f} s (p95)"
                 print(line, flush=True)
+                if true:
+                    tell(f"slips_found_{basis}", 100.0 * found / true, f"{found} of {true}, {false} more")
+                else:
+                    tell(f"slips_false_{basis}", false, f"{count} hours")
 
 
 if __name__ == "__main__":

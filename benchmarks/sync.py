@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from goals import tell
 from numpy.typing import NDArray
 
 from latemiles.estimators.clock import ClockFit, ClockStage
@@ -116,6 +117,8 @@ def main(hours: float, seeds: int) -> None:
         p50, p95, p99 = np.percentile(late, [50, 95, 99])
         early_p95 = np.percentile(early, 95)
         print(f"{name:<12}{early_p95:>18.2f}{p50:>10.2f}{p95:>7.2f}{p99:>7.2f}{late.max():>9.2f}")
+        if name == "live":
+            tell("sync_p95", p95, f"{hours:g} h, {seeds} radios")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from math import inf, pi
 
 import numpy as np
+from goals import tell
 from vqf import VQF
 
 from latemiles.analysis import analyze
@@ -127,6 +128,7 @@ def main(seeds: int) -> None:
         f"{'':<6}{'':<10}{'speed':<11}{'pelvis':>7}{'left':>7}{'right':>7}"
         f"{'tilt in bends':>15}{'obliquity':>11}{'used %':>8}"
     )
+    cells: dict[tuple[str, str, str], float] = {}
     with ProcessPoolExecutor(2) as pool:
         for is_rigid in (True, False):
             kind = "rigid" if is_rigid else "worn"
@@ -138,11 +140,25 @@ def main(seeds: int) -> None:
                     )
             for basis, how, waiting in rows:
                 cell = np.median([job.result() for job in waiting], axis=0)
+                cells[kind, basis, how] = float(cell[0])
                 print(
                     f"{kind:<6}{basis:<10}{how:<11}{cell[0]:7.2f}{cell[1]:7.2f}{cell[2]:7.2f}"
                     f"{cell[3]:15.2f}{cell[4]:11.2f}{cell[5]:8.0f}",
                     flush=True,
                 )
+    tell_goals(cells)
+
+
+def tell_goals(cells: dict[tuple[str, str, str], float]) -> None:
+    """The worn sensors, smoothed; the worse of 10 % low and high."""
+    known = cells["worn", "smoothed", "known"]
+    rigid, live = cells["rigid", "smoothed", "known"], cells["worn", "causal", "known"]
+    tell("track_known", known, f"rigid {rigid:.2f}, live {live:.2f}")
+    wrong = max(cells["worn", "smoothed", f"10 % {how}"] for how in ("low", "high"))
+    live = max(cells["worn", "causal", f"10 % {how}"] for how in ("low", "high"))
+    tell("track_wrong", wrong, f"the worse of low and high; live {live:.2f}")
+    peer, mine = cells["worn", "vqf", "unknown"], cells["worn", "causal", "unknown"]
+    tell("track_unknown", mine / peer, f"live {mine:.2f} deg for {peer:.2f}")
 
 
 if __name__ == "__main__":
