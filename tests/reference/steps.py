@@ -145,3 +145,72 @@ def pick_onset(force: np.ndarray, use: list[int], start: int, stop: int, rate_hz
         if cost < best[0]:
             best = (cost, float((high - low).mean()), k)
     return best[2] - 1, max(0.0, best[1])
+
+
+class Landing:
+    """Slow twin of ``kernels.landing``: one side's shape (2, knots) on times ``grid`` about the contact."""
+
+    grid = np.arange(57) / 4.0 - 8.0
+
+    def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        self.shape = np.zeros((2, len(self.grid)))
+        self.noise = np.zeros(2)
+        self.count, self.behind = 0, 0.0
+
+    def at(self, u: np.ndarray) -> np.ndarray:
+        inside = (u >= self.grid[0]) & (u < self.grid[-1])
+        return np.array([np.interp(u, self.grid, lane) * inside for lane in self.shape])
+
+    def unexplained(self, bends: np.ndarray, at: float) -> np.ndarray:
+        k = np.arange(bends.shape[1])
+        used = k[(k >= at - 3.0) & (k <= at + 4.5)]
+        return ((bends[:, used] - self.at(used - at)) ** 2).mean(axis=1)
+
+    def land(self, force: np.ndarray, pick: float) -> float:
+        """Force (2, n) of pelvis and thigh, whole; the contact in samples."""
+        bends = np.zeros_like(force)
+        bends[:, 2:] = np.diff(force, 2, axis=1)
+        at = pick
+        if self.count:
+            candidates = pick + self.behind + np.arange(-12, 13) / 8.0
+            costs = []
+            for x in candidates:
+                count = np.floor(x + 4.5) - np.ceil(x - 3.0) + 1.0
+                misfit = count * (self.unexplained(bends, x) / self.noise).sum()
+                costs.append(misfit + (x - pick - self.behind) ** 2)
+            at = candidates[int(np.argmin(costs))]
+            is_poor = self.unexplained(bends, at).sum() > 0.5 * (self.shape**2).mean(axis=1).sum()
+            if abs(self.behind) > 1.5 or (self.count >= 6 and is_poor):
+                self.begin_anew()
+                at = pick
+        gain = max(1.0 / 16.0, 1.0 / (self.count + 1))
+        self.noise += gain * (np.maximum(0.01, self.unexplained(bends, at)) - self.noise)
+        self.behind += gain * (at - pick - self.behind)
+        left = bends - self.at(np.arange(bends.shape[1]) - at)
+        reach = 1.0 if self.count < 4 else 0.5
+        near = np.maximum(0.0, 1.0 - np.abs(at + self.grid[:, None] - np.arange(bends.shape[1])) / reach)
+        self.shape = self.shape + gain * left @ near.T
+        self.count += 1
+        begin = self.begins()
+        if abs(begin) > 0.3:
+            step = int(np.sign(begin))
+            self.shape = np.roll(self.shape, -step, axis=1)
+            self.shape[:, -1 if step > 0 else 0] = 0.0
+            at, begin, self.behind = at + step / 4.0, begin - step / 4.0, self.behind + step / 4.0
+        return at + begin + 0.25 if self.count >= 6 else pick
+
+    def begins(self) -> float:
+        energy = self.shape**2
+        low, high = 12, 48
+        total = energy.sum(axis=0)
+        burst = low + int(np.argmax(total[low:high] >= 0.3 * total[low:high].max()))
+        start, stop = max(low, burst - 32), min(high, burst + 9)
+        costs = {}
+        for k in range(start + 8, stop):
+            parts = energy[:, start:k], energy[:, k:stop]
+            costs[k] = sum((p.shape[1] * np.log(p.mean(axis=1) + 0.0025)).sum() for p in parts)
+        at = min(costs, key=lambda k: costs[k]) if costs else burst
+        return (at - 0.5) / 4.0 - 8.0

@@ -9,6 +9,7 @@ import pytest
 
 from latemiles.errors import ConfigError, ShapeError
 from latemiles.estimators.gait_events import GaitStage
+from latemiles.kernels.landing import KNOTS, SPAN, land
 from latemiles.kernels.onset import falling_foot, pick_onset, rising_foot
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, GaitEvent
@@ -58,6 +59,59 @@ def test_the_onset_equals_the_slow_twin():
         use = np.array([1, int(rng.integers(0, 2)), 1])
         got = pick_onset(force, use, 5, 78, 200.0)
         assert got == pytest.approx(twin.pick_onset(force, use.tolist(), 5, 78, 200.0))
+
+
+def landings(count: int, phases: np.ndarray, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Forces (lanes, n) at 100 Hz with an impact every 90 samples, and when each begins, in samples."""
+    rng = np.random.default_rng(seed)
+    true = 60.0 + 90.0 * np.arange(count) + phases[np.arange(count) % len(phases)]
+    k = np.arange(90 * count + 60.0)
+    force = rng.normal(0.0, noise, (3, len(k)))
+    for t in true:
+        since = np.maximum(k - t, 0.0) / 100.0
+        force[:2] += (
+            15.0
+            * (1.0 - np.exp(-((120.0 * since) ** 2)))
+            * np.exp(-since / 0.025)
+            * np.sin(60.0 * np.pi * since)
+        )
+    return force, true
+
+
+def landed(force: np.ndarray, picks: np.ndarray) -> np.ndarray:
+    """What ``land`` makes of picked contacts of the left foot."""
+    shape, noise, memory, scratch = np.zeros((2, KNOTS)), np.zeros(2), np.zeros(2), np.zeros((2, SPAN))
+    return np.array([land(force, force.shape[1], 1, p, shape, noise, memory, scratch) for p in picks])
+
+
+def test_a_landing_equals_its_slow_twin():
+    force, true = landings(30, np.random.default_rng(4).uniform(0.0, 1.0, 30), 0.3)
+    # The 20th to 22nd strides are another's: the shape is forgotten.
+    force[:2, 1750:2000] *= -3.0
+    picks = np.floor(true) + 0.5
+    slow = twin.Landing()
+    expected = [slow.land(force[:2], p) for p in picks]
+    np.testing.assert_allclose(landed(force, picks), expected, atol=1e-9)
+
+
+def test_strides_at_many_phases_show_the_contact_between_the_samples():
+    for noise in (0.02, 0.3):
+        force, true = landings(60, np.random.default_rng(5).uniform(0.0, 1.0, 60), noise)
+        # A pick a sample late now and then, as where the first rise is faint.
+        picks = np.floor(true) + 0.5 + (np.arange(60) % 3 == 0)
+        off = (landed(force, picks) - true)[20:]
+        assert np.std(off) < 0.1 < np.std((picks - true)[20:])
+        # The first 3 ms of such an impact are below 0.5 m/s^2.
+        assert np.abs(off).max() < 0.8
+
+
+def test_a_landing_with_a_sample_missing_stays_where_it_was_picked():
+    force, true = landings(20, np.array([0.3]), 0.1)
+    picks = np.floor(true) + 0.5
+    force[1, int(true[12]) + 2] = np.nan
+    found = landed(force, picks)
+    assert found[12] == picks[12]
+    assert np.isfinite(found).all()
 
 
 def test_the_feet_of_a_straight_flank_are_found_between_samples():

@@ -30,7 +30,8 @@ class GaitStage:
 
     A step is put out at most 0.6 s after its contact in running; the first step after a pause waits for the
     second, because a single flight or swing is no gait. A contact is put half way between the two grid
-    samples that it lies between (2.5 ms at most from the kink at 200 Hz).
+    samples that it lies between (2.5 ms at most from the kink at 200 Hz); in running, from a foot's seventh
+    stride on, where it fits best what the strides before it show between the samples.
 
     Confidence, 0 to 1: how sharply the contact stands out, how sure the side is, how well the step fits its
     neighbours. Below 0.4 something is wrong: the same foot twice, a step far from the others' length.

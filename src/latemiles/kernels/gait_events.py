@@ -3,7 +3,7 @@
 Running is seen in the low-passed vertical force of the trunk: it falls deep in each flight. Walking is seen
 in the humps of the same force, which come with each double support, while one leg is ahead of the other.
 Both only say roughly when; the contact itself is picked by ``kernels.onset`` from the kink it makes in
-pelvis and thigh.
+pelvis and thigh, in running refined by ``kernels.landing`` with what the strides before looked like.
 
 Output rows are (what, time, side, confidence): what is IC, TO or ACTIVITY, side 0 left, 1 right; a row of
 ACTIVITY carries the activity's number in place of the side.
@@ -27,6 +27,7 @@ from latemiles.kernels.gait_follow import (
     range_of,
 )
 from latemiles.kernels.gait_state import UNKNOWN, append_sample, forget_steps, time_of
+from latemiles.kernels.landing import land
 from latemiles.kernels.onset import bent_energy, falling_foot, pick_onset, rising_foot
 
 __all__ = ["ACTIVITY", "IC", "OTHER", "ROWS_PER_SAMPLE", "RUNNING", "STILL", "TO", "WALKING", "gait_push"]
@@ -200,6 +201,17 @@ def _running_step(s, j, out, count):
         foot = rising_foot(s.brief, bottom, j, s.brief[bottom], s.low[j] - s.brief[bottom])
         contact = contact if math.isnan(foot) else foot
         confidence = 0.4
+    elif is_next:
+        contact = land(
+            s.force,
+            s.n,
+            1 + side,
+            contact,
+            s.landing[side],
+            s.landing_noise[side],
+            s.landing_memory[side],
+            s.landing_scratch,
+        )
     confidence *= min(1.0, 0.4 + abs(s.belief))
     return _step(s, RUNNING, time_of(s, contact), side, confidence, time_of(s, leave), out, count)
 

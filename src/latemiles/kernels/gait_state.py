@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
+from latemiles.kernels.landing import KNOTS, SPAN
 from latemiles.kernels.record import as_state
 
 __all__ = ["UNKNOWN", "append_sample", "forget_steps", "gait_dtype", "new_gait_state", "time_of"]
@@ -72,6 +73,11 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("held_confidence", "f8"),
             # walking: the foot that leaves the ground next
             ("to_side", "i8"),
+            # how either foot's landing looks, see ``landing``
+            ("landing", "f8", (2, 2, KNOTS)),
+            ("landing_noise", "f8", (2, 2)),
+            ("landing_memory", "f8", (2, 2)),
+            ("landing_scratch", "f8", (2, SPAN)),
             # standing still or not
             ("activity", "i8"),
             ("activity_t", "f8"),

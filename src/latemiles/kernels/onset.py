@@ -18,7 +18,7 @@ from typing import Final
 
 from numba import njit
 
-__all__ = ["bent_energy", "falling_foot", "pick_onset", "rising_foot"]
+__all__ = ["FIRST_BURST", "NOISE", "TAIL", "bend", "bent_energy", "falling_foot", "pick_onset", "rising_foot"]
 
 NOISE: Final = 0.05
 """Least second difference that means anything, m/s^2: bounds the likelihood of a perfectly smooth flight."""
@@ -30,7 +30,7 @@ BACK_S: Final = 0.1
 
 
 @njit(cache=True)
-def _bend(force, lane, k):
+def bend(force, lane, k):
     """Second difference ending at sample k; 0 where the lane is not heard."""
     value = force[lane, k] - 2.0 * force[lane, k - 1] + force[lane, k - 2]
     return value if math.isfinite(value) else 0.0
@@ -41,7 +41,7 @@ def bent_energy(force, lane, start, stop):
     """Sum of squared second differences of one lane over samples [start, stop)."""
     total = 0.0
     for k in range(max(2, start), stop):
-        b = _bend(force, lane, k)
+        b = bend(force, lane, k)
         total += b * b
     return total
 
@@ -89,7 +89,7 @@ def _energy(force, use, k):
     total = 0.0
     for lane in range(force.shape[0]):
         if use[lane]:
-            b = _bend(force, lane, k)
+            b = bend(force, lane, k)
             total += b * b
     return total
 

@@ -1,0 +1,225 @@
+"""How a runner's landing looks between the samples, learnt stride after stride, and when each one begins.
+
+Samples are 5 or 10 ms apart; an impact rises faster. But strides meet the sample grid at ever other phases:
+laid over one another by their contacts they show the second difference of the force at times in between as
+well (stride-synchronous averaging). A contact is then where the stride's own samples fit that shape best,
+plus where the shape begins, which is the same for all. What is learnt comes from strides before and from this
+one, never from later ones.
+
+A shape holds the second differences of two lanes, the pelvis's and the thigh's that lands, at ``KNOTS`` times
+about the contact; linear in between. Times are in samples throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from numba import njit
+
+from latemiles.kernels.onset import FIRST_BURST, NOISE, TAIL, bend
+
+__all__ = ["KNOTS", "SPAN", "land", "where_it_begins"]
+
+PER_SAMPLE: Final = 4
+"""Knots from one sample to the next."""
+BEFORE: Final = 8
+AFTER: Final = 6
+KNOTS: Final = (BEFORE + AFTER) * PER_SAMPLE + 1
+SPAN: Final = BEFORE + AFTER + 4
+"""Samples that the shape reaches over, and one more on either side."""
+FIT_FROM: Final = -3.0
+FIT_TO: Final = 4.5
+"""Where samples are held against the shape: some of the flight, so that a beginning shows as one."""
+REACH: Final = 1.5
+"""How far from where it was picked a contact may lie: a pick is a sample or so off."""
+PICK_SD: Final = 1.0
+"""How uncertain the pick of a single stride is; it keeps the fit from slipping by a whole oscillation."""
+KNOWN_AFTER: Final = 6
+"""Strides from which the shape is trusted."""
+SMOOTH_FOR: Final = 4
+"""Strides whose samples are spread over the whole way to their neighbours; later ones over half of it."""
+SPREAD: Final = 0.25
+"""How much too early a shape begins: a knot takes in samples up to half a sample after it."""
+LEAST_GAIN: Final = 1.0 / 16.0
+"""Weight of a new stride: the shape follows pace, ground and shoes within some twenty strides."""
+LEAST_NOISE: Final = 0.01
+"""Square of ``NOISE`` and of what samples are rounded to, (m/s^2)^2."""
+WORST: Final = 0.5
+"""Share of the shape's power that a stride may leave unexplained; else the shape is another's."""
+OFF_CENTRE: Final = 0.3
+"""The shape is moved by a knot when it begins so far from its middle."""
+
+
+@njit(cache=True)
+def land(force, size, thigh, pick, shape, noise, memory, scratch):
+    """When a picked contact began, and learn from it.
+
+    Parameters
+    ----------
+    force : float64 array, shape (lanes, n)
+        Vertical specific force, m/s^2; the pelvis first.
+    size : int
+        Samples that are there.
+    thigh : int
+        Lane of the leg that lands.
+    pick : float
+        Where the contact was picked, in samples.
+    shape : float64 array, shape (2, KNOTS)
+        What was learnt of this side, m/s^2; changed in place.
+    noise : float64 array, shape (2,)
+        Mean square of what the shape leaves unexplained, (m/s^2)^2; changed in place.
+    memory : float64 array, shape (2,)
+        Strides learnt from, and how far behind the pick the shape's middle lies on average; changed in place.
+    scratch : float64 array, shape (2, SPAN)
+        Room for one stride.
+
+    Returns
+    -------
+    float
+        The contact in samples: ``pick`` itself while the shape is not known, or where a sample is missing.
+    """
+    first, last = math.floor(pick) - BEFORE - 4, math.ceil(pick + FIT_TO + 2.0 * REACH)
+    if first < 2 or not _is_whole(force, thigh, first, min(last, size)):
+        return pick
+    at = pick
+    if memory[0] > 0.0:
+        at = _fit(force, size, thigh, pick + memory[1], shape, noise)
+        if not _is_the_same(force, size, thigh, at, pick, shape, memory):
+            memory[:], shape[:], at = 0.0, 0.0, pick
+    gain = max(LEAST_GAIN, 1.0 / (memory[0] + 1.0))
+    for lane in range(2):
+        left = _unexplained(force, size, lane * thigh, at, shape, lane)
+        noise[lane] += gain * (max(LEAST_NOISE, left) - noise[lane])
+    memory[1] += gain * (at - pick - memory[1])
+    _learn(force, size, thigh, at, shape, scratch, memory[0], gain)
+    memory[0] += 1.0
+    begin = where_it_begins(shape)
+    if abs(begin) > OFF_CENTRE:
+        _move(shape, 1 if begin > 0.0 else -1)
+        step = math.copysign(1.0 / PER_SAMPLE, begin)
+        at, begin, memory[1] = at + step, begin - step, memory[1] + step
+    return at + begin + SPREAD if memory[0] >= KNOWN_AFTER else pick
+
+
+@njit(cache=True)
+def where_it_begins(shape):
+    """Where the shape begins, in samples from its middle: the change point of its variance."""
+    low, high = _knot(-5.0), _knot(4.0)
+    strongest = 0.0
+    for k in range(low, high):
+        strongest = max(strongest, shape[0, k] ** 2 + shape[1, k] ** 2)
+    burst = low
+    while burst < high - 1 and shape[0, burst] ** 2 + shape[1, burst] ** 2 < FIRST_BURST * strongest:
+        burst += 1
+    stop = min(high, burst + 1 + TAIL * PER_SAMPLE)
+    start = max(low, burst - BEFORE * PER_SAMPLE)
+    best, at = math.inf, burst
+    for k in range(start + 2 * PER_SAMPLE, stop):
+        cost = 0.0
+        for lane in range(2):
+            before, after = 0.0, 0.0
+            for j in range(start, k):
+                before += shape[lane, j] ** 2
+            for j in range(k, stop):
+                after += shape[lane, j] ** 2
+            cost += (k - start) * math.log(before / (k - start) + NOISE * NOISE)
+            cost += (stop - k) * math.log(after / (stop - k) + NOISE * NOISE)
+        if cost < best:
+            best, at = cost, k
+    return (at - 0.5) / PER_SAMPLE - BEFORE
+
+
+@njit(cache=True)
+def _knot(u):
+    return int((u + BEFORE) * PER_SAMPLE)
+
+
+@njit(cache=True)
+def _is_whole(force, thigh, first, last):
+    total = 0.0
+    for k in range(first, last):
+        total += force[0, k] + force[thigh, k]
+    return math.isfinite(total)
+
+
+@njit(cache=True)
+def _value(shape, lane, u):
+    """The shape ``u`` samples from its middle; 0 outside."""
+    x = (u + BEFORE) * PER_SAMPLE
+    k = math.floor(x)
+    if k < 0 or k >= KNOTS - 1:
+        return 0.0
+    return shape[lane, k] + (x - k) * (shape[lane, k + 1] - shape[lane, k])
+
+
+@njit(cache=True)
+def _unexplained(force, size, row, at, shape, lane):
+    """Mean square of one lane's second differences less the shape's, with its middle at ``at``."""
+    total, count = 0.0, 0
+    for k in range(math.ceil(at + FIT_FROM), min(size, math.floor(at + FIT_TO) + 1)):
+        left = bend(force, row, k) - _value(shape, lane, k - at)
+        total += left * left
+        count += 1
+    return total / max(1, count)
+
+
+@njit(cache=True)
+def _fit(force, size, thigh, middle, shape, noise):
+    """Where the shape's middle fits best, in units of the noise and of the pick's uncertainty."""
+    best, found = math.inf, middle
+    steps = int(2.0 * REACH * 2 * PER_SAMPLE)
+    for j in range(steps + 1):
+        off = -REACH + j / (2.0 * PER_SAMPLE)
+        at = middle + off
+        count = math.floor(at + FIT_TO) - math.ceil(at + FIT_FROM) + 1.0
+        cost = (off / PICK_SD) ** 2
+        for lane in range(2):
+            cost += count * _unexplained(force, size, lane * thigh, at, shape, lane) / noise[lane]
+        if cost < best:
+            best, found = cost, at
+    return found
+
+
+@njit(cache=True)
+def _is_the_same(force, size, thigh, at, pick, shape, memory):
+    """Whether the shape, once known, still explains the stride, and lies where contacts are picked."""
+    if abs(memory[1]) > REACH:
+        return False
+    if memory[0] < KNOWN_AFTER:
+        return True
+    power, left = 0.0, 0.0
+    for lane in range(2):
+        left += _unexplained(force, size, lane * thigh, at, shape, lane)
+        for k in range(KNOTS):
+            power += shape[lane, k] ** 2 / KNOTS
+    return left <= WORST * power
+
+
+@njit(cache=True)
+def _learn(force, size, thigh, at, shape, left, count, gain):
+    """Move the shape towards one stride, at every knot by what the samples about it say."""
+    first = math.floor(at) - BEFORE - 1
+    for lane in range(2):
+        for j in range(SPAN):
+            k = first + j
+            known = _value(shape, lane, k - at)
+            left[lane, j] = bend(force, lane * thigh, k) - known if k < size else math.nan
+    reach = 1.0 if count < SMOOTH_FOR else 0.5
+    for knot in range(KNOTS):
+        x = at + knot / PER_SAMPLE - BEFORE - first
+        for j in range(math.floor(x), math.floor(x) + 2):
+            weight = 1.0 - abs(x - j) / reach
+            for lane in range(2):
+                if weight > 0.0 and not math.isnan(left[lane, j]):
+                    shape[lane, knot] += gain * weight * left[lane, j]
+
+
+@njit(cache=True)
+def _move(shape, knots):
+    """Let the shape begin one knot earlier (1) or later (-1)."""
+    for lane in range(2):
+        for k in range(KNOTS):
+            j = k if knots > 0 else KNOTS - 1 - k
+            inside = 0 <= j + knots < KNOTS
+            shape[lane, j] = shape[lane, j + knots] if inside else 0.0
