@@ -115,6 +115,22 @@ def test_rest_is_told_from_its_start():
     assert smooth[np.argmax(smooth) :].all()
 
 
+@pytest.mark.parametrize("start_s", [20.0, 59.0, 60.4, 61.0, 75.0, 119.5, 130.0])
+def test_rest_begins_where_it_does_wherever_segments_meet(start_s):
+    rng = np.random.default_rng(8)
+    rate_hz = 50.0
+    n, start = round(4 * SEGMENT_S * rate_hz), round(start_s * rate_hz)
+    gyr = 0.002 * rng.standard_normal((n, 3))
+    acc = 0.02 * rng.standard_normal((n, 3)) + np.array([0.0, 0.0, 9.81])
+    gyr[:start] += np.sin(np.arange(start) / 5.0)[:, None]
+    gyr[start + 1000 :] += np.sin(np.arange(n - start - 1000) / 5.0)[:, None]
+    noticed = orientation(gyr, acc, rate_hz).rest
+    told = np.flatnonzero(orientation(gyr, acc, rate_hz, basis="smoothed").rest)
+    assert told[0] == np.argmax(noticed) - (1.5 * rate_hz - 1)
+    assert told[-1] == np.flatnonzero(noticed)[-1]
+    assert told.size == told[-1] - told[0] + 1
+
+
 def test_what_is_final_lags_by_one_to_two_minutes_and_nothing_is_lost():
     rate_hz = 20.0
     gyr, acc, _ = swinging(200.0, rate_hz, seed=9)

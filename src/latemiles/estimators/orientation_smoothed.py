@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import ShapeError
-from latemiles.estimators.course import Course, no_course
+from latemiles.estimators.course import Course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
 from latemiles.kernels.course import aim
+from latemiles.kernels.lanes import LANES
 from latemiles.kernels.orientation_epochs import (
     SMOOTHER,
     SMOOTHER_COEFFICIENTS,
@@ -22,7 +23,7 @@ from latemiles.kernels.orientation_epochs import (
     new_smoother,
 )
 from latemiles.kernels.orientation_kalman import EPOCH, N, backward
-from latemiles.kernels.orientation_render import quiet_before, render
+from latemiles.kernels.orientation_render import render, rest_from_its_start
 
 __all__ = ["SmoothedBlock", "SmoothedLanes"]
 
@@ -31,8 +32,10 @@ I8 = NDArray[np.int64]
 
 SEGMENT_S: Final = 60
 """s; so much becomes final at once."""
-LOOKAHEAD_S: Final = 60
+LOOKAHEAD_S: Final = SEGMENT_S
 """s; so much of the future a sample knows at least. Tilt errors are correlated over some 10 s."""
+UNTOLD: Final = np.empty((2, 0))
+"""Of a push that is told no speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,34 @@ class SmoothedBlock(NamedTuple):
     quality_out: I8
 
 
+class _Segment:
+    """Samples that become final together, with what the forward filter says of them."""
+
+    __slots__ = ("acc", "gyr", "quality", "quat", "rest")
+
+    def __init__(self, lanes: int, k: int) -> None:
+        self.gyr: F8 = np.empty((lanes, k, 3))
+        self.acc: F8 = np.empty((lanes, k, 3))
+        self.quality: I8 = np.empty((lanes, k), dtype=np.int64)
+        self.quat: F8 = np.empty((lanes, k, 4))
+        self.rest: F8 = np.empty((lanes, k, 1))
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """All of them; the second axis is time."""
+        return [self.gyr, self.acc, self.quality, self.quat, self.rest]
+
+    def start(self, k: int) -> _Segment:
+        """Copy of the first k samples."""
+        part = _Segment(self.quality.shape[0], k)
+        for old, new in zip(self.arrays(), part.arrays(), strict=True):
+            new[:] = old[:, :k]
+        return part
+
+
 class SmoothedLanes:
     """Fixed-lag smoother for several sensors at one rate; memory is bounded by its window of two minutes.
+
+    Two segments are held: the one that fills, and the one before it, which becomes final when it has.
 
     Parameters
     ----------
@@ -89,19 +118,16 @@ class SmoothedLanes:
     """
 
     __slots__ = (
-        "_acc",
         "_adjoint",
         "_base",
+        "_before",
         "_coefficients",
         "_counts",
         "_epochs",
         "_fill",
-        "_gyr",
+        "_groups",
         "_heading",
-        "_lookahead",
-        "_quality",
-        "_quat",
-        "_rest",
+        "_now",
         "_rest_samples",
         "_segment",
         "_smooth",
@@ -114,24 +140,22 @@ class SmoothedLanes:
         self._coefficients = co
         per_epoch = int(co["epoch_samples"])
         self._segment = round(SEGMENT_S / (per_epoch / rate_hz)) * per_epoch
-        self._lookahead = round(LOOKAHEAD_S / (per_epoch / rate_hz)) * per_epoch
         self._rest_samples = math.ceil(params.rest_min * rate_hz)
-        room = self._segment + self._lookahead
         # An epoch ends at its time or at a long hole, and both take samples; two may be open or straddle.
-        most = room // min(per_epoch, int(co["hold_samples"]) + 2) + 3
+        most = 2 * self._segment // min(per_epoch, int(co["hold_samples"]) + 2) + 3
         self._states: NDArray[Any] = new_smoother(lanes, co)
+        self._groups = np.zeros((1, SMOOTHER.itemsize // 8, LANES))
         self._epochs: NDArray[Any] = np.zeros((lanes, most), dtype=EPOCH)
         self._counts = np.zeros(lanes, dtype=np.int64)
         self._heading = np.zeros(lanes)
         self._smooth = np.zeros((most, N))
         self._adjoint = np.zeros((2, N))
-        self._gyr = np.zeros((lanes, room, 3))
-        self._acc = np.zeros((lanes, room, 3))
-        self._quality = np.zeros((lanes, room), dtype=np.int64)
-        self._quat = np.zeros((lanes, room, 4))
-        self._rest = np.zeros((lanes, room), dtype=np.int64)
+        self._before = _Segment(lanes, 0)
+        self._now = _Segment(lanes, self._segment)
         self._base = 0
+        """Number of the first sample of ``_now``."""
         self._fill = 0
+        """Samples in it."""
 
     def aim(self, ahead: F8) -> None:
         """Hear of the forward axes (lanes, 3)."""
@@ -141,63 +165,74 @@ class SmoothedLanes:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final."""
         ready = []
         k = quality.shape[1]
-        course = course or no_course(k)
+        told = UNTOLD if course is None else np.array((course.pace_m_s, course.gained_m_s))
         at = 0
         while at < k:
-            take = min(k - at, self._gyr.shape[1] - self._fill)
+            take = min(k - at, self._segment - self._fill)
             old, new = self._fill, self._fill + take
-            self._gyr[:, old:new] = gyr[:, at : at + take]
-            self._acc[:, old:new] = acc[:, at : at + take]
-            self._quality[:, old:new] = quality[:, at : at + take]
+            now = self._now
+            now.gyr[:, old:new] = gyr[:, at : at + take]
+            now.acc[:, old:new] = acc[:, at : at + take]
+            now.quality[:, old:new] = quality[:, at : at + take]
             forward(
                 self._states,
+                self._states.view(np.float64).reshape(len(self._states), -1),
+                self._groups,
                 self._coefficients[()],
-                self._gyr,
-                self._acc,
-                self._quality,
-                course.pace_m_s[at : at + take],
-                course.gained_m_s[at : at + take],
+                now.gyr,
+                now.acc,
+                now.quality,
+                np.ascontiguousarray(told[:, at : at + take]),
                 self._base,
                 self._base + old,
                 self._base + new,
-                self._quat,
-                self._rest,
+                self._before.quat,
+                now.quat,
+                now.rest,
                 self._epochs,
                 self._counts,
             )
             self._fill = new
             at += take
-            if self._fill == self._gyr.shape[1]:
-                ready.append(self._release(self._segment))
+            if new == self._segment:
+                if self._before.quality.size:
+                    ready.append(self._final(self._before, self._base - self._segment, now))
+                self._before, self._now = now, _Segment(len(self._states), self._segment)
+                self._base += self._segment
+                self._fill = 0
         return self._joined(ready)
 
     def finish(self) -> SmoothedBlock:
         """Return all that is held back."""
+        stop = self._base + self._fill
         close_open(
             self._states,
             self._coefficients[()],
             self._base,
-            self._quat,
+            self._before.quat,
+            self._now.quat,
             self._epochs,
             self._counts,
-            self._base + self._fill,
+            stop,
         )
-        return self._joined([self._release(self._fill)] if self._fill else [])
+        ready = []
+        last = self._now.start(self._fill)
+        none = _Segment(len(self._states), 0)
+        if self._before.quality.size:
+            ready.append(self._final(self._before, self._base - self._segment, last))
+        if self._fill:
+            ready.append(self._final(last, self._base, none))
+        self._base, self._fill, self._before = stop, 0, none
+        return self._joined(ready)
 
-    def _release(self, k: int) -> SmoothedBlock:
-        """Make the first k samples final and forget them."""
-        lanes = self._counts.size
-        block = SmoothedBlock(
-            self._gyr[:, :k].copy(),
-            self._acc[:, :k].copy(),
-            self._quality[:, :k].copy(),
-            np.empty((lanes, k, 4)),
-            np.empty((lanes, k, 3)),
-            np.empty((lanes, k), dtype=np.int64),
-            self._quality[:, :k].copy(),
-        )
+    def _final(self, part: _Segment, first: int, after: _Segment) -> SmoothedBlock:
+        """Smooth a segment whose first sample has this number; nothing of it is held afterwards."""
+        lanes, k = part.quality.shape
+        bias, rest = np.empty((lanes, k, 3)), np.empty((lanes, k), dtype=np.int64)
+        quality = part.quality.copy()
         for lane in range(lanes):
             count = int(self._counts[lane])
+            quat = part.quat[lane].reshape(k, 1, 4)
             backward(self._epochs[lane], count, self._smooth, self._adjoint)
             done, self._heading[lane] = render(
                 self._epochs[lane],
@@ -205,24 +240,15 @@ class SmoothedLanes:
                 self._coefficients[()],
                 self._smooth,
                 self._heading[lane],
-                self._base,
-                self._base,
-                self._base + k,
-                self._quat[lane],
-                block.quat[lane],
-                block.gyr_bias[lane],
-                block.quality_out[lane],
+                first,
+                quat,
+                bias[lane].reshape(k, 1, 3),
+                quality[lane],
             )
-            quiet_before(self._rest[lane], 0, self._fill, self._rest_samples)
-            block.rest[lane] = np.where(np.isnan(block.quat[lane, :, 0]), 0, self._rest[lane, :k])
+            rest_from_its_start(part.rest[lane], after.rest[lane], self._rest_samples, quat, rest[lane])
             self._epochs[lane, : count - done] = self._epochs[lane, done:count].copy()
             self._counts[lane] = count - done
-        left = self._fill - k
-        for buffer in (self._gyr, self._acc, self._quality, self._quat, self._rest):
-            buffer[:, :left] = buffer[:, k : self._fill].copy()
-        self._base += k
-        self._fill = left
-        return block
+        return SmoothedBlock(part.gyr, part.acc, part.quality, part.quat, bias, rest, quality)
 
     def _joined(self, blocks: list[SmoothedBlock]) -> SmoothedBlock:
         lanes = self._counts.size
@@ -233,16 +259,21 @@ class SmoothedLanes:
         none, flags = np.empty((lanes, 0, 3)), np.empty((lanes, 0), dtype=np.int64)
         return SmoothedBlock(none, none, flags, np.empty((lanes, 0, 4)), none, flags, flags)
 
+    def _parts(self) -> list[NDArray[Any]]:
+        """All that is held of samples."""
+        return self._before.arrays() + [x[:, : self._fill] for x in self._now.arrays()]
+
     def save(self) -> bytes:
         """Return the state as bytes; what is held back is part of it."""
         out = io.BytesIO()
-        out.write(np.array([self._base, self._fill, *self._counts], dtype=np.int64).tobytes())
+        before = self._before.quality.shape[1]
+        out.write(np.array([self._base, self._fill, before, *self._counts], dtype=np.int64).tobytes())
         out.write(self._heading.tobytes())
         out.write(self._states.tobytes())
         for lane, count in enumerate(self._counts):
             out.write(self._epochs[lane, :count].tobytes())
-        for buffer in (self._gyr, self._acc, self._quality, self._quat, self._rest):
-            out.write(buffer[:, : self._fill].tobytes())
+        for part in self._parts():
+            out.write(part.tobytes())
         return out.getvalue()
 
     def load(self, saved: bytes) -> None:
@@ -269,23 +300,24 @@ class SmoothedLanes:
                 raise wrong
             return np.frombuffer(part, dtype=kind).reshape(shape)
 
-        base, fill, *counts = (int(x) for x in read((2 + lanes,), np.int64))
-        room, most = self._gyr.shape[1], self._epochs.shape[1]
-        if not (base >= 0 and 0 <= fill <= room and all(0 <= c <= most for c in counts)):
+        base, fill, before, *counts = (int(x) for x in read((3 + lanes,), np.int64))
+        most = self._epochs.shape[1]
+        is_ours = before in (0, self._segment) and 0 <= fill < self._segment and base >= before
+        if not (is_ours and all(0 <= c <= most for c in counts)):
             raise wrong
         heading = read((lanes,), np.float64).copy()
         states = read((lanes,), SMOOTHER).copy()
         epochs = [read((c,), EPOCH) for c in counts]
-        buffers = (self._gyr, self._acc, self._quality, self._quat, self._rest)
-        parts = [read((lanes, fill, *b.shape[2:]), b.dtype) for b in buffers]
+        held, now = _Segment(lanes, before), _Segment(lanes, self._segment)
+        for part in held.arrays() + [x[:, :fill] for x in now.arrays()]:
+            part[:] = read(part.shape, part.dtype)
         if source.read(1):
             raise wrong
-        self._base, self._fill, self._heading, self._states = base, fill, heading, states
+        self._base, self._fill, self._before, self._now = base, fill, held, now
+        self._heading, self._states = heading, states
         self._counts[:] = counts
         for lane, kept in enumerate(epochs):
             self._epochs[lane, : counts[lane]] = kept
-        for buffer, part in zip(buffers, parts, strict=True):
-            buffer[:, :fill] = part
 
 
 def smoother_coefficients(params: OrientationParams, own: SmootherParams, rate_hz: float) -> NDArray[Any]:

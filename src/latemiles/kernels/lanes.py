@@ -30,6 +30,7 @@ from latemiles.kernels.lanes_plain import (
     bits_of,
     fields,
     gather,
+    ladder,
     mask_of,
     row,
     scatter,
@@ -42,9 +43,12 @@ __all__ = [
     "all_of",
     "any_of",
     "bits_of",
+    "enter",
     "fields",
     "gather",
     "keep",
+    "ladder",
+    "leave",
     "mask_of",
     "pack",
     "put_back",
@@ -67,6 +71,22 @@ def put_back(groups, group, spare, changed):
     for word in range(groups.shape[1]):
         old = row(groups, spare, word)
         set_row(groups, group, word, select(changed, row(groups, group, word), old))
+
+
+@njit(cache=True)
+def enter(flat, groups, group):
+    """Copy a group's records, words of ``flat`` (sensors, words), into the first of ``groups``."""
+    for word in range(flat.shape[1]):
+        for k in range(LANES):
+            groups[0, word, k] = flat[min(group * LANES + k, flat.shape[0] - 1), word]
+
+
+@njit(cache=True)
+def leave(flat, groups, group):
+    """Copy them back."""
+    for k in range(min(LANES, flat.shape[0] - group * LANES)):
+        for word in range(flat.shape[1]):
+            flat[group * LANES + k, word] = groups[0, word, k]
 
 
 def pack(records, constants):

@@ -31,6 +31,7 @@ from latemiles.kernels.lanes_plain import (
     bits_of,
     fields,
     gather,
+    ladder,
     mask_of,
     row,
     scatter,
@@ -248,6 +249,14 @@ def _bits_of(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 @lower_builtin(mask_of, types.Integer)
 def _mask_of(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.bitcast(builder.trunc(args[0], ir.IntType(LANES)), _TRUTHS)
+
+
+_typed(ladder, lambda: signature(FLOATS))
+
+
+@lower_builtin(ladder)
+def _ladder(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return ir.Constant(_ROW, [float(k) for k in range(LANES)])
 
 
 def _load(builder: Any, place: Any) -> Any:

@@ -14,6 +14,7 @@ __all__ = [
     "bits_of",
     "fields",
     "gather",
+    "ladder",
     "mask_of",
     "row",
     "scatter",
@@ -69,6 +70,11 @@ def scatter(array, group, i, j, value):
 def fields(groups, group, record):
     """Group of ``pack`` with the fields of its record: a dtype of 8-byte floats and arrays of them."""
     return groups[group, : record.itemsize // 8, 0].view(record)[0]
+
+
+def ladder():
+    """Number of each lane: 0, 1, 2 and so on."""
+    return 0.0
 
 
 def row(groups, group, word):
