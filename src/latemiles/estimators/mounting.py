@@ -35,6 +35,8 @@ T = TypeVar("T")
 NOWHERE: Final = (float("nan"),) * 4
 _VERTICAL_SD: Final = np.radians(0.25)
 """Sway of a quiet stance, rad: what its mean leaves in the vertical."""
+_AGREE_SDS: Final = 3.0
+"""Standard deviations within which two axes may be the same."""
 _BASELINE_TILT: Final = np.radians(2.0)
 """How far the mean of running may move from its own first minute, rad."""
 
@@ -246,9 +248,16 @@ def _axis(rows: F8, up: F8, bias: F8, lane: int, params: PostureParams) -> F8:
 
 
 def combine(first: Axis, second: Axis, up: F8) -> Axis:
-    """Mean of two independent axes by their variances, about the up direction."""
+    """Mean of two independent axes by their variances, about the up direction.
+
+    ``first`` says which end is left; ``second`` counts as a line. Where the two are further apart than their
+    uncertainties can make them, ``second`` was misled and ``first`` stays alone.
+    """
     turn = float(np.arctan2(np.cross(first.left, second.left) @ up, first.left @ second.left))
+    turn -= np.pi * round(turn / np.pi)
     a, b = first.sd_rad**2, second.sd_rad**2
+    if turn**2 > _AGREE_SDS**2 * (a + b):
+        return first
     angle = turn * a / (a + b)
     left = np.cos(angle) * first.left + np.sin(angle) * np.cross(up, first.left)
     return Axis(left, float(np.sqrt(a * b / (a + b))), first.residual_rad)
