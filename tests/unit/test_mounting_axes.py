@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latemiles.estimators.calibration_windows import StillFinder, find_movement, stance_of, told_movement
+from latemiles.estimators.calibration_windows import (
+    StillFinder,
+    find_movement,
+    settled,
+    stance_of,
+    told_movement,
+)
 from latemiles.estimators.mounting import (
     Axis,
     Calibration,
@@ -161,6 +167,46 @@ def test_two_axes_are_combined_by_their_variances():
     both = combine(at(0.0, 0.1), at(0.3, 0.2), UP)
     assert np.arctan2(both.left[1], both.left[0]) == pytest.approx(0.06)
     assert both.sd_rad == pytest.approx(np.sqrt(1.0 / (100.0 + 25.0)))
+
+
+def test_an_axis_that_cannot_be_the_other_is_left_out_and_its_end_does_not_matter():
+    sure = Axis(LEFT, np.radians(2.0), np.radians(1.0))
+    near = np.array([-np.sin(np.radians(10.0)), np.cos(np.radians(10.0)), 0.0])
+    other_end = combine(sure, Axis(-near, np.radians(5.0), np.nan), UP)
+    assert other_end.left == pytest.approx(combine(sure, Axis(near, np.radians(5.0), np.nan), UP).left)
+    far = np.array([-np.sin(np.radians(30.0)), np.cos(np.radians(30.0)), 0.0])
+    assert combine(sure, Axis(far, np.radians(5.0), np.nan), UP) is sure
+
+
+@pytest.mark.parametrize("tips_deg", [0.0, 8.0, 16.0])
+def test_a_thigh_knows_forward_even_if_running_tips_the_whole_body(rng, tips_deg):
+    t = np.arange(round(20.0 * HZ)) / HZ
+    turn = 2.0 * np.pi * 1.4 * t
+    # Forward faster than back and longer in front: the first two harmonics of a running thigh.
+    swing = np.radians(18.0) * np.sin(turn) + np.radians(4.0) * np.sin(2.0 * turn + np.radians(45.0))
+    mounts = mountings(rng)
+    tilts = np.stack([0.0 * t, -swing, -swing], axis=1) + np.radians(tips_deg)
+    rows = bins(tilts, mounts)
+    up = quat_rotate(quat_conj(mounts[1]), UP)
+    axis = thigh_running_axis(rows, 1, up, np.zeros(3), PARAMS, is_standing=True)
+    assert yaw_error(axis.left, mounts[1]) < 1.0
+
+
+def test_coming_to_rest_and_going_on_are_no_part_of_a_stance(rng):
+    t = np.arange(round(6.0 * HZ)) / HZ
+    lean = np.radians(4.0) * (np.exp(-t / 0.3) + np.exp((t - t[-1]) / 0.3))
+    sway = np.radians(0.3) * np.sin(2.0 * np.pi * 0.4 * t)
+    mounts = mountings(rng)
+    rows = bins(np.stack([lean + sway] * 3, axis=1), mounts)
+    a, b = settled(rows, PARAMS)
+    assert 0 < a < 1.5 * HZ
+    assert len(rows) - 1.5 * HZ < b < len(rows)
+    up = np.array(stance_of(rows[a:b], a).up)
+    for lane in range(3):
+        true = quat_rotate(quat_conj(mounts[lane]), UP)
+        assert np.degrees(np.arccos(up[lane] @ true)) < 0.15
+    quiet = bins(np.stack([sway] * 3, axis=1), mounts)
+    assert settled(quiet, PARAMS) == (0, len(quiet))
 
 
 def test_a_calibration_survives_being_written_down(rng):

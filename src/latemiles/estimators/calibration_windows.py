@@ -108,7 +108,7 @@ def settled(rows: F8, params: PostureParams) -> tuple[int, int]:
     half = round(0.5 * params.bin_hz)
     count = len(rows) // half
     up = up_in_sensor(rows[: count * half]).reshape(count, half, rows.shape[1], 3)
-    heard = np.isfinite(up[..., 0]).all(axis=1)
+    heard = np.all(np.isfinite(up[..., 0]), axis=1)
     cells = np.where(heard[..., None], up.mean(axis=1), np.nan)
     cells /= np.linalg.norm(cells, axis=-1, keepdims=True)
     close = np.ones(count, dtype=bool)
