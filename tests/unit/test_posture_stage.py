@@ -13,6 +13,7 @@ from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import Pose
 from reference.posture_streams import (
     RATE_HZ,
+    Stream,
     drive,
     long_stream,
     session,
@@ -167,6 +168,27 @@ def test_after_a_gap_the_angles_come_back(lane):
     assert np.isnan(result.hip[0, 4000:4150]).all()
     e = np.degrees(result.hip[0, later] - s.hip[0, later])
     assert (abs(e.mean(axis=0)) < [2.0, 3.0, 5.0]).all()
+
+
+@pytest.mark.parametrize("cuts", [(), range(100, 4000, 100)])
+def test_a_gap_costs_no_angle_before_it_in_hindsight(cuts):
+    # Two seconds of silence of the left thigh, when its heading is long known.
+    first, stop = round(30.0 * RATE_HZ), round(32.0 * RATE_HZ)
+    first_pass = drive(PostureStage(RATE_HZ), stream())
+    second = PostureStage(RATE_HZ, basis="smoothed", known=first_pass.calibration)
+    whole = stream(basis="smoothed")
+    quat = whole.orient.quat.copy()
+    acc, gyr = whole.grid.acc.copy(), whole.grid.gyr.copy()
+    for samples in (quat, acc, gyr):
+        samples[1, first:stop] = np.nan
+    holed = Stream(whole.grid._replace(acc=acc, gyr=gyr), whole.orient._replace(quat=quat))
+    found = drive(second, holed, cuts)
+    missing = np.isnan(found.hip[0, :, 0])
+    assert missing[first:stop].all()
+    assert not missing[round(1.0 * RATE_HZ) : first].any()
+    assert not missing[stop:].any()
+    unknown = (found.quality[1] & int(SampleQuality.UNCALIBRATED)) != 0
+    assert not unknown[round(2.0 * RATE_HZ) : first - round(2.0 * RATE_HZ)].any()
 
 
 def test_a_slip_is_found_marked_and_reanchored():

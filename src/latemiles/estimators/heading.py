@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.kernels.record import as_state
-from latemiles.kernels.relative_heading import HEADING_SETTINGS, take_parallel, take_swing
+from latemiles.kernels.relative_heading import HEADING_SETTINGS, HISTORY, take_parallel, take_swing
 from latemiles.signals.frames import SIDES
 
 __all__ = ["RelativeHeading"]
@@ -47,7 +47,7 @@ class RelativeHeading:
         self.x: F8 = np.zeros((2, 3))
         self.P: F8 = np.zeros((2, 3, 3))
         steps = lag + 8
-        self.history: F8 = np.zeros((2, steps, 25))
+        self.history: F8 = np.zeros((2, steps, HISTORY))
         self.smoothed: F8 = np.full((2, steps, 3), np.nan)
         self.counts: NDArray[np.int64] = np.zeros(4, dtype=np.int64)
         """Steps made; windows refused in a row, left and right; last gait (0 none, 1 walking, 2 running)."""

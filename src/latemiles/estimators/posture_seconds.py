@@ -24,6 +24,7 @@ from latemiles.estimators.posture_settings import new_second_state, second_setti
 from latemiles.estimators.slip import SlipFinder, Slipped
 from latemiles.estimators.thinned import MOST_SECONDS, Thinned
 from latemiles.kernels.heading import FEATURES, delta_at_samples
+from latemiles.kernels.relative_heading import doubt_of
 from latemiles.kernels.seconds import (
     HIPS_DUE,
     OFFSET_DUE,
@@ -267,11 +268,12 @@ class Seconds:
         mounts, slips = self._anchors.at(first, count)
         heading = self.thinned.heading_between(first, count)
         delta = np.empty((2, count))
+        r, step = self._relative, first // self.samples - self._first_step
+        steps, most = int(r.counts[0]), self.params.uncertain_rad
         delta_at_samples(
-            self._relative.smoothed,
-            self._relative.known,
-            int(self._relative.counts[0]),
-            first // self.samples - self._first_step,
+            r.smoothed,
+            steps,
+            step,
             self._made(0),
             self.thinned.second,
             self.thinned.per_bin,
@@ -281,7 +283,7 @@ class Seconds:
         middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
         turning = turning_rate(self._settings, self.thinned.headings, middle)
         turns = bends(self.params, turning, self._pace, (first + 0.5 * count) / self._rate_hz)
-        doubt = doubts(self._relative, self.params.uncertain_rad)
+        doubt = [doubt_of(r.history[k], r.P[k], steps, step, delta[k], most) for k in (0, 1)]
         flags = flags_of(mounts, doubt, self._hips, turns=turns, slips=slips)
         return mounts, heading, delta, np.array(flags, dtype=np.int64)
 

@@ -272,15 +272,13 @@ def kalman_update(x, P, z, h0, h2, variance, gate):
 
 
 @njit(cache=True)
-def delta_at_samples(smoothed, known, steps, step, made, second, per_bin, first, out):
+def delta_at_samples(smoothed, steps, step, made, second, per_bin, first, out):
     """Smoothed relative headings at consecutive samples, on straight lines between three steps.
 
     Parameters
     ----------
     smoothed : float64 array, shape (2, n, 3)
-        Ring of smoothed states of each side, step j in row ``j % n``.
-    known : int64 array, shape (2,)
-        Whether a side has a heading.
+        Ring of smoothed states of each side, step j in row ``j % n``; NaN where unknown.
     steps : int
         Steps made so far.
     step : int
@@ -294,13 +292,13 @@ def delta_at_samples(smoothed, known, steps, step, made, second, per_bin, first,
     first : int
         Grid index of the first sample.
     out : float64 array, shape (2, k)
-        Out: rad; before the first and after the last of the three their values, NaN while unknown.
+        Out: rad; before the first and after the last of the three, and beside an unknown one, their values.
     """
     n = smoothed.shape[1]
     low, high = min(max(step, 0), steps - 1), min(max(step + 2, 0), steps - 1)
     for side in range(2):
         for i in range(out.shape[1]):
-            if known[side] == 0 or steps == 0:
+            if steps == 0:
                 out[side, i] = math.nan
                 continue
             t = (first + i + 1) / per_bin
@@ -308,11 +306,12 @@ def delta_at_samples(smoothed, known, steps, step, made, second, per_bin, first,
             while j < high and made + (j + 1) * second <= t:
                 j += 1
             here, x = smoothed[side, j % n, 0], made + j * second
-            if j == high or t < x:
-                out[side, i] = here
-            else:
-                slope = (smoothed[side, (j + 1) % n, 0] - here) / second
-                out[side, i] = slope * (t - x) + here
+            then = here if j == high or t < x else smoothed[side, (j + 1) % n, 0]
+            if math.isnan(then):
+                then = here
+            elif math.isnan(here):
+                here = then
+            out[side, i] = (then - here) / second * (t - x) + here
 
 
 @njit(cache=True)

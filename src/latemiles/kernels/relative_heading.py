@@ -9,7 +9,11 @@ from numba import njit
 
 from latemiles.kernels.heading import kalman_predict, kalman_update, smooth_back
 
-__all__ = ["HEADING_SETTINGS", "heading_step", "loosen", "take_parallel", "take_swing"]
+__all__ = ["HEADING_SETTINGS", "HISTORY", "doubt_of", "heading_step", "loosen", "take_parallel", "take_swing"]
+
+HISTORY = 27
+"""Columns of a step's history: those of ``heading.smooth_back``, then whether the heading was known after the
+step, and whether it was lost before it."""
 
 HEADING_SETTINGS = np.dtype(
     [
@@ -82,7 +86,8 @@ def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed
     parallel : float64 array, shape (2,)
         Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
     x, P, history, smoothed, counts, known : arrays
-        State of ``estimators.heading.RelativeHeading``; changed in place.
+        State of ``estimators.heading.RelativeHeading``; changed in place. ``known`` is 1 where a side has a
+        heading, 0 where not, and -1 where it was lost since the last step.
     """
     co = settings[0]
     rows = history.shape[1]
@@ -95,6 +100,8 @@ def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed
             P[side, 2, 2] += co.change_of_gait
             P[side, 1, 1] += co.rate
         step = history[side, row]
+        step[26] = 1.0 if known[side] < 0 else 0.0
+        known[side] = max(0, known[side])
         step[0] = h
         for i in range(3):
             step[1 + i] = x[side, i]
@@ -107,6 +114,7 @@ def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed
             step[13 + i] = x[side, i]
             for j in range(3):
                 step[16 + 3 * i + j] = P[side, i, j]
+        step[25] = known[side]
     if gait > 0:
         counts[3] = gait
     counts[0] += 1
@@ -115,3 +123,40 @@ def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed
         oldest = max(0, newest - min(co.lag, rows - 1))
         for side in range(2):
             smooth_back(history[side], newest, oldest, smoothed[side])
+            _leave_out_lost(history[side], newest, oldest, smoothed[side])
+
+
+@njit(cache=True)
+def _leave_out_lost(history, newest, oldest, smoothed):
+    """NaN for the steps at which nothing was known, nor later before the heading was lost."""
+    rows = history.shape[0]
+    is_known = False
+    for k in range(newest, oldest - 1, -1):
+        is_known = is_known or history[k % rows, 25] > 0.0
+        if not is_known:
+            smoothed[k % rows, :] = math.nan
+        if history[k % rows, 26] > 0.0:
+            is_known = False
+
+
+@njit(cache=True)
+def doubt_of(history, P, steps, step, delta, uncertain):
+    """0 where the smoothed relative heading of one side is sound, 1 where unknown, 2 where uncertain.
+
+    Parameters
+    ----------
+    history : float64 array, shape (n, HISTORY)
+        Of that side.
+    P : float64 array, shape (3, 3)
+        Covariance now: what came later makes earlier headings certain.
+    steps, step : int
+        Steps made so far, and the one that is asked for.
+    delta : float64 array, shape (k,)
+        The heading at its samples, NaN while unknown.
+    uncertain : float
+        Standard deviation from which it is, rad.
+    """
+    if math.isnan(delta[delta.shape[0] // 2]):
+        return 1
+    then = history[min(max(step, 0), steps - 1) % history.shape[0], 16]
+    return 2 if math.sqrt(min(then, P[0, 0])) > uncertain else 0

@@ -14,7 +14,7 @@ from numba import njit
 from latemiles.kernels.angles import joint_angles
 from latemiles.kernels.heading import delta_at_samples, swing_plane, window_features
 from latemiles.kernels.posture_bins import count_missing, fill_bins, follow_heading, heading_at_samples
-from latemiles.kernels.relative_heading import heading_step, loosen
+from latemiles.kernels.relative_heading import doubt_of, heading_step, loosen
 
 __all__ = [
     "HIPS_DUE",
@@ -144,7 +144,7 @@ def _mind_gaps(s, co, relative_co, P, known):
         if gap > 0.0:
             loosen(P[side], co.gap * (gap * gap), relative_co)
             if math.sqrt(P[side, 0, 0]) > co.lost:
-                known[side] = 0
+                known[side] = -1
 
 
 @njit(cache=True)
@@ -269,7 +269,7 @@ def run_seconds(
     co = settings[0]
     acc, gyr, quat = samples
     ring, headings, window, span, sums, features, missing = thinned
-    _x, P, _history, smoothed, counts, known, _swing = relative
+    _x, P, history, smoothed, counts, _known, _swing = relative
     first_bin, first_second, made = start
     all_features, gaits, heading, delta, doubt, rates = out
     parallel = np.full(2, np.nan)
@@ -301,11 +301,12 @@ def run_seconds(
             old = begin - co.lag * size
             heading_at_samples(headings, old, co.per_bin, 0, co.half_span, 1.0, heading[k])
             step = old // size - first_second
-            delta_at_samples(smoothed, known, counts[0], step, made, co.second, co.per_bin, old, delta[k])
+            delta_at_samples(smoothed, counts[0], step, made, co.second, co.per_bin, old, delta[k])
             rates[k] = turning_rate(settings, headings, (old + size) // co.per_bin + co.half_span)
             for side in range(2):
-                is_loose = math.sqrt(P[side, 0, 0]) > co.uncertain
-                doubt[k, side] = 1 if known[side] == 0 else (2 if is_loose else 0)
+                doubt[k, side] = doubt_of(
+                    history[side], P[side], counts[0], step, delta[k, side], co.uncertain
+                )
         if due:
             return k + 1, due
     return most, 0
