@@ -164,3 +164,19 @@ def hip_harmonics(rows, weights, bin_hz, rate_hz):
     out = np.einsum("kn,nlc->lkc", waves, both)
     out[:, :, 3:] *= 1j * omega[:, None]
     return out
+
+
+def without_lean(windows, mounts, side, lane):
+    """Windows (n, 4, 3) without the lean that the three sensors share, forward and to the left."""
+    level = quat_rotate(quat_conj(mounts)[:, None], np.eye(3)[:2])
+    lean = np.einsum("wlk,ldk->wld", windows[:, :3], level)
+    lean = lean - lean[:side].mean(axis=0)
+    median, pelvis = np.median(lean, axis=1), lean[:, 0]
+    shared = np.where(
+        median * pelvis > 0.0, np.sign(pelvis) * np.minimum(np.abs(median), np.abs(pelvis)), 0.0
+    )
+    if lane >= 0:
+        shared = np.delete(lean, lane, axis=1).mean(axis=1)
+    out = windows.copy()
+    out[:, :3] -= np.einsum("wd,ldk->wlk", shared, level)
+    return out

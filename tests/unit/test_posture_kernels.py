@@ -17,7 +17,7 @@ from latemiles.kernels.heading import (
     window_features,
 )
 from latemiles.kernels.posture_bins import fill_bins, follow_heading, heading_at_samples
-from latemiles.kernels.slip import STEP_COLUMNS, step_statistic
+from latemiles.kernels.slip import STEP_COLUMNS, step_statistic, without_lean
 from latemiles.signals.frames import pelvis_quat
 from reference import posture_twins as twins
 
@@ -222,3 +222,15 @@ def test_the_step_statistic_matches_the_twin(rng):
     step_statistic(windows, 12, 4, np.empty(12), out)
     assert np.isnan(out[1, 6])
     assert np.isfinite(out[0]).all()
+
+
+def test_taking_off_the_shared_lean_matches_the_twin(rng):
+    windows, mounts = rng.standard_normal((27, 4, 3)), unit(rng, 3)
+    out = np.empty_like(windows)
+    for lane in (-1, 0, 1, 2):
+        without_lean(windows, mounts, 12, lane, np.empty((27, 3, 2)), out)
+        np.testing.assert_allclose(out, twins.without_lean(windows, mounts, 12, lane), atol=1e-12)
+    # Without one of the sensors, or before it is known how they sit, nothing is shared.
+    mounts[1] = np.nan
+    without_lean(windows, mounts, 12, -1, np.empty((27, 3, 2)), out)
+    np.testing.assert_array_equal(out, windows)

@@ -185,7 +185,7 @@ class Seconds:
             self._hips.counts,
         )
         self._heed(due, end)
-        slipped = self._slips.push(thinned.features, self._gait)
+        slipped = self._slips.push(thinned.features, self._gait, self.mounts)
         if slipped is not None:
             self._slip(slipped, end)
         if self._has_angles:
@@ -224,7 +224,7 @@ class Seconds:
         count, due = self._forward(samples, at, first, most)
         last, slipped = count - 1, None
         for k in range(last):
-            slipped = self._slips.push(self._run.features[k], int(self._run.gait[k]))
+            slipped = self._slips.push(self._run.features[k], int(self._run.gait[k]), self.mounts)
             if slipped is not None:
                 # What came after was worked out with the mounts of before.
                 for array, value in zip(self._rewound, saved, strict=True):
@@ -236,7 +236,7 @@ class Seconds:
         end = (first + count * self.samples) // self.thinned.per_bin
         self._heed(due, end)
         if slipped is None:
-            slipped = self._slips.push(self._run.features[last], int(self._run.gait[last]))
+            slipped = self._slips.push(self._run.features[last], int(self._run.gait[last]), self.mounts)
         if slipped is not None:
             self._slip(slipped, end)
         newest = self._known(first, last, count)
@@ -383,7 +383,6 @@ class Seconds:
             "known": r.known,
             "slip_windows": s.windows,
             "slip_last": s.last,
-            "slip_pair": s.last_pair,
             "second": self._numbers,
             **self._hips.arrays(),
         }

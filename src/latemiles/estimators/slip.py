@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.posture_params import PostureParams
-from latemiles.kernels.slip import STEP_COLUMNS, step_statistic
+from latemiles.kernels.slip import STEP_COLUMNS, step_statistic, without_lean
 
 __all__ = ["SlipFinder", "Slipped"]
 
@@ -49,6 +49,10 @@ class SlipFinder:
     The step statistic of a moment is the mean over the windows after it less the mean over those before (of
     the middle half of each, so that a stumble does not count), with a few left out between; a slip is its
     peak, in one sensor alone, abrupt and lasting, while the vigour of the gait stays.
+
+    In a bend whose speed is not known, and after it, all sensors lean alike. For finding a slip the median of
+    the three leans is taken off, as far as the pelvis takes part; that of noisy windows is drawn towards the
+    one that slips, so that its size comes from the mean of the other two.
     """
 
     def __init__(self, params: PostureParams) -> None:
@@ -58,7 +62,8 @@ class SlipFinder:
         """Up directions of the lanes and the vigour, oldest first."""
         self.last: F8 = np.zeros(3)
         """Step statistic of each lane one window ago, rad; zero where it was no slip."""
-        self.last_pair: F8 = np.full((3, 2, 3), np.nan)
+        self._lean: F8 = np.empty((size, 3, 2))
+        self._upright: F8 = np.empty((size, 4, 3))
         self._scratch: F8 = np.empty(params.slip_side)
         self._step: F8 = np.empty((4, STEP_COLUMNS))
 
@@ -67,29 +72,50 @@ class SlipFinder:
         self.windows[:] = np.nan
         self.last[:] = 0.0
 
-    def push(self, features: F8, gait: int) -> Slipped | None:
-        """Take the next window's ``kernels.heading.window_features`` and its gait (0 none)."""
+    def push(self, features: F8, gait: int, mounts: F8) -> Slipped | None:
+        """Take the next window.
+
+        Parameters
+        ----------
+        features : float64 array, shape (3, 7)
+            ``kernels.heading.window_features``.
+        gait : int
+            0 none, 1 walking, 2 running.
+        mounts : float64 array, shape (3, 4)
+            Sensor to segment; NaN while unknown.
+
+        Returns
+        -------
+        Slipped or None
+            A slip that is certain now.
+        """
         if gait == 0:
             self.clear()
             return None
         self._keep(features)
         if np.isnan(self.windows[0, _VIGOUR, 0]):
             return None
-        step_statistic(self.windows, self._params.slip_side, _NEAR, self._scratch, self._step)
+        self._look(mounts, -1)
         sizes = [size if math.isfinite(size) else 0.0 for size in self._step[:3, 6].tolist()]
         last = self.last.tolist()
         lane, peak = sizes.index(max(sizes)), last.index(max(last))
         is_slip = self._is_slip(lane, sizes)
         if last[peak] > 0.0 and not (is_slip and lane == peak and sizes[lane] > last[peak]):
-            pair = self.last_pair[peak].copy()
-            found = Slipped(peak, float(self.last[peak]), self._ago(peak, pair), pair[0], pair[1])
+            self._look(mounts, peak)
+            pair = self._step[peak, :6].reshape(2, 3).copy()
+            found = Slipped(peak, float(self._step[peak, 6]), self._ago(peak, pair), pair[0], pair[1])
             self.clear()
             return found
         self.last[:] = 0.0
         if is_slip:
             self.last[lane] = sizes[lane]
-            self.last_pair[lane] = self._step[lane, :6].reshape(2, 3)
         return None
+
+    def _look(self, mounts: F8, lane: int) -> None:
+        """Work out the step statistic without the lean that the sensors share."""
+        side = self._params.slip_side
+        without_lean(self.windows, mounts, side, lane, self._lean, self._upright)
+        step_statistic(self._upright, side, _NEAR, self._scratch, self._step)
 
     def _keep(self, features: F8) -> None:
         self.windows[:-1] = self.windows[1:]
@@ -107,7 +133,7 @@ class SlipFinder:
     def _ago(self, lane: int, pair: F8) -> float:
         """How many windows ago the level changed: the likeliest change point between two levels."""
         along = pair[1] - pair[0]
-        beyond = (self.windows[:, lane] - 0.5 * (pair[0] + pair[1])) @ along
+        beyond = (self._upright[:, lane] - 0.5 * (pair[0] + pair[1])) @ along
         # Below the middle before the step, above it after: the running sum is least at the step.
         last_before = int(np.argmin(np.cumsum(beyond)))
         return len(self.windows) - 1.5 - last_before

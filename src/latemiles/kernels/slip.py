@@ -1,4 +1,4 @@
-"""Kernel of the step statistic that tells a slipping sensor from a tiring runner."""
+"""Kernels of the step statistic that tells a slipping sensor from a tiring or a leaning runner."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import math
 
 from numba import njit
 
-__all__ = ["STEP_COLUMNS", "step_statistic"]
+from latemiles.kernels.quaternion import rotate_inverse
+
+__all__ = ["STEP_COLUMNS", "step_statistic", "without_lean"]
 
 STEP_COLUMNS = 9
 
@@ -81,3 +83,69 @@ def step_statistic(windows, side, near, scratch, out):
         out[lane, 6] = math.sqrt(far)
         out[lane, 7] = math.sqrt(close)
         out[lane, 8] = math.sqrt(scatter / (2 * side - 2))
+
+
+@njit(cache=True)
+def without_lean(windows, mounts, side, lane, lean, out):
+    """Take the lean that the sensors share off the up directions.
+
+    In a bend whose speed is not known, and after it, the vertical leans, for all sensors alike.
+
+    Parameters
+    ----------
+    windows : float64 array, shape (n, 4, 3)
+        Up directions of three sensors in their own axes, oldest first; the fourth row is left as it is.
+    mounts : float64 array, shape (3, 4)
+        ``quat_segment_sensor``; where one is NaN nothing is taken off.
+    side : int
+        The oldest windows, whose mean is no lean.
+    lane : int
+        -1: what they share is the median of the three, so that one of them may slip, as far as the pelvis
+        takes part: what the thighs do alone is the runner's. Else the sensor that slips: the mean of the
+        other two, which has nothing of the slip in it.
+    lean : float64 array, shape (n, 3, 2)
+        Room for the lean of each sensor, forward and to the left.
+    out : float64 array, shape (n, 4, 3)
+        Gets the windows without it.
+    """
+    n = windows.shape[0]
+    out[:] = windows
+    for axis in range(2):
+        forward, left = 1.0 - axis, 1.0 * axis
+        for k in range(3):
+            w, x, y, z = mounts[k]
+            ax, ay, az = rotate_inverse(w, x, y, z, forward, left, 0.0)
+            mean = 0.0
+            for i in range(n):
+                lean[i, k, axis] = ax * windows[i, k, 0] + ay * windows[i, k, 1] + az * windows[i, k, 2]
+                if i < side:
+                    mean += lean[i, k, axis] / side
+            for i in range(n):
+                lean[i, k, axis] -= mean
+    for i in range(n):
+        for axis in range(2):
+            shared = _shared(lean[i, 0, axis], lean[i, 1, axis], lean[i, 2, axis], lane)
+            if not math.isfinite(shared):
+                continue
+            for k in range(3):
+                w, x, y, z = mounts[k]
+                ax, ay, az = rotate_inverse(w, x, y, z, 1.0 - axis, 1.0 * axis, 0.0)
+                out[i, k, 0] -= shared * ax
+                out[i, k, 1] -= shared * ay
+                out[i, k, 2] -= shared * az
+
+
+@njit(cache=True)
+def _shared(pelvis, left, right, lane):
+    """The lean that three sensors share, see ``without_lean``; NaN if one of the three is."""
+    total = pelvis + left + right
+    if not math.isfinite(total):
+        return math.nan
+    if lane == 0:
+        return 0.5 * (left + right)
+    if lane > 0:
+        return 0.5 * (pelvis + (right if lane == 1 else left))
+    median = total - min(pelvis, left, right) - max(pelvis, left, right)
+    if pelvis > 0.0:
+        return max(0.0, min(median, pelvis))
+    return min(0.0, max(median, pelvis))
