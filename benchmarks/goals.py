@@ -63,7 +63,7 @@ GOALS = (
     Goal("contact_p95_real", "initial contact, real kinematics, worst p95", "ms", 15.0, 8.0),
     Goal("contact_wrong_side", "contacts of the wrong side", "", 0.0, _NONE),
     Goal("false_alarms", "drift alarms in 20 steady hours, wander 0.2 deg over 5 min", "", 1.0, _NONE),
-    Goal("clipped_shape", "extra error of tilt and obliquity from a range of 8 g", "deg", 0.2, 0.1),
+    Goal("clipped_angles", "what clipping adds to the errors of tilt and obliquity", "deg", 0.1, 0.05),
     Goal("speed_batch", "full filter with bias, one stream, against vqf", "x", 0.5, 0.3),
     Goal("speed_tick", "live tick, 3 sensors x 10 samples, against vqf in blocks of 10", "x", 0.2, 0.1),
     Goal("speed_smoothed", "smoothed whole run, against offlineVQF", "x", 0.05, 0.02),

@@ -36,7 +36,8 @@ ANGLES = ("tilt", "obliquity", "flexion", "adduction", "rotation")
 def blocks(session: Session, basis: str) -> tuple[GridBlock, OrientationBlock]:
     acc = np.stack([session.streams[s].acc for s in SEGMENTS])
     gyr = np.stack([session.streams[s].gyr for s in SEGMENTS])
-    grid = GridBlock(0, RATE_HZ, acc, gyr, np.zeros(acc.shape[:2], dtype=np.int64))
+    flags = np.stack([session.flags[s] for s in SEGMENTS])
+    grid = GridBlock(0, RATE_HZ, acc, gyr, flags)
     stage = OrientationStage(RATE_HZ, basis=basis)
     one, two = stage.push(grid)[1], stage.finish()[1]
     joined = [np.concatenate([a, b], axis=1) for a, b in zip(one[2:], two[2:], strict=True)]

@@ -28,6 +28,7 @@ import ahrs  # noqa: E402
 import imufusion  # noqa: E402
 import numpy as np  # noqa: E402
 import vqf  # noqa: E402
+from goals import tell  # noqa: E402
 from long_run import make_recording  # noqa: E402
 
 import latemiles as lm  # noqa: E402
@@ -164,6 +165,12 @@ GROUPS: dict[str, tuple[int, int, dict[str, Method]]] = {
     ),
 }
 """Samples, sensors, methods; the first one is what the others are compared with."""
+GOAL_OF = {
+    "one stream, whole array, with bias": "speed_batch",
+    "live tick, 3 sensors x 10 samples": "speed_tick",
+    "whole run, forward and backward, 3 sensors": "speed_smoothed",
+}
+"""The last row of ours in a group is the one that counts."""
 
 
 def measure(methods: dict[str, Method], n: int, sensors: int) -> dict[str, list[float]]:
@@ -191,6 +198,8 @@ def print_orientation() -> None:
             low, middle, high = statistics.quantiles(values, n=4)
             ratio = statistics.median(a / b for a, b in zip(values, first, strict=True))
             print(f"  {name:30s}{middle:10.1f} ({low:.1f} to {high:.1f})".ljust(60) + f"{ratio:9.3f}")
+            if title in GOAL_OF and name.startswith("latemiles"):
+                tell(GOAL_OF[title], ratio, f"{name}: {middle:.0f} ns")
 
 
 def cpu(call: Callable[[], object]) -> float:
@@ -215,6 +224,7 @@ def print_analysis(hours: float, folder: Path) -> None:
     print(f"\nwhole analysis of {hours:g} h x 3 sensors at 208 Hz, processor seconds")
     print(f"  vqf.offlineVQF, three streams {beside:10.1f} ({min(peer):.1f} to {max(peer):.1f})")
     print(f"  latemiles.analyze             {whole:10.1f}".ljust(60) + f"{whole / beside:9.3f}")
+    tell("speed_analysis", whole / beside, f"{hours:g} h, {whole:.1f} processor s for {beside:.1f}")
 
 
 FIRST = """
@@ -252,6 +262,8 @@ def print_first(folder: Path) -> None:
         values = [r[column] for r in rounds[1:]]
         print(f"  {name:30s}{statistics.median(values):10.2f} ({min(values):.2f})")
     print(f"  {'latemiles --help':30s}{command:10.2f}")
+    first = [r[2] for r in rounds[1:]]
+    tell("speed_first_result", statistics.median(first), f"{min(first):.2f} to {max(first):.2f}")
 
 
 def main(arguments: list[str]) -> None:
