@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import latemiles as lm
+from latemiles.cli.doctor import Finding, told
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 
@@ -162,3 +163,16 @@ def test_help_answers_without_loading_the_numeric_core():
         "heavy = {'numba', 'starlette', 'bleak', 'influxdb_client'} & set(sys.modules); sys.exit(len(heavy))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_the_doctors_words_go_on_under_themselves_in_a_narrow_terminal():
+    finding = Finding(
+        "LM-A001", True, "firmware 1.0.0, battery 97 % (4.17 V), clock right to 0.1 %, answers."
+    )
+    lines = told(finding, 60).splitlines()
+    assert len(lines) > 1
+    assert all(len(line) <= 60 for line in lines)
+    under = lines[0].index("firmware")
+    assert all(line[:under].isspace() for line in lines[1:])
+    assert " ".join(line[under:] for line in lines) == finding.words
+    assert told(finding) == f"ok    LM-A001            {finding.words}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from latemiles.session.home import Home
 if TYPE_CHECKING:
     from latemiles.session.air import Desk
 
-__all__ = ["register"]
+__all__ = ["Finding", "register", "told"]
 
 _ENOUGH_BYTES = 500_000_000
 """Room for about ten hours of three sensors, bytes."""
@@ -47,9 +48,29 @@ def doctor(context: typer.Context) -> None:
     out = console()
     findings = [*(check(home) for check in checks), *_bluetooth(state.desk), *_servers(home)]
     for f in findings:
-        out.print(f"{'ok  ' if f.good else 'look'}  {f.what:<18} {f.words}")
+        # A file or another program gets one line a finding.
+        out.print(told(f, out.width if out.is_terminal else 0))
     if not all(f.good for f in findings if f.needed):
         raise typer.Exit(1)
+
+
+def told(finding: Finding, width: int = 0) -> str:
+    """A finding as it is printed; what does not fit into ``width`` goes on under its own words.
+
+    Parameters
+    ----------
+    finding : Finding
+        What was found.
+    width : int
+        Characters of a line; 0: one line, however long.
+    """
+    head = f"{'ok  ' if finding.good else 'look'}  {finding.what:<18} "
+    if not width:
+        return head + finding.words
+    parts = textwrap.wrap(
+        finding.words, max(width - len(head), 30), break_long_words=False, break_on_hyphens=False
+    )
+    return head + f"\n{' ' * len(head)}".join(parts)
 
 
 def _python(_home: Home) -> Finding:
