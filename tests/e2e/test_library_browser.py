@@ -126,6 +126,9 @@ async def test_two_ticked_runs_stand_side_by_side_the_older_one_first(chromium, 
         assert heads[0].startswith("Mon 24 Aug 2026")
         assert heads[1].startswith("Fri 18 Sep 2026")
         assert await page.get_by_role("img").count() == 2
+        # Coloured where it is beyond the band; before that a line like any other.
+        assert await page.locator("path.c-line").count() == 2
+        assert await page.locator("path.c-change").count() == 2
         await page.locator("h2 a").first.click()
         assert page.url == f"{library}/report/{OLDEST}"
         assert troubles == []

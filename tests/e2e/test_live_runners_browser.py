@@ -81,6 +81,24 @@ async def test_each_runner_has_a_tab_and_each_tab_the_whole_run(chromium):
     await page.close()
 
 
+async def test_whoever_is_looked_at_is_in_sight_among_more_runners_than_there_is_room_for(chromium):
+    board, view = LiveBoard(), view_of("learning")
+    for k in range(12):
+        board.open().offer(view.state() | {"run": f"run {k}", "athlete": f"Runner {k}"}, view.log)
+    async with serving(create_app(None, board)) as port:
+        page = await chromium.new_page(viewport=DESK)
+        await page.goto(f"http://127.0.0.1:{port}/coach?run=run 11")
+        chosen = page.locator('#who [aria-current="true"]')
+        await expect(chosen).to_contain_text("Runner 11")
+        tab, clock = await chosen.bounding_box(), await page.locator(".clock").bounding_box()
+        assert tab["x"] >= 0
+        assert tab["x"] + tab["width"] <= clock["x"] + 1
+        assert await page.locator("#who[data-more]").count() == 0
+        await page.evaluate("document.getElementById('who').scrollTo(0, 0)")
+        await expect(page.locator("#who[data-more]")).to_have_count(1)
+        await page.close()
+
+
 async def test_news_of_the_others_come_while_one_is_looked_at(chromium):
     board = three_runners()
     page = await opened(chromium, DESK)
