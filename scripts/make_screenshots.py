@@ -6,6 +6,8 @@ The run is made three times (``sim.half_marathon``): plain, with pace falling by
 by 3 degrees. Each is recorded and analysed; the plain one also goes through the live path, and the live pages
 are shown as they were at some of its miles. What FOLDER holds already is not made again: a quarter of an
 hour of computing. The first paragraph of each report is printed beside the truth.
+
+The library's pages need more than one run: they show a made-up season of the tests, every number invented.
 """
 
 from __future__ import annotations
@@ -14,22 +16,31 @@ import asyncio
 import json
 import re
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, async_playwright, expect
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
 from latemiles.pipeline import Pipeline
 from latemiles.recording.reader import Recording
 from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.registry import driver_for
+from latemiles.session.home import Home
+from latemiles.session.library_pages import LibraryPages, problem_page
 from latemiles.session.reprocess import AnalyzeOptions, analyze_file
 from latemiles.session.settings import load_config
 from latemiles.sim.half_marathon import CHANGE_FROM_MILE, STORIES, TILT_DEG, half_marathon
 from latemiles.sim.packets import header, records
 from latemiles.sim.runner import simulate
-from latemiles.web import LiveBoard, LiveView, create_app, serve
+from latemiles.store import Store
+from latemiles.web import LiveBoard, LiveView, create_app
+from latemiles.web.library import create_library_app
+from reference.made_up_library import make_library
+from reference.page_server import serving
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 CHROMIUM = "/usr/bin/chromium"
@@ -40,7 +51,15 @@ MILE_M = 1609.344
 GAP_MILE = 8.63
 RUNNERS = {0.8: "Priya S.", 5.0: "Jonas K.", GAP_MILE: "Tomás R.", 11.2: "Maya O."}
 """At these miles the live page is looked at; each look stands for one of the coach's runners."""
-PHONE, DESK, PAGE = (390, 844), (1440, 900), (900, 1200)
+PHONE, DESK, PAGE, WALL = (390, 844), (1440, 900), (900, 1200), (2560, 1440)
+LIBRARY = (
+    ("library-runs", "/", (1180, 760)),
+    ("library-run", "/run/20260918-064000", (1180, 900)),
+    ("library-compare", "/compare?run=20260824-064000&run=20260918-064000", (1180, 1080)),
+    ("library-trends", "/trends", (1180, 1440)),
+    ("library-standing", "/standing", (1180, 900)),
+    ("library-exercises", "/exercise", (1180, 820)),
+)
 
 
 def recorded(story: str, folder: Path) -> Path:
@@ -113,8 +132,8 @@ async def shot(browser: Browser, address: str, name: str, size: tuple[int, int],
         viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale, **more
     )
     await page.goto(address)
-    if address.startswith("http"):
-        # The pages forbid strings as code, so no condition can be waited for by one.
+    if "run=" in address and "/compare" not in address:
+        # The live pages forbid strings as code, so no condition can be waited for by one.
         await expect(page.locator("#word, #headline")).not_to_have_text(re.compile("^(waiting|No run yet)?$"))
     area = {"x": 0, "y": clip[0], "width": size[0], "height": clip[1]} if clip else None
     await page.screenshot(path=IMAGES / f"{name}.png", full_page=clip is not None, clip=area)
@@ -130,18 +149,19 @@ async def live_pictures(browser: Browser, looks: dict[float, dict[str, Any]]) ->
         state = look["state"] | {"athlete": who, "run": who}
         broadcasts[who] = board.open()
         broadcasts[who].offer(state, look["log"])
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     app = create_app(None, board, on_mark=lambda _: None)
-    serving = asyncio.create_task(serve(app, port=0, on_ready=ready.set_result))
-    base = f"http://127.0.0.1:{await ready}"
+    async with serving(app) as port:
+        await _live_shots(browser, f"http://127.0.0.1:{port}")
+
+
+async def _live_shots(browser: Browser, base: str) -> None:
     for mile, name in ((0.8, "learning"), (5.0, "steady"), (GAP_MILE, "not-heard"), (11.2, "drifting")):
         await shot(browser, f"{base}/?theme=light&run={RUNNERS[mile]}", f"runner-{name}", PHONE)
     await shot(browser, f"{base}/?theme=night&run=Maya O.", "runner-night", PHONE)
     await shot(browser, f"{base}/coach?theme=light&run=Maya O.", "coach", DESK)
     await shot(browser, f"{base}/coach?theme=dark&run=Tomás R.", "coach-gap-dark", DESK)
     await shot(browser, f"{base}/coach?theme=light&run=Maya O.", "coach-phone", PHONE)
-    serving.cancel()
-    await asyncio.wait({serving})
+    await shot(browser, f"{base}/coach?theme=dark&run=Maya O.", "coach-wall", WALL, scale=0.5)
 
 
 async def report_pictures(browser: Browser, folder: Path) -> None:
@@ -156,6 +176,22 @@ async def report_pictures(browser: Browser, folder: Path) -> None:
         )
 
 
+async def library_pictures(browser: Browser) -> None:
+    """Runs, one run, two runs, run to run, standing, exercises, of a made-up season."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        make_library(home)
+        with Store(home.store) as store:
+            pages = LibraryPages(home, store)
+            app = create_library_app(pages.pages, pages.actions, problem_page=problem_page)
+            async with serving(app) as port:
+                base = f"http://127.0.0.1:{port}"
+                for name, path, size in LIBRARY:
+                    await shot(browser, base + path, name, size)
+                await shot(browser, f"{base}/trends", "library-trends-phone", PHONE, clip=(0, 1700))
+                await shot(browser, f"{base}/trends", "library-trends-dark", (1180, 860), color_scheme="dark")
+
+
 async def pictures(folder: Path) -> None:
     """All pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -163,6 +199,7 @@ async def pictures(folder: Path) -> None:
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         await live_pictures(browser, live_looks(folder))
         await report_pictures(browser, folder)
+        await library_pictures(browser)
         await browser.close()
     total = sum(path.stat().st_size for path in IMAGES.glob("*.png"))
     print(f"{len(list(IMAGES.glob('*.png')))} pictures, {total / 1e6:.2f} MB, in {IMAGES}")
