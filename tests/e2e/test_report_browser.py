@@ -99,7 +99,7 @@ def test_one_hero_is_shown_and_it_is_the_one_for_the_width(browser) -> None:
 
 @pytest.mark.parametrize("width", [390, 900])
 @pytest.mark.parametrize(
-    "name", ["half_marathon", "backwards", "cannot_separate", "on_the_spot", "raw_change"]
+    "name", ["half_marathon", "backwards", "cannot_separate", "on_the_spot", "raw_change", "no_thigh"]
 )
 def test_no_word_in_a_chart_is_cut_off_covered_or_too_small(browser, name: str, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})

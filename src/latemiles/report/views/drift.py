@@ -296,7 +296,9 @@ def _clear_of_lines(page: Page, f: ground.Frame, x: float, words: str) -> float:
     lines = [f.at(t) for t in times]
 
     def is_clear(at: float) -> bool:
-        return f.left < at and at + width < f.right and not any(at - 3 < v < at + width + 3 for v in lines)
+        # Words may begin a little left of the axis, as those of a start at the very beginning do.
+        fits = f.left - 12.0 <= at and at + width < f.right
+        return fits and not any(at - 3 < v < at + width + 3 for v in lines)
 
     places = [
         x,

@@ -226,6 +226,5 @@ def _table(page: Page, found: dict[str, Difference]) -> str:
     heads = ("angle", "mean, first", "mean, last", "difference", "detectable", "share of stride beyond")
     caption = f"Degrees, raw. {count(first.strides)} strides in the first part, {count(last.strides)} last."
     silent = [s.label for s in SEGMENTS if not page.heard(s)]
-    if silent:
-        caption += f" Without {listed(silent)}, not heard."
-    return table("Nine angles", [(h, "") for h in heads], rows, caption)
+    absent = f'<p class="missing">Without {listed(silent)}: not heard.</p>' if silent else ""
+    return table("Nine angles", [(h, "") for h in heads], rows, caption) + absent

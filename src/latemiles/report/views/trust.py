@@ -40,7 +40,7 @@ def _short(segment: Segment) -> str:
 
 def _bars(page: Page, *, narrow: bool) -> str:
     width = 320.0 if narrow else 820.0
-    left, right = (48.0, 260.0) if narrow else (58.0, 712.0)
+    left, right = (48.0, 244.0) if narrow else (58.0, 712.0)
     f = ground.frame(page.axis, left, right, (6.0, 64.0), narrow=narrow, name="q-n" if narrow else "q-w")
     body = hatch(f.name)
     for row, segment in enumerate(SEGMENTS):
