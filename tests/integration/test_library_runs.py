@@ -13,7 +13,14 @@ from latemiles.cli.main import main
 from latemiles.errors import InputError, StoreError
 from latemiles.session.figures import figures_of
 from latemiles.session.home import Home
-from latemiles.session.library import delete_run, entries, find_entry, keep_result, strangers
+from latemiles.session.library import (
+    delete_run,
+    entries,
+    find_entry,
+    keep_result,
+    recording_of,
+    strangers,
+)
 from latemiles.signals.records import RunHeader
 from latemiles.sinks.points import points
 from latemiles.store import Library, Store
@@ -141,6 +148,17 @@ def test_a_name_that_points_outside_deletes_nothing_outside(home):
         assert entry.folder.parent == home.runs
         delete_run(home, store, entry)
     assert precious.is_dir()
+
+
+def test_a_run_that_was_analysed_from_elsewhere_is_meant_by_its_name_and_as_the_last(tmp_path):
+    home = Home(tmp_path / "home")
+    there = tmp_path / "sunday.mcap"
+    there.write_bytes(b"raw")
+    with Store(home.store) as store:
+        store.begin_run(RunHeader("long run", started_utc_ns=9), there)
+    assert recording_of(home, "long run") == recording_of(home, "last") == there
+    with pytest.raises(InputError, match="none yet"):
+        recording_of(home, "another")
 
 
 def test_a_run_that_is_being_recorded_is_not_deleted(home):

@@ -37,11 +37,12 @@ def export(
 ) -> None:
     """Write a run as a file of another program."""
     from latemiles.session.export import ExportPlan, export_run
+    from latemiles.session.library import recording_of
 
     if basis not in {"smoothed", "causal"}:
         raise typer.BadParameter(f"--basis takes smoothed or causal, got '{basis}'.")
     home = state_of(context).find_home()
-    recording = home.recording_of(run)
+    recording = recording_of(home, run)
     plan = ExportPlan(home, format_, out, rows, basis, units_of(home, units))
     with shown_step(recording.name) as progress:
         made = export_run(recording, plan, progress)

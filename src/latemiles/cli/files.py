@@ -71,14 +71,14 @@ def _join(
 ) -> None:
     from latemiles.recording.watches import FORMATS
     from latemiles.session.join_watch import join_watch
-    from latemiles.session.library import adopt
+    from latemiles.session.library import adopt, recording_of
 
     if format_ not in FORMATS:
         raise typer.BadParameter(f"--into takes a watch's file ({', '.join(FORMATS)}), not {format_}.")
     if len(paths) > 1:
         raise typer.BadParameter("--into takes one PATH: one watch speaks at a time.")
     home = state_of(context).find_home()
-    recording = home.recording_of(into)
+    recording = recording_of(home, into)
     target = out or home.joined_path(recording, format_)
     with shown_step(paths[0].name) as progress:
         made = join_watch(format_, paths[0], recording, target, offset_s=offset, progress=progress)

@@ -24,11 +24,12 @@ def report(
     units: UnitsOption = None,
 ) -> None:
     """Make the post-run report of one run again from its recording."""
+    from latemiles.session.library import recording_of
     from latemiles.session.reprocess import AnalyzeOptions, analyze_file
 
     home = state_of(context).find_home()
     options = AnalyzeOptions(home=home.root, units=units_of(home, units))
-    recording = home.recording_of(run)
+    recording = recording_of(home, run)
     with shown_step(recording.name) as progress:
         outcome = analyze_file(recording, out, options, progress)
     console().print(outcome.headline)

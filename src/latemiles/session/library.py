@@ -31,6 +31,7 @@ __all__ = [
     "find_entry",
     "keep_result",
     "local_time",
+    "recording_of",
     "strangers",
 ]
 
@@ -161,6 +162,26 @@ def keep_result(home: Home, analysis: Analysis, recording: Path, units: str = "m
         Library(store).keep_figures(run, figures)
         store.conclude(run, drift_found(analysis))
     return run
+
+
+def recording_of(home: Home, run: str) -> Path:
+    """The recording that is meant, wherever it lies: a path, a recorded run, or a run of the library.
+
+    Raises
+    ------
+    InputError
+        If there is none, with the names there are.
+    """
+    try:
+        return home.recording_of(run)
+    except InputError:
+        # Analysed from elsewhere, the recording was never copied into the home folder.
+        with Store(home.store) as store:
+            found = [e for e in entries(home, store) if run in ("last", e.row.id)]
+        paths = [path for entry in found if (path := entry.recording) is not None]
+        if not paths:
+            raise
+        return paths[0]
 
 
 def adopt(home: Home, recording: Path, joined: Path) -> str | None:
