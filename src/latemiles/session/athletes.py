@@ -12,6 +12,7 @@ from typing import Any
 
 from latemiles.errors import LatemilesError, StoreError
 from latemiles.recording.reader import Recording
+from latemiles.report.numbers import plural
 from latemiles.session.gateway_run import spool_folder
 from latemiles.session.home import Home
 from latemiles.session.library import RunEntry, delete_run, entries
@@ -58,8 +59,8 @@ class Belongings:
     def words(self) -> list[str]:
         """What there is, a line each."""
         said = [
-            f"{len(self.runs)} runs with their rows, reports and recordings",
-            f"{len(self.standings)} standing checks, and the exercise log",
+            f"{plural(len(self.runs), 'run')} with rows, reports and recordings",
+            f"{plural(len(self.standings), 'standing check')}, and the exercise log",
         ]
         for paths, what in (
             (self.recordings, "recordings that no run of the library has"),

@@ -89,9 +89,8 @@ def lead(across: Across) -> list[tuple[str, str, str]]:
     """The sentences below it, each as (before, in bold or nothing, after)."""
     drift = across.row("drift")
     if across.runs == 0:
-        return [
-            ("", "", f"{plural(across.shorter, 'shorter run')} left out. Runs appear here as they are made.")
-        ]
+        left_out = f"{plural(across.shorter, 'shorter run')} left out. " if across.shorter else ""
+        return [("", "", f"{left_out}Runs appear here as they are made.")]
     if across.compared is None:
         return [
             ("", "", "Points show each run with what it may be off by."),
