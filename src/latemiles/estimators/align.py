@@ -106,6 +106,7 @@ class AlignStage:
         self._rows = np.zeros((self._lanes, 256, COLUMNS))
         self._heads = np.zeros(self._lanes, dtype=np.int64)
         self._tails = np.zeros(self._lanes, dtype=np.int64)
+        self._at = np.zeros(self._lanes, dtype=np.int64)
         self._next = 0
         self._started = False
         self._newest_s = np.array([-inf])
@@ -261,6 +262,7 @@ class AlignStage:
             self._limits,
             float(self._newest_s[0]),
             overdue_s,
+            self._at,
         )
         self._emit(count, pieces, gaps)
 

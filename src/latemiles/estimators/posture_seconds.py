@@ -43,6 +43,7 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 _LANES: Final = len(SEGMENTS)
+_NOT_PARALLEL: Final = np.full(2, np.nan)
 
 
 class _Run(NamedTuple):
@@ -315,6 +316,7 @@ class Seconds:
             most,
             (t.ring, t.headings, t.window, t.span, t.sums, t.features, t.missing),
             t.axes,
+            _NOT_PARALLEL,
             self._relative.arrays,
             self._hips.counts,
             (t.first, self._first_step, self._made(0)),

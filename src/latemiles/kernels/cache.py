@@ -6,7 +6,8 @@ of all kernels' sources, wherever numba keeps its cache.
 
 And before numba takes anything from a cache it gets ready to compile: it loads all that it knows how to
 translate, and scipy with it, for most of a second. Code that is compiled already needs none of it; should a
-kernel not be in the cache after all, numba's compiler gets ready by itself.
+kernel not be in the cache after all, numba's compiler gets ready by itself. A kernel's bitcode is parsed only
+when a caller is compiled into which it goes, and seldom is one; its code is run as it is.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from llvmlite import binding
 from numba import config
-from numba.core import caching, dispatcher
+from numba.core import caching, codegen, dispatcher
 from numba.core.runtime.nrt import rtsys
 
 from latemiles.compiled import source_hash
@@ -32,6 +34,8 @@ USUAL: Final = (
     "ZipCacheLocator",
 )
 """numba's own locators, in its order."""
+CALLED_FROM_PYTHON: Final = "_ZN7cpython"
+"""How the mangled name begins of a function that Python calls."""
 
 
 @cache
@@ -66,6 +70,37 @@ class KernelLocator:
         return None
 
 
+class LoadedLibrary(codegen.JITCodeLibrary):
+    """Compiled code from the cache."""
+
+    _bitcode: bytes = b""
+
+    @classmethod
+    def _unserialize(cls, generator: Any, state: Any) -> Any:
+        name, kind, data = state
+        if kind != "object":
+            return super()._unserialize(generator, state)
+        self = cls(generator, name)
+        code, self._bitcode = data
+        self.enable_object_caching()
+        self._set_compiled_object(code)
+        self._finalize_final_module()
+        return self
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None and self._bitcode:
+            self._shared_module = binding.parse_bitcode(self._bitcode)
+            self._codegen._engine._load_defined_symbols(self._shared_module)
+        return super()._get_module_for_linking()
+
+    def get_pointer_to_function(self, name: str) -> Any:
+        """Address of a function, 0 if there is none; every kernel has the one that Python calls."""
+        if name.startswith(CALLED_FROM_PYTHON):
+            return self._codegen._engine.get_function_address(name)
+        self._get_module_for_linking()
+        return super().get_pointer_to_function(name)
+
+
 class KernelCache(caching.FunctionCache):
     """numba's cache of one function; takes a kernel of ours from disk without getting ready to compile."""
 
@@ -75,8 +110,14 @@ class KernelCache(caching.FunctionCache):
             return super().load_overload(sig, target_context)
         # Of all that numba would get ready, compiled code calls only its reference counting.
         rtsys.initialize(target_context)
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
+        generator = target_context.codegen()
+        generator._library_class = LoadedLibrary
+        try:
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
+        finally:
+            # numba compiles and loads one at a time; what it compiles is of its own kind.
+            del generator._library_class
 
 
 def use_kernel_cache() -> None:

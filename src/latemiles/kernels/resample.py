@@ -170,13 +170,14 @@ def _is_covered(rows, head, tail, i, instant, limit):
 
 
 @njit(cache=True)
-def ready_count(buffers, heads, tails, first, rate_hz, limits, newest_s, overdue_s):
+def ready_count(buffers, heads, tails, first, rate_hz, limits, newest_s, overdue_s, at):
     """How many grid samples from ``first`` on can be put out.
 
     A sample can when every lane covers it with half a step to spare, or when it lies before ``overdue_s``,
-    but none after ``newest_s``, the newest time heard of any lane.
+    but none after ``newest_s``, the newest time heard of any lane. ``at`` (lanes,) is scratch.
     """
-    at = heads.copy()
+    for lane in range(buffers.shape[0]):
+        at[lane] = heads[lane]
     k = first
     while True:
         instant = k / rate_hz

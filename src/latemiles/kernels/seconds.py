@@ -235,6 +235,7 @@ def run_seconds(
     most,
     thinned,
     axes,
+    parallel,
     relative,
     hip_counts,
     start,
@@ -252,8 +253,8 @@ def run_seconds(
     most : int
     thinned : tuple of arrays
         Ring of bins, headings, weights of window and heading, open sums, features, missing bins.
-    axes, relative, hip_counts
-        As for ``go_on``.
+    axes, parallel, relative, hip_counts
+        As for ``go_on``; in a run no pose says that pelvis and thighs are parallel.
     start : tuple of int
         First bin, first second, and in bins when the first step of the relative headings is true.
     out : tuple of arrays
@@ -272,7 +273,6 @@ def run_seconds(
     _x, P, history, smoothed, counts, _known, _swing = relative
     first_bin, first_second, made = start
     all_features, gaits, heading, delta, doubt, rates = out
-    parallel = np.full(2, np.nan)
     size = co.second * co.per_bin
     for k in range(most):
         begin = sample + k * size
