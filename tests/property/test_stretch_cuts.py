@@ -18,7 +18,7 @@ from latemiles.sensors.drivers import latemiles_v1, samples
 from latemiles.sensors.registry import driver_for, driver_named
 from latemiles.signals.events import Event, event_bytes
 from latemiles.signals.frames import Segment
-from latemiles.signals.packets import StretchDriver
+from latemiles.signals.packets import HeadDriver, StretchDriver
 from latemiles.signals.records import Packet, Record, RunHeader, SensorInfo, Speed
 from latemiles.signals.stretches import Stretch, stretches_of, with_speeds
 
@@ -173,6 +173,10 @@ def test_many_packets_decode_as_each_does(name, payloads):
         np.testing.assert_array_equal(getattr(many, field)[sound], getattr(each, field)[sound])
     assert repr(many.t_s) == repr(each.t_s)
     assert each.is_damaged.sum() >= 6
+    if isinstance(driver, HeadDriver):
+        heads = driver.heads_many(data, start, stop)
+        for field in ("sizes", "is_damaged", "is_marked", "first_index", "tick", "epoch", "is_resent"):
+            np.testing.assert_array_equal(getattr(heads, field), getattr(many, field))
 
 
 def test_clipping_is_counted_alike_in_a_stretch(heard):

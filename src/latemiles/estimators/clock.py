@@ -177,7 +177,7 @@ class ClockStage:
         arrival_ns : int64 array, shape (m,)
             When each was heard, ns of the session.
         """
-        rows = packets.flags.shape[0]
+        rows = int(packets.sizes.sum())
         if packets.t_s is not None:
             if rows:
                 self._count_told(packets.t_s)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError, PacketError
 from latemiles.estimators.stuck import StuckStage
-from latemiles.signals.packets import DecodedPacket, DecodedStretch, Driver, StretchDriver
+from latemiles.signals.packets import DecodedPacket, DecodedStretch, Driver, HeadDriver, StretchDriver
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import SensorInfo
 
@@ -45,6 +45,7 @@ class DecodeStage:
         self.driver = driver
         # Once: asking an object for its protocol takes longer than decoding a packet.
         self._for_many = driver if isinstance(driver, StretchDriver) else None
+        self._for_heads = driver if isinstance(driver, HeadDriver) else None
         self.packets = 0
         """Packets that were decoded."""
         self.damaged = 0
@@ -104,6 +105,12 @@ class DecodeStage:
         if len(stretch.flags):
             stretch = stretch._replace(flags=self._with_clipping(stretch))
         return self._stuck.push_many(stretch)
+
+    def hear_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
+        """What the clock needs of many notifications; arguments as for ``push_many``."""
+        if self._for_heads is not None:
+            return self._for_heads.heads_many(data, start, stop)
+        return self.push_many(data, start, stop)[0]
 
     def _with_clipping(self, samples: DecodedPacket | DecodedStretch) -> I8:
         """Quality bits with clipping near the stated ranges; also counts what is clipped."""

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 from latemiles.kernels.clock_steps import STEP_FIELDS, forget_steps, is_restart, shift_at, step_of, take_step
-from latemiles.kernels.envelope import lower_line, offset_at
+from latemiles.kernels.envelope import lower_line, offset_at, on_segment, segment_at
 from latemiles.kernels.holes import HOLES, fill_hole, note_hole
 from latemiles.kernels.record import as_state
 
@@ -249,15 +249,20 @@ def _track(s, index, raw, has_tick):
 
 
 @njit(cache=True)
+def _slope(x, y, k):
+    """Slope from knot k to the next."""
+    run = x[k + 1] - x[k]
+    return (y[k + 1] - y[k]) / run if run > 0.0 else 0.0
+
+
+@njit(cache=True)
 def _offset(s, x, known_x, known_y):
     """Offset in use at device time x: of the known fit, else of the live one."""
     n = known_x.shape[0]
     if n < 2:
         n = min(s.knot_n, KNOTS)
         return offset_at(x, s.knot_x, s.knot_y, s.knot_n - n, n, s.slope)
-    run = known_x[1] - known_x[0] if x < known_x[0] else known_x[n - 1] - known_x[n - 2]
-    rise = known_y[1] - known_y[0] if x < known_x[0] else known_y[n - 1] - known_y[n - 2]
-    slope = rise / run if run > 0.0 else 0.0
+    slope = _slope(known_x, known_y, 0 if x < known_x[0] else n - 2)
     return offset_at(x, known_x, known_y, 0, n, slope)
 
 
@@ -280,16 +285,35 @@ def _late(s, index, device, n, known_x, known_y, t_out, keep_out):
 
 
 @njit(cache=True)
-def _in_order(s, index, device, n, known_x, known_y, t_out, keep_out):
-    """Times of a packet that continues the stream, strictly after all that went before."""
+def _times(s, device, n, knot_x, knot_y, first, knots, before, after, t_out, keep_out):
+    """Times of n samples on some knots, past whose ends the offset goes on by two slopes."""
+    low = knot_x[first % knot_x.shape[0]]
+    a = b = 0
     for i in range(n):
         x = device + i * s.period
-        t = x + _offset(s, x, known_x, known_y)
+        # A packet is short: its samples mostly lie between the same two knots.
+        if a == b or not knot_x[a] <= x < knot_x[b]:
+            a, b = segment_at(x, knot_x, first, knots)
+        t = x + on_segment(x, knot_x, knot_y, a, b, before if x < low else after)
         if not t > s.last_t:
             t = s.last_t + 0.01 * s.nominal_period
         s.last_t = t
         t_out[i] = t
         keep_out[i] = 1
+
+
+@njit(cache=True)
+def _in_order(s, device, n, known_x, known_y, t_out, keep_out):
+    """Times of a packet that continues the stream, strictly after all that went before."""
+    knots = known_x.shape[0]
+    if knots < 2:
+        knots = min(s.knot_n, KNOTS)
+        first = s.knot_n - knots
+        _times(s, device, n, s.knot_x, s.knot_y, first, knots, s.slope, s.slope, t_out, keep_out)
+    else:
+        before = _slope(known_x, known_y, 0)
+        after = _slope(known_x, known_y, knots - 2)
+        _times(s, device, n, known_x, known_y, 0, knots, before, after, t_out, keep_out)
     s.samples += n
 
 
@@ -378,7 +402,7 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
     _extend(s, device, last)
     s.newest = last
     s.packets += 1
-    _in_order(s, index, device, n, known_x, known_y, t_out, keep_out)
+    _in_order(s, device, n, known_x, known_y, t_out, keep_out)
     if not is_resent:
         delay = arrival - last - _offset(s, last, known_x, known_y)
         s.delay_bins[min(BINS - 1, max(0, int(delay / BIN_S)))] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-__all__ = ["lower_line", "offset_at"]
+__all__ = ["lower_line", "offset_at", "on_segment", "segment_at"]
 
 
 @njit(cache=True)
@@ -43,15 +43,15 @@ def lower_line(x, y, first, n, stack):
 
 
 @njit(cache=True)
-def offset_at(x, knot_x, knot_y, first, n, slope):
-    """Offset at device time x on the knots (a ring from ``first``); past either end along ``slope``."""
+def segment_at(x, knot_x, first, n):
+    """Places in the ring of the knots around device time x; the same one twice past either end."""
     size = knot_x.shape[0]
     low = first % size
     high = (first + n - 1) % size
     if x <= knot_x[low]:
-        return knot_y[low] + slope * (x - knot_x[low])
+        return low, low
     if x >= knot_x[high]:
-        return knot_y[high] + slope * (x - knot_x[high])
+        return high, high
     # The newest segment is nearly always the right one; older ones by bisection.
     i, j = 0, n - 1
     if knot_x[(first + n - 2) % size] <= x:
@@ -62,8 +62,21 @@ def offset_at(x, knot_x, knot_y, first, n, slope):
             i = m
         else:
             j = m
-    a = (first + i) % size
-    b = (first + j) % size
+    return (first + i) % size, (first + j) % size
+
+
+@njit(cache=True)
+def on_segment(x, knot_x, knot_y, a, b, slope):
+    """Offset at device time x on the line from knot a to knot b; along ``slope`` if they are one."""
+    if a == b:
+        return knot_y[a] + slope * (x - knot_x[a])
     run = knot_x[b] - knot_x[a]
     share = (x - knot_x[a]) / run if run > 0.0 else 0.0
     return knot_y[a] + share * (knot_y[b] - knot_y[a])
+
+
+@njit(cache=True)
+def offset_at(x, knot_x, knot_y, first, n, slope):
+    """Offset at device time x on the knots (a ring from ``first``); past either end along ``slope``."""
+    a, b = segment_at(x, knot_x, first, n)
+    return on_segment(x, knot_x, knot_y, a, b, slope)

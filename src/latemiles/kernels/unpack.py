@@ -6,7 +6,7 @@ from numba import njit
 
 from latemiles.signals.quality import SampleQuality
 
-__all__ = ["MESSAGE", "scan_messages", "unpack_counts"]
+__all__ = ["MESSAGE", "scan_messages", "scan_records", "unpack_counts", "unpack_heads"]
 
 MESSAGE = 5
 """Opcode of an MCAP message."""
@@ -25,6 +25,36 @@ def _unsigned(data, at, size):
     for k in range(size - 1, -1, -1):
         value = (value << 8) | int(data[at + k])
     return value
+
+
+@njit(cache=True)
+def scan_records(data, opcode, start, stop):
+    """Records of an MCAP file that lie whole in a block of it which begins with one.
+
+    Parameters
+    ----------
+    data : uint8 array, shape (n,)
+    opcode, start, stop : int64 arrays, shape (m,)
+        Out: kind of each, and where its content begins and ends.
+
+    Returns
+    -------
+    count : int
+        Records found, up to the first that is damaged or not whole.
+    at : int
+        Where the last one ends.
+    """
+    count, at, size = 0, 0, data.shape[0]
+    while count < opcode.shape[0] and size - at >= RECORD_HEAD and data[at] != 0:
+        length = _unsigned(data, at + 1, 8)
+        if length < 0 or length > size - at - RECORD_HEAD:
+            break
+        opcode[count] = data[at]
+        start[count] = at + RECORD_HEAD
+        at += RECORD_HEAD + length
+        stop[count] = at
+        count += 1
+    return count, at
 
 
 @njit(cache=True)
@@ -104,3 +134,40 @@ def unpack_counts(data, start, count, acc_scale, gyr_scale, acc, gyr, flags):
             flags[row] = bits
             row += 1
             at += 12
+
+
+@njit(cache=True)
+def unpack_heads(data, start, stop, version, most, with_tail, out):
+    """Heads of many frames of 12 bytes and 12 a sample.
+
+    A head holds version and kind, number of samples, flags, epoch, index and tick (32 bits each).
+
+    Parameters
+    ----------
+    data : uint8 array
+        Holds the frames.
+    start, stop : int64 arrays, shape (m,)
+        Where each begins and ends.
+    version, most : int
+        Version that is understood, and most samples in a frame.
+    with_tail : int
+        Highest kind; its frames have two bytes more.
+    out : int64 array, shape (6, m)
+        Out: samples (0 in a frame that does not follow this), kind, flags, epoch, index, tick; zeros in a
+        frame that is shorter than a head.
+    """
+    for p in range(start.shape[0]):
+        a, size = start[p], stop[p] - start[p]
+        for k in range(6):
+            out[k, p] = 0
+        if size < 12:
+            continue
+        n, kind = int(data[a + 1]), int(data[a]) & 15
+        is_sound = int(data[a]) >> 4 == version and kind <= with_tail and 1 <= n <= most
+        if is_sound and size == 12 + 12 * n + (2 if kind == with_tail else 0):
+            out[0, p] = n
+        out[1, p] = kind
+        out[2, p] = data[a + 2]
+        out[3, p] = data[a + 3]
+        out[4, p] = _unsigned(data, a + 4, 4)
+        out[5, p] = _unsigned(data, a + 8, 4)

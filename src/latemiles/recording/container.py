@@ -30,6 +30,7 @@ __all__ = [
     "MessageDecoder",
     "Piece",
     "check_opening",
+    "chunks",
     "first_sequence",
     "has_closing",
     "inflate",
@@ -56,6 +57,7 @@ _INNER_HEAD_BYTES: Final = _RECORD_HEAD.size
 _CHUNK_HEAD: Final = struct.Struct("<QQQII")
 """Start, end, size and CRC of what a chunk holds, and the length of the name of its compression."""
 _LENGTH: Final = struct.Struct("<Q")
+_ENDS: Final = (Opcode.DATA_END, Opcode.FOOTER)
 _BLOCK_BYTES: Final = 256 * 1024
 """So much of a file is read at once."""
 
@@ -150,13 +152,40 @@ def pieces(file: BinaryIO, size: int, bodies: Collection[int], *, start: int = l
             block, block_start = b"", end
 
 
+def chunks(file: BinaryIO, size: int) -> Iterator[Piece]:
+    """The chunks of the file, up to the end of its data; errors as of ``pieces``."""
+    # Compiled, and so slow to import: replaying a file does not need it.
+    from latemiles.kernels.unpack import scan_records
+
+    offset = len(MAGIC)
+    heads = np.empty((3, _BLOCK_BYTES // _RECORD_HEAD.size + 1), dtype=np.int64)
+    while True:
+        block = _read(file, offset, _BLOCK_BYTES)
+        found, end = scan_records(np.frombuffer(block, dtype=np.uint8), *heads)
+        if not found:
+            # Longer than a block, or damaged: with care.
+            piece = next(pieces(file, size, (Opcode.CHUNK,), start=offset))
+            if piece.opcode in _ENDS:
+                return
+            if piece.opcode == Opcode.CHUNK:
+                yield piece
+            offset = piece.end
+            continue
+        for opcode, start, stop in heads[:, :found].T.tolist():
+            if opcode == Opcode.CHUNK:
+                yield Piece(offset + start - _RECORD_HEAD.size, offset + stop, opcode, block[start:stop])
+            elif opcode in _ENDS:
+                return
+        offset += end
+
+
 def _read(file: BinaryIO, start: int, count: int) -> bytes:
     file.seek(start)
     return file.read(count)
 
 
-def open_chunk(body: bytes) -> bytes:
-    """Records inside a chunk, inflated and checked against its CRC.
+def open_chunk(body: bytes, opener: zstandard.ZstdDecompressor | None = None) -> bytes:
+    """Records inside a chunk, inflated and checked against its CRC; an opener is for one thread alone.
 
     Raises
     ------
@@ -174,7 +203,7 @@ def open_chunk(body: bytes) -> bytes:
     if len(data) < length:
         raise FormatError("a chunk cannot be read")
     if compression == "zstd":
-        records = inflate(data, size)
+        records = inflate(data, size, opener)
     elif compression == "":
         records = data
     else:
@@ -184,15 +213,14 @@ def open_chunk(body: bytes) -> bytes:
     return records
 
 
-def inflate(frame: bytes, expected_size: int) -> bytes:
+def inflate(frame: bytes, expected_size: int, opener: zstandard.ZstdDecompressor | None = None) -> bytes:
     """Content of one zstd frame that must have the expected size; raises FormatError."""
     try:
         # A frame names its size and the library allocates that much: compare before believing it.
         if zstandard.frame_content_size(frame) not in (expected_size, -1) or expected_size > CHUNK_LIMIT:
             raise FormatError("a chunk's size is not what it says")
-        content = zstandard.ZstdDecompressor().decompress(
-            frame, max_output_size=expected_size, allow_extra_data=False
-        )
+        opener = opener or zstandard.ZstdDecompressor()
+        content = opener.decompress(frame, max_output_size=expected_size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError("a chunk cannot be decompressed") from error
     if len(content) != expected_size:

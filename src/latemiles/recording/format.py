@@ -74,6 +74,8 @@ def _float_to_json(value: Any) -> float | str | None:
 
 
 def _float_from_json(value: Any) -> float:
+    if type(value) is float:
+        return value
     if value is None:
         return math.nan
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 import numpy as np
+import zstandard
 from mcap.opcode import Opcode
 
 from latemiles.errors import RecordingError, TornRecording
@@ -18,6 +19,7 @@ from latemiles.recording.container import (
     MessageDecoder,
     Piece,
     check_opening,
+    chunks,
     has_closing,
     open_chunk,
     pieces,
@@ -265,8 +267,9 @@ def _joined_chunks(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
     """What the chunks hold, some in one: a recorder closes a chunk a second. Also where the last one lies."""
     parts: list[bytes] = []
     offset, room = 0, STRETCH_BYTES
-    for piece in _chunks(file, size):
-        parts.append(open_chunk(piece.body))
+    opener = zstandard.ZstdDecompressor()
+    for piece in chunks(file, size):
+        parts.append(open_chunk(piece.body, opener))
         offset = piece.offset
         room -= len(parts[-1])
         if room <= 0:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Capabilities", "DecodedPacket", "DecodedStretch", "Driver", "StretchDriver"]
+__all__ = ["Capabilities", "DecodedPacket", "DecodedStretch", "Driver", "HeadDriver", "StretchDriver"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -131,3 +131,11 @@ class StretchDriver(Driver, Protocol):
         start, stop : int64 arrays, shape (m,)
             Where each begins and ends.
         """
+
+
+@runtime_checkable
+class HeadDriver(StretchDriver, Protocol):
+    """A driver that also reads the heads of many notifications alone: all that a clock needs."""
+
+    def heads_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
+        """What ``decode_many`` gives of notifications ``data[start:stop]``, without a single sample."""

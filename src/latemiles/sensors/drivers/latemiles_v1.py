@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import PacketError
-from latemiles.kernels.unpack import unpack_counts
+from latemiles.kernels.unpack import unpack_counts, unpack_heads
 from latemiles.signals.packets import Capabilities, DecodedPacket, DecodedStretch
 from latemiles.signals.quality import SampleQuality
 
@@ -54,10 +54,6 @@ ACC_RANGE_M_S2: Final = 16.0 * 9.80665
 GYR_RANGE_RAD_S: Final = 2000.0 * pi / 180.0
 
 _HEADER: Final = struct.Struct("<BBBBII")
-_FIELDS: Final = np.dtype(
-    [("first", "u1"), ("n", "u1"), ("flags", "u1"), ("epoch", "u1"), ("index", "<u4"), ("tick", "<u4")]
-)
-"""The same for many frames at once."""
 _SAMPLE_BYTES: Final = 12
 _FULL: Final = 32768.0
 
@@ -179,34 +175,33 @@ class LatemilesV1:
 
     def decode_many(self, data: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> DecodedStretch:
         """Interpret many notifications, each as ``decode`` does; see `StretchDriver`."""
-        size = stop - start
-        is_long = size >= _HEADER.size
-        raw = np.frombuffer(data, dtype=np.uint8)
-        heads = np.zeros((len(start), _HEADER.size), dtype=np.uint8)
-        heads[is_long] = raw[start[is_long, None] + np.arange(_HEADER.size)]
-        head = heads.view(_FIELDS)[:, 0]
-        kind = head["first"] & 0x0F
-        n = head["n"].astype(np.int64)
-        is_sound = is_long & (head["first"] >> 4 == VERSION) & (kind <= WITH_TEMPERATURE)
-        is_sound &= size == _HEADER.size + _SAMPLE_BYTES * n + 2 * (kind == WITH_TEMPERATURE)
-        is_sound &= (n >= 1) & (n <= MAX_SAMPLES)
-        count = np.where(is_sound, n, 0)
-        total = int(count.sum())
+        heads = self.heads_many(data, start, stop)
+        total = int(heads.sizes.sum())
         acc, gyr = np.empty((total, 3)), np.empty((total, 3))
         flags = np.empty(total, dtype=np.int64)
         scales = self.acc_range / _FULL, self.gyr_range / _FULL
-        unpack_counts(raw, start + _HEADER.size, count, *scales, acc, gyr, flags)
+        raw = np.frombuffer(data, dtype=np.uint8)
+        unpack_counts(raw, start + _HEADER.size, heads.sizes, *scales, acc, gyr, flags)
+        return heads._replace(acc=acc, gyr=gyr, flags=flags)
+
+    def heads_many(self, data: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> DecodedStretch:
+        """The same without the samples, for whoever follows the clock alone; see `HeadDriver`."""
+        heads = np.empty((6, len(start)), dtype=np.int64)
+        raw = np.frombuffer(data, dtype=np.uint8)
+        unpack_heads(raw, start, stop, VERSION, MAX_SAMPLES, WITH_TEMPERATURE, heads)
+        count, kind, flags, epoch, index, tick = heads
+        none = np.empty((0, 3))
         return DecodedStretch(
-            acc,
-            gyr,
-            flags,
+            none,
+            none,
+            np.empty(0, dtype=np.int64),
             count,
-            ~is_sound,
-            first_index=head["index"].astype(np.int64),
-            tick=head["tick"].astype(np.int64),
-            epoch=head["epoch"].astype(np.int64),
+            count == 0,
+            first_index=index,
+            tick=tick,
+            epoch=epoch,
             is_resent=kind == RESEND,
-            is_marked=is_sound & (head["flags"] & MARK != 0),
+            is_marked=(count > 0) & (flags & MARK != 0),
             tick_hz=TICK_HZ,
         )
 
