@@ -113,3 +113,25 @@ def test_a_change_of_speed_counts_over_ground_only_and_only_with_hindsight():
     assert np.abs(ground[:850]).sum() < 0.1
     for pace in (Pace(records), heard(records)):
         assert not pace.course(0, 2000, 10.0).gained_m_s.any()
+
+
+def test_samples_that_wait_go_by_the_words_known_when_they_came_however_late_they_are_asked_for():
+    rng = np.random.default_rng(8)
+    # A source that speaks late, falls silent, and comes back.
+    said = np.concatenate([np.arange(0.0, 40.0), np.arange(55.0, 70.0), np.arange(120.0, 160.0)])
+    records = words(said, 3.0 + rng.random(len(said)))
+    ends = np.sort(rng.integers(1, 1700, len(records)))
+    soon, late = Pace(), Pace()
+    parts, first = [], 0
+    for record, stop in zip(records, ends, strict=True):
+        late.settle(0, int(stop), 10.0)
+        if stop > first:
+            parts.append(soon.course(first, int(stop) - first, 10.0).pace_m_s)
+            first = int(stop)
+        for pace in (soon, late):
+            pace.tell(record)
+    whole = late.course(0, first, 10.0)
+    assert np.isnan(whole.pace_m_s).any()
+    assert np.isfinite(whole.pace_m_s).any()
+    assert whole.pace_m_s.tobytes() == np.concatenate(parts).tobytes()
+    assert late.course(first, 50, 10.0).pace_m_s.tobytes() == soon.course(first, 50, 10.0).pace_m_s.tobytes()

@@ -18,6 +18,7 @@ from latemiles.signals.records import Speed
 __all__ = ["Pace"]
 
 F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
 Word = tuple[float, float]
 
 PACE_TAU_S: Final = 3.0
@@ -56,8 +57,8 @@ class Pace:
             self._words = [(-t, v) for t, v in reversed(back)]
             self.is_told = True
         self._gains = self.is_told and is_over_ground
-        self._settled: list[Course] = []
-        """Of the samples that come next, as far as it was said that what is known now shall hold."""
+        self._settled: list[tuple[int, int]] = []
+        """Ends of samples that come next and how many words they shall go by, though more are known since."""
 
     def tell(self, record: Speed) -> None:
         """Hear one word of the source."""
@@ -68,7 +69,9 @@ class Pace:
             self._words.append(_next(self._words[-1:], word))
             if word[0] - self._words[0][0] > 2.0 * KEPT_S:
                 # Many at once: a list is slow to forget its first.
-                del self._words[: bisect_right(self._words, (word[0] - KEPT_S, math.inf))]
+                gone = bisect_right(self._words, (word[0] - KEPT_S, math.inf))
+                del self._words[:gone]
+                self._settled = [(stop, max(0, known - gone)) for stop, known in self._settled]
 
     def at(self, t_s: float) -> float:
         """Speed at a session time, m/s; NaN where the source is silent."""
@@ -76,33 +79,34 @@ class Pace:
 
     def settle(self, first: int, stop: int, rate_hz: float) -> None:
         """Let the course of samples up to ``stop`` be what is known now; ``first`` is asked for next."""
-        done = first + sum(len(part.pace_m_s) for part in self._settled)
+        done = self._settled[-1][0] if self._settled else first
         if stop > done:
-            self._settled.append(self._course(done, stop - done, rate_hz))
+            self._settled.append((stop, len(self._words)))
 
     def course(self, first: int, k: int, rate_hz: float) -> Course:
         """Speed at k samples of the grid from ``first`` on."""
-        if not self._settled:
-            return self._course(first, k, rate_hz)
-        self.settle(first, first + k, rate_hz)
-        pace, gained = (
-            np.concatenate([getattr(part, name) for part in self._settled])
-            for name in ("pace_m_s", "gained_m_s")
-        )
-        self._settled = [Course(pace[k:], gained[k:])] if len(pace) > k else []
-        return Course(pace[:k], gained[:k])
-
-    def _course(self, first: int, k: int, rate_hz: float) -> Course:
         if not self._words:
             return no_course(k)
         t = (first + np.arange(-1, k)) / rate_hz
-        pace = self._at(t)
+        pace = self._at(t, self._known(first, k))
         gained = np.zeros(k)
         if self._gains:
             around = self._at(t[1:] + CHANGE_S) - self._at(t[1:] - CHANGE_S)
             trust = around**2 / (around**2 + CHANGE_M_S**2)
             gained = np.nan_to_num(trust * np.diff(pace))
         return Course(pace[1:], gained)
+
+    def _known(self, first: int, k: int) -> I8 | None:
+        """How many words each of k samples and the one before go by; None: all. Forgets what is over."""
+        if not self._settled:
+            return None
+        known = np.full(k + 1, len(self._words), dtype=np.int64)
+        at = 0
+        for stop, words in self._settled:
+            known[at : stop - first + 1] = words
+            at = stop - first + 1
+        self._settled = [(stop, words) for stop, words in self._settled if stop > first + k]
+        return known
 
     def save(self) -> bytes:
         """Return the state as bytes."""
@@ -125,17 +129,22 @@ class Pace:
         word = self._track.tell(record)
         return word if word is not None and 0.0 <= word[1] <= FASTEST_M_S else None
 
-    def _at(self, t: F8) -> F8:
-        """Speed at rising times (k,)."""
+    def _at(self, t: F8, known: I8 | None = None) -> F8:
+        """Speed at rising times (k,), by the first ``known`` (k,) words."""
         from_, to = (bisect_right(self._words, (float(end), math.inf)) for end in (t[0], t[-1]))
-        near = np.array(self._words[max(0, from_ - 1) : to + 1]).reshape(-1, 2)
+        from_ = max(0, from_ - 1)
+        near = np.array(self._words[from_ : to + 1]).reshape(-1, 2)
         if not len(near):
             return np.full(len(t), NAN)
-        speed: F8 = np.interp(t, near[:, 0], near[:, 1])
         k = np.searchsorted(near[:, 0], t, side="right")
         is_last = k == len(near)
-        since = t - near[np.maximum(k - 1, 0), 0]
-        wide = near[np.minimum(k, len(near) - 1), 0] - near[np.maximum(k - 1, 0), 0] > BRIDGE_S
+        if known is not None:
+            is_last |= k + from_ >= known
+            k = np.minimum(k, np.maximum(known - from_, 0))
+        before, after = np.maximum(k - 1, 0), np.minimum(k, len(near) - 1)
+        since = t - near[before, 0]
+        wide = near[after, 0] - near[before, 0] > BRIDGE_S
+        speed: F8 = np.where(is_last, near[before, 1], np.interp(t, near[:, 0], near[:, 1]))
         speed[(k == 0) | (is_last & (since > HOLD_S)) | (~is_last & wide)] = NAN
         return speed
 
