@@ -25,6 +25,7 @@ __all__ = [
     "gather",
     "harmonic_rms",
     "measure_stride",
+    "measure_strides",
     "or_quality",
     "peak_dynamic_force",
     "resample",
@@ -198,6 +199,58 @@ def measure_stride(ring, start, n, lane, places, signs, times, columns, first, t
     resample(window, FORCE_ROW, begin, end, up)
     out[columns[6]] = vertical_oscillation(up, times[4], trig, height)
     out[columns[7]] = peak_dynamic_force(window, FORCE_ROW, begin, times[3], times[5])
+
+
+@njit(cache=True)
+def measure_strides(
+    rings, rate, oldest, lanes, events, plans, times, columns, first, trig, scratch, seen, waves, out
+):
+    """``measure_stride`` of many, each from its events.
+
+    Parameters
+    ----------
+    rings : tuple of arrays
+        Ring of samples, and that of their quality bits, (3, m).
+    rate : float
+        Of the grid, Hz.
+    oldest : int
+        First sample that is still in the ring; a stride that began before is left alone.
+    lanes : int64 array, shape (n,)
+        0 left, 1 right.
+    events : float64 array, shape (n, 3)
+        Initial contact, toe-off (NaN: none) and end, session s.
+    plans : tuple of arrays
+        Places and signs for left strides and for right ones.
+    times : float64 array, shape (6,)
+        As for ``measure_stride``; the last but two holds the length of the shock, in samples, and the last
+        gravity.
+    columns, first, trig, scratch
+        As for ``measure_stride``.
+    seen : int64 array, shape (n, 3)
+        Out: quality bits of pelvis and own thigh, and 1 where the stride was measured.
+    waves : float64 array, shape (n, 6, 101)
+    out : float64 array, shape (n, c)
+    """
+    ring, quality = rings
+    shock, gravity = times[3], times[5]
+    left, left_signs, right, right_signs = plans
+    for k in range(lanes.shape[0]):
+        start = math.floor(events[k, 0] * rate)
+        n = math.ceil(events[k, 2] * rate) - start + 1
+        seen[k, 0], seen[k, 1] = or_quality(quality, 1 + lanes[k], start, n)
+        seen[k, 2] = start >= oldest
+        if start < oldest:
+            continue
+        for j in range(3):
+            times[j] = events[k, j] * rate - start
+        times[3] = times[0] + shock
+        times[4] = (times[2] - times[0]) / rate
+        times[5] = gravity
+        places, signs = (left, left_signs) if lanes[k] == 0 else (right, right_signs)
+        measure_stride(
+            ring, start, n, lanes[k], places, signs, times, columns, first, trig, scratch, waves[k], out[k]
+        )
+    times[3], times[5] = shock, gravity
 
 
 @njit(cache=True)

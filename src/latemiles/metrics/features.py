@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,9 +17,10 @@ from latemiles.metrics.harmonic import N_HARMONICS
 from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S, VO_HARMONICS
 from latemiles.signals.frames import GRAVITY_M_S2, SIDES, Side
 
-__all__ = ["FeatureMaker", "StrideTimes"]
+__all__ = ["MOST", "FeatureMaker", "StrideTimes"]
 
 F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
 
 DEG: Final = 180.0 / math.pi
 
@@ -54,7 +54,8 @@ COLUMNS: Final = np.array(
 )
 """Columns that ``kernels.strides.measure_stride`` reads and writes beside the angles'."""
 FIRST: Final = np.array(list(FIRST_FORBIDDEN.values()), dtype=np.int64)
-_BLANK: Final = np.full(len(NUMERIC_COLUMNS), np.nan)
+MOST: Final = 32
+"""Strides that are measured at once."""
 _N_TEMPORAL: Final = len(temporal.METRICS)
 
 
@@ -95,7 +96,7 @@ def _peak_sign(angle: str, side: Side) -> float:
     return -1.0 if angle == "hip_flexion" else 1.0
 
 
-def _plan(side: Side) -> tuple[NDArray[np.int64], F8]:
+def _plan(side: Side) -> tuple[I8, F8]:
     """For each angle: row of the window and first column of its features; factor and sign of the peak."""
     places, signs = [], []
     for angle in ANGLE_NAMES:
@@ -114,53 +115,54 @@ class FeatureMaker:
         self._trig: F8 = kernel.trig_table(max(N_HARMONICS, VO_HARMONICS))
         width = max(int(longest_s * rate_hz) + 8, kernel.N_PHASES)
         self._scratch = np.full((kernel.WINDOW_ROWS + 2, width), np.nan)
-        self._times = np.empty(6)
-        self.waves_deg = np.full((6, kernel.N_PHASES), np.nan)
-        """Waveforms of the last stride: pelvis tilt, obliquity, rotation and the own hip, deg."""
-        self._plans = tuple(_plan(side) for side in SIDES)
+        self._times = np.full(6, np.nan)
+        self._times[3], self._times[5] = SHOCK_WINDOW_S * rate_hz, GRAVITY_M_S2
+        self._waves = np.full((MOST, 6, kernel.N_PHASES), np.nan)
+        self._plans = tuple(part for side in SIDES for part in _plan(side))
 
-    def blank(self) -> F8:
-        """A row of NaN."""
-        return _BLANK.copy()
-
-    def measure(self, ring: F8, start: int, n: int, places: Sequence[float], side: Side) -> F8:
-        """Every number that comes from samples.
+    def measure(self, ring: F8, quality: I8, oldest: int, lanes: I8, events: F8) -> tuple[F8, I8, F8]:
+        """Every number of some strides that comes from samples.
 
         Parameters
         ----------
-        ring : float64 array
+        ring, quality : arrays
             See ``kernels.strides``.
-        start, n : int
-            First sample of the stride and how many there are.
-        places : sequence of 3 floats
-            Initial contact, toe-off (NaN: none) and the end, in samples after ``start``.
-        side : Side
-            The stance leg.
+        oldest : int
+            First sample that is still there.
+        lanes : int64 array, shape (n,)
+            The stance leg of each, up to ``MOST`` strides.
+        events : float64 array, shape (n, 3)
+            Initial contact, toe-off (NaN: none) and the end, session s.
 
         Returns
         -------
-        float64 array, shape (n_columns,)
-            A row in which the columns of time are NaN.
+        rows : float64 array, shape (n, n_columns)
+            In which the columns of time are NaN; all are where a stride began before the oldest sample.
+        seen : int64 array, shape (n, 3)
+            Quality bits of the pelvis and the own thigh, and 1 where the stride was measured.
+        waves_deg : float64 array, shape (n, 6, 101)
+            Waveforms: pelvis tilt, obliquity, rotation and the own hip, deg. Written over by the next call.
         """
-        row = self.blank()
-        begin, toe_off, end = places
-        stride_s = (end - begin) / self._rate
-        self._times[:] = begin, toe_off, end, begin + SHOCK_WINDOW_S * self._rate, stride_s, GRAVITY_M_S2
-        kernel.measure_stride(
-            ring,
-            start,
-            n,
-            side.lane,
-            *self._plans[side.lane],
+        n = len(lanes)
+        rows = np.full((n, len(NUMERIC_COLUMNS)), np.nan)
+        seen = np.empty((n, 3), dtype=np.int64)
+        kernel.measure_strides(
+            (ring, quality),
+            self._rate,
+            oldest,
+            lanes,
+            events,
+            self._plans,
             self._times,
             COLUMNS,
             FIRST,
             self._trig,
             self._scratch,
-            self.waves_deg,
-            row,
+            seen,
+            self._waves,
+            rows,
         )
-        return row
+        return rows, seen, self._waves
 
     def temporal(self, row: F8, index: int, times: StrideTimes) -> None:
         """Write the columns that come from events and from the speed source."""

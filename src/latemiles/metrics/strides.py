@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from latemiles.errors import InputError
 from latemiles.kernels import strides as kernel
 from latemiles.metrics.catalogue import COLUMN_INDEX, blanked
-from latemiles.metrics.features import FeatureMaker
+from latemiles.metrics.features import MOST, FeatureMaker
 from latemiles.metrics.needs import Need
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.speed import SpeedTrack
@@ -71,8 +71,7 @@ class _Foot:
     times: deque[float] = field(default_factory=deque)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(NamedTuple):
     """A stride whose events are complete and whose samples may still be on their way."""
 
     lane: int
@@ -324,42 +323,50 @@ class StrideStage:
 
     def _drain(self) -> list[Stride]:
         strides: list[Stride] = []
-        while self._pending and math.ceil(self._pending[0].t_end * self._rate) < self._head:
-            strides.append(self._make(self._pending.popleft()))
-        return strides
+        while True:
+            ready: list[_Pending] = []
+            while self._pending and len(ready) < MOST and self._is_over(self._pending[0]):
+                ready.append(self._pending.popleft())
+            if not ready:
+                return strides
+            strides += self._made(ready)
 
-    def _make(self, pending: _Pending) -> Stride:
-        start = math.floor(pending.t_ic * self._rate)
-        n = math.ceil(pending.t_end * self._rate) - start + 1
-        quality = pending.quality | self._sample_bits(pending.lane, start, n)
-        side = SIDES[pending.lane]
-        if start < max(self._begin, self._head - self._capacity):
-            # Began before the first sample that is still there: nothing to measure.
-            values = self._features.blank()
-            quality |= _GAP
-        else:
-            rate = self._rate
-            places = (pending.t_ic * rate - start, pending.t_to * rate - start, pending.t_end * rate - start)
-            values = self._features.measure(self._ring, start, n, places, side)
-            if not quality & _EXCLUDING:
-                toe_off = 100.0 * (pending.t_to - pending.t_ic) / (pending.t_end - pending.t_ic)
-                self.waveforms.add(pending.t_ic, pending.lane, self._features.waves_deg, toe_off)
-        self._features.temporal(values, self._index, pending)
-        if self._blank.size:
-            values[self._blank] = NAN
-            quality |= _NOT_OFFERED
-        stride = Stride(pending.t_ic, side, self._index, tuple(values.tolist()), int(quality))
-        self._index += 1
-        return stride
+    def _is_over(self, pending: _Pending) -> bool:
+        return math.ceil(pending.t_end * self._rate) < self._head
 
-    def _sample_bits(self, lane: int, start: int, n: int) -> int:
-        pelvis, thigh = kernel.or_quality(self._quality, 1 + lane, start, n)
-        # A bend is a matter of the pelvis; a thigh turns in every stride.
-        seen = pelvis | (thigh & ~_BEND)
-        if not seen:
-            return 0
-        bits = 0
-        for sample_bit, stride_bit in _BITS:
-            if seen & sample_bit:
-                bits |= stride_bit
-        return bits
+    def _made(self, ready: list[_Pending]) -> list[Stride]:
+        """Rows of strides whose samples are all there."""
+        oldest = max(self._begin, self._head - self._capacity)
+        lanes = np.array([p.lane for p in ready], dtype=np.int64)
+        events = np.array([(p.t_ic, p.t_to, p.t_end) for p in ready])
+        rows, seen, waves = self._features.measure(self._ring, self._quality, oldest, lanes, events)
+        bits = []
+        for k, (p, (pelvis, thigh, is_whole)) in enumerate(zip(ready, seen.tolist(), strict=True)):
+            quality = p.quality | _stride_bits(pelvis, thigh)
+            if not is_whole:
+                # Began before the first sample that is still there: nothing to measure.
+                quality |= _GAP
+            elif not quality & _EXCLUDING:
+                toe_off = 100.0 * (p.t_to - p.t_ic) / (p.t_end - p.t_ic)
+                self.waveforms.add(p.t_ic, p.lane, waves[k], toe_off)
+            self._features.temporal(rows[k], self._index + k, p)
+            bits.append(quality | _NOT_OFFERED if self._blank.size else quality)
+        rows[:, self._blank] = NAN
+        first, self._index = self._index, self._index + len(ready)
+        return [
+            Stride(p.t_ic, SIDES[p.lane], first + k, tuple(row), quality)
+            for k, (p, row, quality) in enumerate(zip(ready, rows.tolist(), bits, strict=True))
+        ]
+
+
+def _stride_bits(pelvis: int, thigh: int) -> int:
+    """Bits of a stride from those of its samples."""
+    # A bend is a matter of the pelvis; a thigh turns in every stride.
+    seen = pelvis | (thigh & ~_BEND)
+    if not seen:
+        return 0
+    bits = 0
+    for sample_bit, stride_bit in _BITS:
+        if seen & sample_bit:
+            bits |= stride_bit
+    return bits
