@@ -18,6 +18,9 @@ from latemiles.session.pace import paced
 from latemiles.signals.events import CalibrationFound, Event, Stride, event_bytes
 from latemiles.signals.records import Record
 
+pytestmark = pytest.mark.timeout(600)
+"""The first test of a changed kernel waits for the compiler."""
+
 RECORDINGS = sorted((Path(__file__).resolve().parents[2] / "recordings").glob("*.mcap"))
 names = pytest.mark.parametrize("path", RECORDINGS, ids=lambda p: p.stem)
 
