@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+import latemiles as lm
 from latemiles.errors import ConfigError, ShapeError
 from latemiles.estimators.gait_events import GaitStage
 from latemiles.kernels.landing import KNOTS, SPAN, land
@@ -14,6 +16,8 @@ from latemiles.kernels.onset import falling_foot, pick_onset, rising_foot
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, GaitEvent
 from latemiles.signals.frames import SEGMENTS, SIDES, Side, quat_rotate
+from latemiles.sim.plan import Sensors, easy_run
+from latemiles.sim.runner import simulate
 from reference import steps as twin
 from reference.rbds import data_root, has_rbds, rbds_session
 from reference.steps import Steps, runner, standing_and_squats
@@ -144,6 +148,21 @@ def test_a_contact_soon_after_the_other_toe_off_is_found_at_any_rate(rate_hz):
         signals = runner(stride_s=0.74, duty=0.44, rate_hz=rate_hz, first=int(2 * rate_hz), seed=seed)
         contacts = errors_ms(of_kind(run(signals), "initial_contact"), signals.contacts, slack=2)
         assert np.percentile(np.abs(contacts), 95) < 8.0
+
+
+def test_a_leg_that_whips_forward_after_its_toe_off_is_no_contact_to_a_slow_sensor():
+    plan = replace(easy_run(0.75, 4.4), waveforms="ric", sensors=Sensors(rate_hz=60.0))
+    made = simulate(plan, seed=23)
+    events = lm.analyze({s.value: stream for s, stream in made.streams().items()}).events
+    is_contact = np.array(events.kind) == "initial_contact"
+    truth = made.truth.strides
+    for side in SIDES:
+        found = events.t_s[is_contact & (np.array(events.side) == side.value)]
+        true = truth["t_ic_s"][made.truth.steady() & (truth["side"] == side.lane)]
+        nearest = found[np.argmin(np.abs(found - true[:, None]), axis=1)]
+        assert len(true) > 50
+        # It used to be a third to a half of them.
+        assert np.mean(np.abs(nearest - true) > 0.05) < 0.05
 
 
 def test_the_events_of_a_run_come_in_their_order():

@@ -65,6 +65,8 @@ WITHIN: Final = 0.5
 """A contact lies between the last sample before its kink and the next: in the middle, samples."""
 TOE_OFF_S: Final = 0.02
 """A contact picked this near to the toe-off before it may be that toe-off's own kink, s."""
+LONG_FALL_S: Final = 0.05
+"""Time from toe-off to the middle of a flight from which the two ends cannot be taken for each other, s."""
 LOOSE_SHARE: Final = 0.1
 TRUST_SHARE: Final = 0.2
 SLOPE_S: Final = 0.08
@@ -179,6 +181,9 @@ def _running_step(s, j, out, count):
     bottom = lowest_at(s.brief, s.peak_at, s.valley_at + 1)
     leave = falling_foot(s.brief, s.peak_at, bottom + 1, s.brief[bottom], s.peak - s.brief[bottom])
     start = max(2, s.valley_at - int(0.1 * rate))
+    if s.valley_at - leave > LONG_FALL_S * rate:
+        # Early in a flight the leg that has left whips forward, which bends its force as a contact would.
+        start = max(start, int(0.5 * (leave + s.valley_at)))
     stop = min(s.n, j + 1 + int(0.06 * rate))
     low, high = range_of(s.scissors, s.valley_at - int(0.4 * rate), j + 1)
     if 0.0 <= high - low < IN_STEP_RAD:
