@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "latemiles"
@@ -100,3 +102,15 @@ def test_a_cached_kernel_loads_without_the_compiler_which_is_there_when_it_is_ne
     )
     assert said(tmp_path) == [10.0, 0.0]
     assert said(tmp_path, ask=READY) == [10.0, 0.0, 4.0, 4.0]
+
+
+@pytest.mark.timeout(240)
+def test_an_index_that_names_types_of_other_sources_is_not_read(tmp_path):
+    kernels = small_package(tmp_path)
+    assert said(tmp_path) == [10.0, 0.0]
+    indexes = list((kernels / "__pycache__").glob("a_c*.nbi"))
+    assert len(indexes) == 2
+    for index in indexes:
+        index.write_bytes(pickle.dumps(numba.__version__) + b"clatemiles.kernels.gone\nKind\n.")
+    assert said(tmp_path) == [10.0, 0.0]
+    assert said(tmp_path) == [10.0, 1.0]

@@ -104,6 +104,13 @@ class LoadedLibrary(codegen.JITCodeLibrary):
 class KernelCache(caching.FunctionCache):
     """numba's cache of one function; takes a kernel of ours from disk without getting ready to compile."""
 
+    def __init__(self, py_func: Any) -> None:
+        super().__init__(py_func)
+        if is_ours(py_func.__code__.co_filename):
+            # numba looks at its stamp only after it has read the index, and an index names types that other
+            # sources may not have any more. What comes before the index says first whether it may be read.
+            self._cache_file._version += f" {source_hash()}"
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What is cached for these types of arguments, or None."""
         if not is_ours(self._py_func.__code__.co_filename):
