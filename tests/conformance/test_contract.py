@@ -575,6 +575,7 @@ def test_a_traceback_is_shown_only_when_asked_for(tmp_path):
     assert "Traceback" in debug.stderr
 
 
+@pytest.mark.timeout(300)
 def test_ctrl_c_ends_an_analysis_with_one_line(tmp_path):
     command = [sys.executable, "-m", "latemiles", "--home", tmp_path, "analyze"]
     command += [*sorted(RECORDINGS.glob("*.mcap")), "--out", tmp_path / "out"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latemiles.cli.context import UnitsOption, console, progress_bar, state_of, units_of
+from latemiles.cli.interrupts import Interrupts
 from latemiles.errors import EnvironmentMissing, LatemilesError
 
 if TYPE_CHECKING:
@@ -125,8 +126,9 @@ def _run_all(
                 statuses.add(_tell(waiting[done], done.result, debug=debug))
                 bar.advance(task)
         return statuses
-    with progress_bar("analysing", 1.0) as (bar, task):
+    with Interrupts() as interrupts, progress_bar("analysing", 1.0) as (bar, task):
         for path, target in targets.items():
+            interrupts.check()
             bar.update(task, description=path.name, completed=0.0)
             advance = partial(_show, bar, task)
             statuses.add(_tell(path, partial(work, path, target, progress=advance), debug=debug))
