@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latemiles.estimators.calibration_windows import (
-    StillFinder,
-    find_movement,
-    settled,
-    stance_of,
-    told_movement,
-)
+from latemiles.estimators.calibration_windows import StillFinder, find_movement, stance_of, told_movement
 from latemiles.estimators.mounting import (
     Axis,
     Calibration,
@@ -190,23 +184,6 @@ def test_a_thigh_knows_forward_even_if_running_tips_the_whole_body(rng, tips_deg
     up = quat_rotate(quat_conj(mounts[1]), UP)
     axis = thigh_running_axis(rows, 1, up, np.zeros(3), PARAMS, is_standing=True)
     assert yaw_error(axis.left, mounts[1]) < 1.0
-
-
-def test_coming_to_rest_and_going_on_are_no_part_of_a_stance(rng):
-    t = np.arange(round(6.0 * HZ)) / HZ
-    lean = np.radians(4.0) * (np.exp(-t / 0.3) + np.exp((t - t[-1]) / 0.3))
-    sway = np.radians(0.3) * np.sin(2.0 * np.pi * 0.4 * t)
-    mounts = mountings(rng)
-    rows = bins(np.stack([lean + sway] * 3, axis=1), mounts)
-    a, b = settled(rows, PARAMS)
-    assert 0 < a < 1.5 * HZ
-    assert len(rows) - 1.5 * HZ < b < len(rows)
-    up = np.array(stance_of(rows[a:b], a).up)
-    for lane in range(3):
-        true = quat_rotate(quat_conj(mounts[lane]), UP)
-        assert np.degrees(np.arccos(up[lane] @ true)) < 0.15
-    quiet = bins(np.stack([sway] * 3, axis=1), mounts)
-    assert settled(quiet, PARAMS) == (0, len(quiet))
 
 
 def test_a_calibration_survives_being_written_down(rng):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,6 @@ from latemiles.estimators.calibration_windows import (
     StillFinder,
     bridged,
     find_movement,
-    settled,
     stance_of,
     told_movement,
     why_no_movement,
@@ -157,9 +156,7 @@ class Calibrator:
         """Take a told stance; why not, if not."""
         why = why_no_stance(part, self._params)
         if not why:
-            a, b = settled(part, self._params)
-            at_rest = stance_of(part[a:b], start, is_told=True)
-            self.stance = replace(at_rest, end=start + len(part))
+            self.stance = stance_of(part, start, is_told=True)
         return why
 
     def _take_movement(self, part: F8, start: int, onward: F8) -> str:

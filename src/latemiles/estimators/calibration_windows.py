@@ -21,7 +21,6 @@ __all__ = [
     "StillFinder",
     "bridged",
     "find_movement",
-    "settled",
     "stance_of",
     "told_movement",
     "up_in_sensor",
@@ -99,30 +98,6 @@ def bridged(rows: F8, longest: int) -> F8:
     return out
 
 
-def settled(rows: F8, params: PostureParams) -> tuple[int, int]:
-    """First bin and one past the last of the part of a still stretch in which the body had come to rest.
-
-    Who has just stopped, or is about to bend, is still by any limit of rate for half a second, and leans. So
-    half-second cells at either end count only from where every sensor's inclination is that of the median.
-    """
-    half = round(0.5 * params.bin_hz)
-    count = len(rows) // half
-    up = up_in_sensor(rows[: count * half]).reshape(count, half, rows.shape[1], 3)
-    heard = np.all(np.isfinite(up[..., 0]), axis=1)
-    cells = np.where(heard[..., None], up.mean(axis=1), np.nan)
-    cells /= np.linalg.norm(cells, axis=-1, keepdims=True)
-    close = np.ones(count, dtype=bool)
-    for lane in np.flatnonzero(heard.any(axis=0)):
-        middle = np.median(cells[heard[:, lane], lane], axis=0)
-        off = np.linalg.norm(cells[:, lane] - middle, axis=1)
-        close &= ~(off > params.settled_rad)
-    known = np.flatnonzero(close)
-    if 2 * len(known) < count or len(known) == 0:
-        return 0, len(rows)
-    first, last = int(known[0]), int(known[-1])
-    return first * half, len(rows) if last == count - 1 else (last + 1) * half
-
-
 def stance_of(rows: F8, start: int, is_told: bool = False) -> Stance:
     """Mean over the bins ``rows`` (n, lanes, 10), the first of which is bin ``start``."""
     heard = np.isfinite(rows[..., 0])
@@ -188,9 +163,7 @@ class StillFinder:
         first = max(self.open_start, memory_start)
         if end - first < round(p.still_min_s * p.bin_hz):
             return
-        still = memory[first - memory_start : end - memory_start]
-        a, b = settled(still, p)
-        stance = stance_of(still[a:b], first + a)
+        stance = stance_of(memory[first - memory_start : end - memory_start], first)
         if self.stances and self.stances[-1].end > self.open_start:
             self.stances.pop()
         self.stances = [*self.stances[1 - self.KEPT :], stance]

@@ -27,8 +27,6 @@ class PostureParams:
     still_shift_rad: float = 3.0 * _DEG
     """Largest change of inclination within one quiet stance."""
     still_min_s: float = 3.0
-    settled_rad: float = 1.0 * _DEG
-    """How far half a second of a stance may lean from its median: sway does not, coming to rest does."""
     upright_rad: float = 40.0 * _DEG
     """Largest angle between standing and the mean of running for a stance to be one; sitting makes 70."""
 
