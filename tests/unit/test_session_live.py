@@ -18,7 +18,7 @@ from latemiles.session.live import LiveSession, supervise
 from latemiles.session.pace import paced
 from latemiles.signals.events import Event
 from latemiles.signals.frames import Segment
-from latemiles.signals.records import Mark, Packet, Record, RunHeader, SensorInfo
+from latemiles.signals.records import Mark, Packet, Pose, Record, RunHeader, SensorInfo
 
 HEADER = RunHeader(run="test", sensors=tuple(SensorInfo(s, "latemiles-v1", 104.0) for s in list(Segment)[:3]))
 
@@ -166,6 +166,24 @@ async def test_a_full_inbox_refuses_the_newest_packet_and_says_how_many():
     (gone,) = inbox.take_refusals(99)
     assert (gone.segment, gone.count) == (Segment.PELVIS, 6)
     assert inbox.take_refusals(100) == []
+
+
+async def test_what_a_person_says_is_taken_by_a_full_inbox_and_a_file_waits_for_room():
+    inbox = Inbox(size=2)
+    packets = [Packet(k, Segment.PELVIS, b"x") for k in range(3)]
+    assert [inbox.offer(packet) for packet in packets] == [True, True, False]
+    said: list[Record] = [Pose(3, "standing", 1.0, 9.0), Mark(4, "hill")]
+    assert all(inbox.offer(word) for word in said)
+    waiting = asyncio.create_task(inbox.put(Mark(5, "of a file")))
+    await asyncio.sleep(0)
+    assert [await inbox.get() for _ in range(2)] == packets[:2]
+    assert not waiting.done()
+    assert inbox.get_more(1) == said[:1]
+    async with asyncio.timeout(5):
+        await waiting
+    inbox.close()
+    assert inbox.get_more(9) == [said[1], Mark(5, "of a file")]
+    assert await inbox.get() is None
 
 
 async def test_a_part_whose_wait_was_cancelled_by_others_is_started_again(monkeypatch):

@@ -14,16 +14,19 @@ __all__ = ["Inbox"]
 class Inbox:
     """Bounded queue of records. Policy when full: the newest packet is refused and counted.
 
-    What was refused is said to the run as a ``Gone`` record as soon as there is room again.
+    What was refused is said to the run as a ``Gone`` record as soon as there is room again. What is no
+    packet is taken also then: marks, poses and words of links are few, and nobody says them twice.
 
     Parameters
     ----------
     size : int
-        Records that may wait. 2048 is about half a minute of three sensors.
+        Packets that may wait. 2048 is about half a minute of three sensors.
     """
 
     def __init__(self, size: int = 2048) -> None:
-        self._queue: asyncio.Queue[Record | None] = asyncio.Queue(size)
+        self._size = size
+        self._queue: asyncio.Queue[Record | None] = asyncio.Queue()
+        self._room = asyncio.Event()
         self._refused: Counter[Segment] = Counter()
         self.refused_total = 0
 
@@ -37,26 +40,29 @@ class Inbox:
         bool
             Whether it was taken: what was refused may be asked for again.
         """
-        try:
-            self._queue.put_nowait(record)
-        except asyncio.QueueFull:
-            if isinstance(record, Packet):
-                self._refused[record.segment] += 1
-                self.refused_total += 1
+        if isinstance(record, Packet) and self._queue.qsize() >= self._size:
+            self._refused[record.segment] += 1
+            self.refused_total += 1
             return False
+        self._queue.put_nowait(record)
         return True
 
     async def put(self, record: Record) -> None:
         """Wait until there is room: for sources that can wait, such as a file."""
-        await self._queue.put(record)
+        while self._queue.qsize() >= self._size:
+            self._room.clear()
+            await self._room.wait()
+        self._queue.put_nowait(record)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Say that nothing more comes."""
-        await self._queue.put(None)
+        self._queue.put_nowait(None)
 
     async def get(self) -> Record | None:
         """Return the next record; None once closed. Refusals come first, as records of their own."""
-        return await self._queue.get()
+        record = await self._queue.get()
+        self._room.set()
+        return record
 
     def get_more(self, most: int) -> list[Record]:
         """Up to so many records that wait already; what says the end stays."""
@@ -64,10 +70,10 @@ class Inbox:
         while len(more) < most and not self._queue.empty():
             record = self._queue.get_nowait()
             if record is None:
-                # There was room for it just now.
                 self._queue.put_nowait(None)
                 break
             more.append(record)
+        self._room.set()
         return more
 
     def take_refusals(self, arrival_ns: int) -> list[Record]:

@@ -140,7 +140,7 @@ class LiveSession:
             listening.cancel()
             stopping.cancel()
             await asyncio.wait({listening, stopping})
-            await self.inbox.close()
+            self.inbox.close()
             await consuming
             for part in parts:
                 part.cancel()
