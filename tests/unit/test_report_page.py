@@ -274,6 +274,24 @@ def test_no_word_of_the_tilts_chart_is_crossed_by_the_line_of_the_change() -> No
             assert not is_far or float(x) < 160.0
 
 
+def test_the_words_of_the_band_stand_clear_of_a_line_that_passes_them() -> None:
+    run = made_up_run("half_marathon")
+    tilt = run.form_drift["pelvic_tilt_mean_deg"]
+    bump = 2.5 * np.exp(-(((tilt.medians_t_s - 420.0) / 240.0) ** 2))
+    moved = replace(tilt, medians=tilt.medians + bump, adjusted=None)
+    page = build_page(replace(run, form_drift=run.form_drift | {"pelvic_tilt_mean_deg": moved}), "mile")
+    html = drift.render(page).split("</svg>")[0]
+    ((x, foot, words),) = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>(too small[^<]+)<', html)
+    curve = [
+        (float(px), float(py))
+        for path in re.findall(r'<path d="M([^"]+)" class="c-(?:raw-alone|change dashed)"', html)
+        for px, py in re.findall(r"([\d.]+) ([\d.]+)", path)
+    ]
+    assert any(float(foot) - 10.0 < py < float(foot) for _, py in curve), "a line that passes their height"
+    right = float(x) + 6.0 * len(words)
+    assert not [at for at in curve if float(x) < at[0] < right and float(foot) - 10.0 < at[1] < float(foot)]
+
+
 BROKEN = {
     "no interval": lambda d: replace(d, interval=(NAN, NAN), adjusted=None),
     "no detectable change": lambda d: replace(d, detectable_change=NAN, adjusted=None),

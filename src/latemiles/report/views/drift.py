@@ -122,7 +122,7 @@ def _draw(page: Page, series: Series | None, *, narrow: bool) -> str:
     marks = () if narrow else page.analysis.quality.marks
     body += ground.gap_labels(f, page.pelvis_gaps_s(), page.pelvis_slips_s(), marks)
     if page.measured:
-        body += _change_point(page, f, y) + _band_words(page, f, y)
+        body += _change_point(page, f, y) + _band_words(page, series, f, y)
     else:
         body += _missing_words(page, series, f)
     body += strip_body
@@ -251,7 +251,7 @@ def _change_point(page: Page, f: ground.Frame, y: Scale) -> str:
     )
 
 
-def _band_words(page: Page, f: ground.Frame, y: Scale) -> str:
+def _band_words(page: Page, series: Series | None, f: ground.Frame, y: Scale) -> str:
     tilt, shown = page.tilt, page.shown
     if tilt is None or shown is None or not math.isfinite(shown.detectable):
         return ""
@@ -262,8 +262,9 @@ def _band_words(page: Page, f: ground.Frame, y: Scale) -> str:
     body += _start_words(page, f, 0.5 * (low + high), under)
     size = f"{magnitude(shown.detectable)}\u00b0"
     words = f"under {size}" if f.narrow else f"too small to tell, under {size}"
-    x = _clear_of_lines(page, f, f.left + (12.0 if f.narrow else 30.0), words)
-    body += text(x, y(shown.detectable) - 8.0, words, "t-2 s13 halo")
+    foot = y(shown.detectable) - 8.0
+    x = _clear_of_lines(page, f, f.left + (12.0 if f.narrow else 30.0), words, _line_at(series, f, y, foot))
+    body += text(x, foot, words, "t-2 s13 halo")
     slips = page.pelvis_slips_s()
     after = page.band_after_slip()
     if slips and after - shown.detectable >= 0.05:
@@ -287,23 +288,33 @@ def _start_words(page: Page, f: ground.Frame, middle: float, under: float) -> st
     return first + text(x, under + 33.0, words, "s13 halo", "middle")
 
 
-def _clear_of_lines(page: Page, f: ground.Frame, x: float, words: str) -> float:
-    """Where words that would begin at ``x`` stand clear of the lines that run down; ``x`` if nowhere."""
+def _line_at(series: Series | None, f: ground.Frame, y: Scale, foot: float) -> F8:
+    """Where across the chart the drawn line passes the height of words that stand on ``foot``, pixels."""
+    if series is None:
+        return np.empty(0)
+    height = y.many(series.line)
+    with np.errstate(invalid="ignore"):
+        return f.x.many(series.x)[(height > foot - 14.0) & (height < foot + 6.0)]
+
+
+def _clear_of_lines(page: Page, f: ground.Frame, x: float, words: str, passed: F8 | tuple[()] = ()) -> float:
+    """Where words that would begin at ``x`` stand clear of the lines that run down and of ``passed``, pixels.
+
+    ``x`` if nowhere.
+    """
     width = 6.9 * len(words)
     times = page.pelvis_slips_s()
     if page.tilt is not None and page.tilt.change_point_s is not None:
         times = [*times, page.tilt.change_point_s]
-    lines = [f.at(t) for t in times]
+    lines = np.array([*(f.at(t) for t in times), *passed])
 
     def is_clear(at: float) -> bool:
         # Words may begin a little left of the axis, as those of a start at the very beginning do.
         fits = f.left - 12.0 <= at and at + width < f.right
-        return fits and not any(at - 3 < v < at + width + 3 for v in lines)
+        return fits and not bool(np.any((at - 3.0 < lines) & (lines < at + width + 3.0)))
 
-    places = [
-        x,
-        *sorted((side for v in lines for side in (v - width - 6.0, v + 6.0)), key=lambda p: abs(p - x)),
-    ]
+    sides = [float(side) for v in lines for side in (v - width - 6.0, v + 6.0)]
+    places = [x, *sorted(sides, key=lambda at: abs(at - x))]
     return next((at for at in places if is_clear(at)), x)
 
 
