@@ -11,7 +11,6 @@ import asyncio
 import logging
 import random
 import time
-from math import isfinite, nan
 from typing import Final
 
 from latemiles.errors import LinkFailed, PacketError
@@ -24,7 +23,8 @@ from latemiles.sensors.commands import Commands
 from latemiles.sensors.drivers import latemiles_v1
 from latemiles.sensors.flash_log import PAGE_SAMPLES, LogList, LogReader, read_payload
 from latemiles.sensors.gaps import GapBook
-from latemiles.sensors.outlet import Backoff, LinkTimes, LinkView, Outlet, Wanted
+from latemiles.sensors.kept_link import KeptLink
+from latemiles.sensors.outlet import LinkTimes, Outlet, Wanted
 from latemiles.sensors.protocol import Code, Command, Result, Started, State
 from latemiles.signals.records import Link, Packet, SensorInfo
 
@@ -41,29 +41,21 @@ _UNTOLD_PAYLOAD: Final = 20
 """What systems say that do not know; the sensor itself refuses a link that is too small."""
 
 
-class SensorLink:
-    """Keeps one sensor linked for a whole run.
+class SensorLink(KeptLink):
+    """Keeps one of our sensors linked for a whole run.
 
     Parameters
     ----------
-    wanted : Wanted
-        Which sensor.
-    stack : BleStack
-        Which Bluetooth.
-    ear : Ear
-        Shared by all links.
-    outlet : Outlet
-        Shared by all links.
+    wanted, stack, ear, outlet
+        As of ``KeptLink``.
     start : Start, optional
         How the sensor is set up.
     times : LinkTimes, optional
         How patient it is.
     is_fresh : bool
         Whether what the sensor may still be doing is stopped first; False to go on with an earlier run.
-    book : GapBook, optional
-        What was heard in an earlier part of the run.
-    chance : Random, optional
-        Of the jitter in waiting times.
+    book, chance
+        As of ``KeptLink``.
     """
 
     def __init__(
@@ -79,74 +71,21 @@ class SensorLink:
         book: GapBook | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        self.wanted, self.view = wanted, LinkView()
+        super().__init__(wanted, stack, ear, outlet, times=times, book=book, chance=chance)
         self.start = start or protocol.Start()
-        self.book = book or GapBook()
-        self.info: asyncio.Future[SensorInfo] = asyncio.get_running_loop().create_future()
-        self._stack, self._ear, self._outlet = stack, ear, outlet
-        self._times = times or LinkTimes()
-        self._backoff = Backoff(chance=chance or random.Random())
         self._is_fresh = is_fresh
-        self._strangers: set[str] = set()
-        self._connection: Connection | None = None
         self._commands: Commands | None = None
-        self._is_up = False
-        self._heard_s = 0.0
         self._status = Status()
         self._told_battery_s = float("-inf")
         self._has_news = False
         self._progress_s = 0.0
         self._asked = 0
         self._refused_s = float("-inf")
-        self._down_s = nan
         self._session = 0
         self._log: LogReader | None = None
         self._clock = ClockWatch()
         self._epoch = -1
         self._asked_clock_s = float("-inf")
-
-    # Its life.
-
-    async def run(self) -> None:
-        """Keep the link until cancelled."""
-        while True:
-            heard = await self._ear.hear(self._is_it)
-            self.view.rssi = heard.rssi
-            self.view.state = "connecting"
-            connection = Connection(self._stack, heard)
-            try:
-                await connection.open(self._ear.radio)
-                self._connection = connection
-                await self._use(connection)
-                self._went(LinkReason.LOST)
-            except LinkFailed as trouble:
-                self._went(trouble.reason)
-                self.view.trouble = trouble.reason
-                self.view.state = f"{trouble.reason}; trying again"
-                log.info("%s: %s", self.wanted.segment.label, trouble)
-                if trouble.reason == LinkReason.NOT_OURS:
-                    self._strangers.add(heard.address)
-                await asyncio.sleep(self._backoff.next_s())
-            finally:
-                self._connection = self._commands = None
-                await connection.close()
-
-    async def settle(self, seconds: float) -> None:
-        """Wait until nothing is missing any more, at most so long."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while loop.time() < until:
-            if not self.book.missing or self._connection is None:
-                return
-            await asyncio.sleep(self._times.look_s)
-
-    async def give_back(self) -> None:
-        """Stop the sensor; never fails."""
-        if self._connection is not None:
-            try:
-                await self._command(Command.STOP)
-            except LinkFailed as trouble:
-                log.info("%s: %s", self.wanted.segment.label, trouble)
 
     async def blink(self, seconds: int) -> None:
         """Let the sensor's light blink.
@@ -158,11 +97,21 @@ class SensorLink:
         """
         await self._command(Command.IDENTIFY, bytes([min(255, seconds)]))
 
-    def _is_it(self, heard: Heard) -> bool:
-        return self.wanted.may_be(heard) and heard.address not in self._strangers
+    # Its life.
+
+    def _may_be(self, heard: Heard) -> bool:
+        return self.wanted.may_be(heard)
+
+    async def _stop(self, connection: Connection) -> None:
+        await self._command(Command.STOP)
 
     async def _use(self, connection: Connection) -> None:
-        """Make use of a link until it ends."""
+        try:
+            await self._use_until_lost(connection)
+        finally:
+            self._commands = None
+
+    async def _use_until_lost(self, connection: Connection) -> None:
         self._commands = Commands(connection)
         await self._commands.listen()
         await self._identify(connection)
@@ -180,12 +129,7 @@ class SensorLink:
         self._heard_s = self._progress_s = asyncio.get_running_loop().time()
         # What was missed while the link was down shows when the first live frame comes.
         self._has_news = True
-        while not connection.lost.is_set():
-            try:
-                async with asyncio.timeout(self._times.look_s):
-                    await connection.lost.wait()
-            except TimeoutError:
-                await self._look(connection)
+        await self._watch(connection)
 
     async def _identify(self, connection: Connection) -> None:
         try:
@@ -290,28 +234,6 @@ class SensorLink:
             self.view.resent += head.n
             self._progress_s = now_s
             self._asked = 0
-
-    # What it tells.
-
-    def _came(self, now_ns: int) -> None:
-        self._is_up = True
-        self._backoff.reset()
-        self.view.state = "linked"
-        detail = ""
-        if isfinite(self._down_s):
-            detail = f"back after {now_ns * 1e-9 - self._down_s:.1f} s"
-        self._outlet.offer(
-            Link(now_ns, self.wanted.segment, "up", detail, battery_percent=self.view.battery_percent)
-        )
-
-    def _went(self, reason: str) -> None:
-        if not self._is_up:
-            return
-        self._is_up = False
-        now_ns = self._outlet.now_ns()
-        self._down_s = now_ns * 1e-9
-        self.view.state = reason
-        self._outlet.offer(Link(now_ns, self.wanted.segment, "down", str(reason)))
 
     # What it does while the link is up.
 
