@@ -2,10 +2,10 @@
 
 A filter does the same with every sensor, so its kernel is written once, for one sensor, and its numbers are
 vectors: ``+ - * /``, comparisons, ``abs``, ``min``, ``max``, ``math.sqrt``, ``cos`` and ``sin`` act on each
-lane by itself. numba knows no such numbers; ``lanes_llvm`` teaches it. LLVM makes one instruction of each
-where the processor has registers of four doubles (AVX), two or more where it has not. Nothing is contracted
-or reordered: every lane is what IEEE arithmetic makes of its own numbers, whatever its neighbours are and
-whichever processor it is.
+lane by itself. numba knows no such numbers; ``lanes_llvm`` and ``lanes_memory`` teach it. LLVM makes one
+instruction of each where the processor has registers of four doubles (AVX), two or more where it has not.
+Nothing is contracted or reordered: every lane is what IEEE arithmetic makes of its own numbers, whatever its
+neighbours are and whichever processor it is.
 
 A comparison gives a mask, and where lanes go different ways both are worked out and ``select`` takes each
 lane's own; ``any_of`` and ``all_of`` spare the way that no lane goes. With the compiler switched off there is
@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-import latemiles.kernels.lanes_llvm  # noqa: F401 - the compiler learns of lanes
+import latemiles.kernels.lanes_memory  # noqa: F401 - the compiler learns of lanes
 from latemiles.kernels.lanes_plain import (
     LANES,
     all_of,
@@ -30,10 +30,12 @@ from latemiles.kernels.lanes_plain import (
     bits_of,
     fields,
     gather,
+    gather_four,
     ladder,
     mask_of,
     row,
     scatter,
+    scatter_four,
     select,
     set_row,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "enter",
     "fields",
     "gather",
+    "gather_four",
     "keep",
     "ladder",
     "leave",
@@ -53,6 +56,7 @@ __all__ = [
     "pack",
     "put_back",
     "scatter",
+    "scatter_four",
     "select",
     "unpack",
 ]

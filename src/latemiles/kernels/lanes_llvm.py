@@ -1,4 +1,4 @@
-"""What the compiler makes of lanes: types of numbers, masks and groups, and their LLVM vectors.
+"""What the compiler makes of numbers and masks in lanes: types, and their LLVM vectors.
 
 One LLVM instruction an operation, without the flags that would let LLVM contract or reorder (LLVM language
 reference, "Fast-Math Flags"); it splits what is wider than a register.
@@ -8,43 +8,24 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import lower_builtin, lower_cast, lower_getattr_generic, lower_setattr_generic
+from numba.core.imputils import lower_builtin, lower_cast
 from numba.core.typeconv.castgraph import Conversion
-from numba.core.typing.templates import (
-    AbstractTemplate,
-    AttributeTemplate,
-    infer_getattr,
-    infer_global,
-    signature,
-)
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import models, register_model
 
-from latemiles.kernels.lanes_plain import (
-    LANES,
-    all_of,
-    any_of,
-    bits_of,
-    fields,
-    gather,
-    ladder,
-    mask_of,
-    row,
-    scatter,
-    select,
-    set_row,
-)
+from latemiles.kernels.lanes_plain import LANES, all_of, any_of, bits_of, ladder, mask_of, select
 
-__all__ = ["FLOATS", "MASK", "ROWS", "GroupType", "LanesType", "MaskType", "RowsType"]
+__all__ = ["FLOATS", "INDEX", "MASK", "ROW", "LanesType", "MaskType", "at", "model", "typed"]
 
 _NUMBER: Final = ir.DoubleType()
-_ROW: Final = ir.VectorType(_NUMBER, LANES)
+ROW: Final = ir.VectorType(_NUMBER, LANES)
 _TRUTHS: Final = ir.VectorType(ir.IntType(1), LANES)
-_INDEX: Final = ir.IntType(64)
+INDEX: Final = ir.IntType(64)
 
 
 class LanesType(types.Type):
@@ -65,27 +46,13 @@ class MaskType(types.Type):
         super().__init__(name="LaneMask")
 
 
-class GroupType(types.Type):
-    """One group of records, fields as attributes."""
-
-    def __init__(self, record: types.Record) -> None:
-        self.record = record
-        super().__init__(name=f"LaneGroup({record})")
-
-
-class RowsType(types.Type):
-    """An array field of a group."""
-
-    def __init__(self) -> None:
-        super().__init__(name="LaneRows")
-
-
 FLOATS: Final = LanesType()
 MASK: Final = MaskType()
-ROWS: Final = RowsType()
 
 
-def _model(kind: type, shape: ir.Type) -> None:
+def model(kind: type, shape: ir.Type) -> None:
+    """Tell numba what LLVM has in the place of a type."""
+
     class Model(models.PrimitiveModel):
         def __init__(self, manager: Any, type_: Any) -> None:
             super().__init__(manager, type_, shape)
@@ -93,13 +60,12 @@ def _model(kind: type, shape: ir.Type) -> None:
     register_model(kind)(Model)
 
 
-_model(LanesType, _ROW)
-_model(MaskType, _TRUTHS)
-_model(GroupType, _ROW.as_pointer())
-_model(RowsType, _ROW.as_pointer())
+model(LanesType, ROW)
+model(MaskType, _TRUTHS)
 
 
-def _at(k: int) -> ir.Constant:
+def at(k: int) -> ir.Constant:
+    """Number of a lane as LLVM takes it."""
     return ir.Constant(ir.IntType(32), k)
 
 
@@ -107,16 +73,16 @@ def _at(k: int) -> ir.Constant:
 @lower_cast(types.Integer, LanesType)
 def _spread(context: Any, builder: Any, from_type: Any, _: Any, value: Any) -> Any:
     number = context.cast(builder, value, from_type, types.float64)
-    first = builder.insert_element(ir.Constant(_ROW, ir.Undefined), number, _at(0))
+    first = builder.insert_element(ir.Constant(ROW, ir.Undefined), number, at(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(first, ir.Constant(_ROW, ir.Undefined), zeros)
+    return builder.shuffle_vector(first, ir.Constant(ROW, ir.Undefined), zeros)
 
 
 def _is_number(kind: Any) -> bool:
     return kind == FLOATS or isinstance(kind, (types.Float, types.Integer))
 
 
-def _typed(function: Any, accepts: Any) -> None:
+def typed(function: Any, accepts: Any) -> None:
     """Teach numba the types of ``function``: ``accepts`` gives its signature, or None, from its arguments."""
 
     @infer_global(function)
@@ -133,7 +99,7 @@ def _arithmetic(function: Any, emit: Any, result: Any = FLOATS, count: int = 2) 
             return signature(result, *[FLOATS] * count)
         return None
 
-    _typed(function, accepts)
+    typed(function, accepts)
 
     @lower_builtin(function, *[LanesType] * count)
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -142,7 +108,7 @@ def _arithmetic(function: Any, emit: Any, result: Any = FLOATS, count: int = 2) 
 
 def _vector_call(name: str) -> Any:
     def emit(builder: Any, x: Any) -> Any:
-        kind = ir.FunctionType(_ROW, [_ROW])
+        kind = ir.FunctionType(ROW, [ROW])
         return builder.call(
             cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f64"), [x]
         )
@@ -185,15 +151,15 @@ _arithmetic(math.sqrt, _vector_call("sqrt"), count=1)
 
 def _lane_by_lane(function: Any) -> None:
     """Teach numba a function that vectors have no instruction for."""
-    _typed(function, lambda *args: signature(FLOATS, FLOATS) if args == (FLOATS,) else None)
+    typed(function, lambda *args: signature(FLOATS, FLOATS) if args == (FLOATS,) else None)
 
     @lower_builtin(function, LanesType)
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         of_one = context.get_function(function, signature(types.float64, types.float64))
-        out = ir.Constant(_ROW, ir.Undefined)
+        out = ir.Constant(ROW, ir.Undefined)
         for k in range(LANES):
-            value = of_one(builder, [builder.extract_element(args[0], _at(k))])
-            out = builder.insert_element(out, value, _at(k))
+            value = of_one(builder, [builder.extract_element(args[0], at(k))])
+            out = builder.insert_element(out, value, at(k))
         return out
 
 
@@ -202,7 +168,7 @@ for _curve in (math.cos, math.sin):
 
 
 for _both, _name in ((operator.and_, "and_"), (operator.or_, "or_")):
-    _typed(_both, lambda *args: signature(MASK, MASK, MASK) if args == (MASK, MASK) else None)
+    typed(_both, lambda *args: signature(MASK, MASK, MASK) if args == (MASK, MASK) else None)
     lower_builtin(_both, MaskType, MaskType)(
         lambda context, builder, sig, args, name=_name: getattr(builder, name)(*args)
     )
@@ -212,7 +178,7 @@ def _whole(builder: Any, mask: Any) -> Any:
     return builder.bitcast(mask, ir.IntType(LANES))
 
 
-_typed(
+typed(
     select,
     lambda where, a, b: (
         signature(FLOATS, MASK, FLOATS, FLOATS)
@@ -227,7 +193,7 @@ for _mask, _numbers in ((MaskType, LanesType), (types.Boolean, types.Float)):
         lambda context, builder, sig, args: builder.select(*args)
     )
 for _quantor, _sign, _bits in ((any_of, "!=", 0), (all_of, "==", -1)):
-    _typed(
+    typed(
         _quantor,
         lambda where: signature(types.boolean, where) if where in (MASK, types.boolean) else None,
     )
@@ -237,13 +203,13 @@ for _quantor, _sign, _bits in ((any_of, "!=", 0), (all_of, "==", -1)):
         )
     )
     lower_builtin(_quantor, types.Boolean)(lambda context, builder, sig, args: args[0])
-_typed(bits_of, lambda where: signature(types.int64, MASK) if where == MASK else None)
-_typed(mask_of, lambda bits: signature(MASK, types.int64) if isinstance(bits, types.Integer) else None)
+typed(bits_of, lambda where: signature(types.int64, MASK) if where == MASK else None)
+typed(mask_of, lambda bits: signature(MASK, types.int64) if isinstance(bits, types.Integer) else None)
 
 
 @lower_builtin(bits_of, MaskType)
 def _bits_of(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return builder.zext(_whole(builder, args[0]), _INDEX)
+    return builder.zext(_whole(builder, args[0]), INDEX)
 
 
 @lower_builtin(mask_of, types.Integer)
@@ -251,168 +217,9 @@ def _mask_of(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.bitcast(builder.trunc(args[0], ir.IntType(LANES)), _TRUTHS)
 
 
-_typed(ladder, lambda: signature(FLOATS))
+typed(ladder, lambda: signature(FLOATS))
 
 
 @lower_builtin(ladder)
 def _ladder(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return ir.Constant(_ROW, [float(k) for k in range(LANES)])
-
-
-def _load(builder: Any, place: Any) -> Any:
-    value = builder.load(place)
-    value.align = 8  # An array of numpy is not laid out for vectors.
-    return value
-
-
-def _store(builder: Any, value: Any, place: Any) -> None:
-    builder.store(value, place).align = 8
-
-
-_typed(
-    fields,
-    lambda groups, group, record: (
-        signature(GroupType(record.dtype), groups, types.intp, record)
-        if isinstance(groups, types.Array)
-        else None
-    ),
-)
-
-
-@lower_builtin(fields, types.Array, types.Integer, types.DType)
-def _fields(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _row_place(context, builder, sig.args[0], args[0], args[1], ir.Constant(_INDEX, 0))
-
-
-def _row_place(context: Any, builder: Any, kind: Any, groups: Any, group: Any, word: Any) -> Any:
-    array = context.make_array(kind)(context, builder, groups)
-    words = builder.extract_value(array.shape, 1)
-    rows = builder.bitcast(array.data, _ROW.as_pointer())
-    return builder.gep(rows, [builder.add(builder.mul(group, words), word)])
-
-
-@infer_getattr
-class _GroupFields(AttributeTemplate):
-    key: ClassVar[Any] = GroupType
-
-    def generic_resolve(self, group: Any, name: str) -> Any:  # type: ignore[override]
-        if name not in group.record.fields:
-            return None
-        return ROWS if isinstance(group.record.typeof(name), types.NestedArray) else FLOATS
-
-
-def _field(builder: Any, kind: Any, group: Any, name: str) -> Any:
-    return builder.gep(group, [ir.Constant(_INDEX, kind.record.offset(name) // 8)])
-
-
-@lower_getattr_generic(GroupType)
-def _get_field(context: Any, builder: Any, kind: Any, group: Any, name: str) -> Any:
-    place = _field(builder, kind, group, name)
-    return place if isinstance(kind.record.typeof(name), types.NestedArray) else _load(builder, place)
-
-
-@lower_setattr_generic(GroupType)
-def _set_field(context: Any, builder: Any, sig: Any, args: Any, name: str) -> None:
-    _store(builder, args[1], _field(builder, sig.args[0], args[0], name))
-
-
-_typed(
-    operator.getitem,
-    lambda rows, j: (
-        signature(FLOATS, ROWS, types.intp) if rows == ROWS and isinstance(j, types.Integer) else None
-    ),
-)
-_typed(
-    operator.setitem,
-    lambda rows, j, value: (
-        signature(types.none, ROWS, types.intp, FLOATS)
-        if rows == ROWS and isinstance(j, types.Integer)
-        else None
-    ),
-)
-
-
-@lower_builtin(operator.getitem, RowsType, types.Integer)
-def _get_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _load(builder, builder.gep(args[0], [args[1]]))
-
-
-@lower_builtin(operator.setitem, RowsType, types.Integer, LanesType)
-def _set_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    _store(builder, args[2], builder.gep(args[0], [args[1]]))
-    return context.get_dummy_value()
-
-
-_typed(
-    row,
-    lambda groups, group, word: (
-        signature(FLOATS, groups, types.intp, types.intp) if isinstance(groups, types.Array) else None
-    ),
-)
-_typed(
-    set_row,
-    lambda groups, group, word, value: (
-        signature(types.none, groups, types.intp, types.intp, FLOATS)
-        if isinstance(groups, types.Array)
-        else None
-    ),
-)
-
-
-@lower_builtin(row, types.Array, types.Integer, types.Integer)
-def _row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _load(builder, _row_place(context, builder, sig.args[0], *args))
-
-
-@lower_builtin(set_row, types.Array, types.Integer, types.Integer, LanesType)
-def _set_row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    _store(builder, args[3], _row_place(context, builder, sig.args[0], *args[:3]))
-    return context.get_dummy_value()
-
-
-def _places(context: Any, builder: Any, kind: Any, array: Any, group: Any, i: Any, j: Any) -> list[Any]:
-    """Pointers to element (i, j) of each sensor of the group, the last sensor's for lanes behind it."""
-    a = context.make_array(kind)(context, builder, array)
-    sensors, n, m = cgutils.unpack_tuple(builder, a.shape, 3)
-    last = builder.sub(sensors, ir.Constant(_INDEX, 1))
-    inside = builder.add(builder.mul(i, m), j)
-    places = []
-    for k in range(LANES):
-        sensor = builder.add(builder.mul(group, ir.Constant(_INDEX, LANES)), ir.Constant(_INDEX, k))
-        sensor = builder.select(builder.icmp_signed("<", sensor, sensors), sensor, last)
-        places.append(builder.gep(a.data, [builder.add(builder.mul(sensor, builder.mul(n, m)), inside)]))
-    return places
-
-
-def _is_block(kind: Any) -> bool:
-    return (
-        isinstance(kind, types.Array)
-        and kind.ndim == 3
-        and kind.layout == "C"
-        and kind.dtype == types.float64
-    )
-
-
-_typed(
-    gather,
-    lambda array, *at: signature(FLOATS, array, *[types.intp] * 3) if _is_block(array) else None,
-)
-_typed(
-    scatter,
-    lambda array, *at: signature(types.none, array, *[types.intp] * 3, FLOATS) if _is_block(array) else None,
-)
-
-
-@lower_builtin(gather, types.Array, types.Integer, types.Integer, types.Integer)
-def _gather(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    out = ir.Constant(_ROW, ir.Undefined)
-    for k, place in enumerate(_places(context, builder, sig.args[0], *args)):
-        out = builder.insert_element(out, builder.load(place), _at(k))
-    return out
-
-
-@lower_builtin(scatter, types.Array, types.Integer, types.Integer, types.Integer, LanesType)
-def _scatter(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    for k, place in enumerate(_places(context, builder, sig.args[0], *args[:4])):
-        builder.store(builder.extract_element(args[4], _at(k)), place)
-    return context.get_dummy_value()
+    return ir.Constant(ROW, [float(k) for k in range(LANES)])

@@ -14,10 +14,12 @@ __all__ = [
     "bits_of",
     "fields",
     "gather",
+    "gather_four",
     "ladder",
     "mask_of",
     "row",
     "scatter",
+    "scatter_four",
     "select",
     "set_row",
 ]
@@ -65,6 +67,16 @@ def gather(array, group, i, j):
 def scatter(array, group, i, j, value):
     """Write element (i, j) of each sensor of a group of ``array`` (sensors, n, m)."""
     array[group, i, j] = value
+
+
+def gather_four(array, group, i):
+    """Elements (i, 0) to (i, 3) of each sensor of a group of ``array`` (sensors, n, 4)."""
+    return array[group, i, 0], array[group, i, 1], array[group, i, 2], array[group, i, 3]
+
+
+def scatter_four(array, group, i, a, b, c, d):
+    """Write elements (i, 0) to (i, 3) of each sensor of a group of ``array`` (sensors, n, 4)."""
+    array[group, i, 0], array[group, i, 1], array[group, i, 2], array[group, i, 3] = a, b, c, d
 
 
 def fields(groups, group, record):
