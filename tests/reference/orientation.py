@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.signal import butter, lfilter
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from latemiles.estimators.orientation_params import OrientationParams
 from latemiles.estimators.orientation_smoothed import SmootherParams
@@ -218,12 +218,14 @@ def smoothed(
     quats = []
     for k, x in enumerate(smooth):
         n = ends[k] - starts[k]
-        u = np.arange(1, n + 1)[:, None] / n
         last = shifts[k] + smooth[k + 1][:2] if k + 1 < len(smooth) else (steps[k][0] @ x)[:2]
-        tilt = np.concatenate([x[:2] + u * (last - x[:2]), np.zeros((n, 1))], axis=1)
         turned = steps[k][1] @ x[4:]
-        about_up = np.concatenate([np.zeros((n, 2)), heading + u * turned], axis=1)
-        quats.append(_quat(Rotation.from_rotvec(about_up) * Rotation.from_rotvec(tilt) * tracks[k]))
+        corrections = [
+            Rotation.from_rotvec([0.0, 0.0, about_up]) * Rotation.from_rotvec([*tilt, 0.0])
+            for about_up, tilt in ((heading, x[:2]), (heading + turned, last))
+        ]
+        between = Slerp([0.0, 1.0], Rotation.concatenate(corrections))(np.arange(1, n + 1) / n)
+        quats.append(_quat(between * tracks[k]))
         heading += turned
     spread = [np.tile(b + x[4:], (e - s, 1)) for b, x, s, e in zip(biases, smooth, starts, ends, strict=True)]
     return np.concatenate(quats), np.concatenate(spread)

@@ -14,7 +14,7 @@ from latemiles.errors import ShapeError
 from latemiles.estimators.course import Course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
 from latemiles.kernels.course import aim
-from latemiles.kernels.lanes import LANES
+from latemiles.kernels.lanes import pack, unpack
 from latemiles.kernels.orientation_epochs import (
     SMOOTHER,
     SMOOTHER_COEFFICIENTS,
@@ -23,7 +23,9 @@ from latemiles.kernels.orientation_epochs import (
     new_smoother,
 )
 from latemiles.kernels.orientation_kalman import EPOCH, N, backward
+from latemiles.kernels.orientation_parts import PART_WORDS, PARTS
 from latemiles.kernels.orientation_render import render, rest_from_its_start
+from latemiles.kernels.orientation_rest import REST
 
 __all__ = ["SmoothedBlock", "SmoothedLanes"]
 
@@ -34,8 +36,6 @@ SEGMENT_S: Final = 60
 """s; so much becomes final at once."""
 LOOKAHEAD_S: Final = SEGMENT_S
 """s; so much of the future a sample knows at least. Tilt errors are correlated over some 10 s."""
-UNTOLD: Final = np.empty((2, 0))
-"""Of a push that is told no speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class SmoothedBlock(NamedTuple):
 class _Segment:
     """Samples that become final together, with what the forward filter says of them."""
 
-    __slots__ = ("acc", "gyr", "quality", "quat", "rest")
+    __slots__ = ("acc", "gyr", "quality", "quat", "rest", "told")
 
     def __init__(self, lanes: int, k: int) -> None:
         self.gyr: F8 = np.empty((lanes, k, 3))
@@ -91,17 +91,20 @@ class _Segment:
         self.quality: I8 = np.empty((lanes, k), dtype=np.int64)
         self.quat: F8 = np.empty((lanes, k, 4))
         self.rest: F8 = np.empty((lanes, k, 1))
+        self.told: F8 = np.empty((2, k))
 
-    def arrays(self) -> list[NDArray[Any]]:
-        """All of them; the second axis is time."""
-        return [self.gyr, self.acc, self.quality, self.quat, self.rest]
+    def held(self, k: int) -> list[NDArray[Any]]:
+        """What came in for the first k samples; time is the second axis."""
+        return [x[:, :k] for x in (self.gyr, self.acc, self.quality, self.told)]
 
-    def start(self, k: int) -> _Segment:
-        """Copy of the first k samples."""
-        part = _Segment(self.quality.shape[0], k)
-        for old, new in zip(self.arrays(), part.arrays(), strict=True):
-            new[:] = old[:, :k]
-        return part
+    def worked_out(self, k: int) -> list[NDArray[Any]]:
+        """What the forward filter says of the first k samples."""
+        return [x[:, :k] for x in (self.quat, self.rest)]
+
+    def end(self, k: int) -> None:
+        """Keep the first k samples."""
+        self.gyr, self.acc, self.quality, self.told = self.held(k)
+        self.quat, self.rest = self.worked_out(k)
 
 
 class SmoothedLanes:
@@ -123,11 +126,13 @@ class SmoothedLanes:
         "_before",
         "_coefficients",
         "_counts",
+        "_done",
         "_epochs",
         "_fill",
-        "_groups",
         "_heading",
         "_now",
+        "_parts",
+        "_rest",
         "_rest_samples",
         "_segment",
         "_smooth",
@@ -144,66 +149,85 @@ class SmoothedLanes:
         # An epoch ends at its time or at a long hole, and both take samples; two may be open or straddle.
         most = 2 * self._segment // min(per_epoch, int(co["hold_samples"]) + 2) + 3
         self._states: NDArray[Any] = new_smoother(lanes, co)
-        self._groups = np.zeros((1, SMOOTHER.itemsize // 8, LANES))
+        self._rest = pack(np.zeros(lanes, dtype=REST), np.zeros(1, dtype=REST))
+        self._parts = np.zeros((PARTS, 1, PART_WORDS))
         self._epochs: NDArray[Any] = np.zeros((lanes, most), dtype=EPOCH)
         self._counts = np.zeros(lanes, dtype=np.int64)
         self._heading = np.zeros(lanes)
         self._smooth = np.zeros((most, N))
         self._adjoint = np.zeros((2, N))
         self._before = _Segment(lanes, 0)
-        self._now = _Segment(lanes, self._segment)
+        self._now = _Segment(lanes, 0)
         self._base = 0
         """Number of the first sample of ``_now``."""
         self._fill = 0
-        """Samples in it."""
+        """Samples in it,"""
+        self._done = 0
+        """and how many of them the forward filter has taken: many at a time, since none is final before."""
 
     def aim(self, ahead: F8) -> None:
         """Hear of the forward axes (lanes, 3)."""
-        aim(self._states, ahead)
+        if not np.array_equal(self._states["ahead"], np.nan_to_num(ahead)):
+            self._go_forward()
+            aim(self._states, ahead)
 
     def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> SmoothedBlock:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final."""
         ready = []
         k = quality.shape[1]
-        told = UNTOLD if course is None else np.array((course.pace_m_s, course.gained_m_s))
         at = 0
         while at < k:
             take = min(k - at, self._segment - self._fill)
             old, new = self._fill, self._fill + take
+            if old == 0:
+                # Only now, since what became final last may have been given back by its user.
+                self._now = _Segment(len(self._states), self._segment)
             now = self._now
             now.gyr[:, old:new] = gyr[:, at : at + take]
             now.acc[:, old:new] = acc[:, at : at + take]
             now.quality[:, old:new] = quality[:, at : at + take]
-            forward(
-                self._states,
-                self._states.view(np.float64).reshape(len(self._states), -1),
-                self._groups,
-                self._coefficients[()],
-                now.gyr,
-                now.acc,
-                now.quality,
-                np.ascontiguousarray(told[:, at : at + take]),
-                self._base,
-                self._base + old,
-                self._base + new,
-                self._before.quat,
-                now.quat,
-                now.rest,
-                self._epochs,
-                self._counts,
-            )
+            if course is None:
+                now.told[:, old:new] = math.nan
+            else:
+                now.told[0, old:new] = course.pace_m_s[at : at + take]
+                now.told[1, old:new] = course.gained_m_s[at : at + take]
             self._fill = new
             at += take
             if new == self._segment:
+                self._go_forward()
                 if self._before.quality.size:
                     ready.append(self._final(self._before, self._base - self._segment, now))
-                self._before, self._now = now, _Segment(len(self._states), self._segment)
+                self._before, self._now = now, _Segment(len(self._states), 0)
                 self._base += self._segment
-                self._fill = 0
+                self._fill = self._done = 0
         return self._joined(ready)
+
+    def _go_forward(self) -> None:
+        """Take what has come in through the forward filter."""
+        now, old, new = self._now, self._done, self._fill
+        forward(
+            self._states,
+            self._rest,
+            self._coefficients[()],
+            self._parts,
+            now.gyr,
+            now.acc,
+            now.quality,
+            now.told,
+            self._base,
+            self._base + old,
+            self._base + new,
+            self._before.quat,
+            now.quat,
+            now.rest,
+            self._epochs,
+            self._counts,
+        )
+        self._done = new
 
     def finish(self) -> SmoothedBlock:
         """Return all that is held back."""
+        self._go_forward()
         stop = self._base + self._fill
         close_open(
             self._states,
@@ -216,13 +240,14 @@ class SmoothedLanes:
             stop,
         )
         ready = []
-        last = self._now.start(self._fill)
-        none = _Segment(len(self._states), 0)
+        self._now.end(self._fill)
         if self._before.quality.size:
-            ready.append(self._final(self._before, self._base - self._segment, last))
+            ready.append(self._final(self._before, self._base - self._segment, self._now))
+        self._before, self._now = self._now, _Segment(len(self._states), 0)
         if self._fill:
-            ready.append(self._final(last, self._base, none))
-        self._base, self._fill, self._before = stop, 0, none
+            ready.append(self._final(self._before, self._base, self._now))
+        self._before = self._now
+        self._base, self._fill, self._done = stop, 0, 0
         return self._joined(ready)
 
     def _final(self, part: _Segment, first: int, after: _Segment) -> SmoothedBlock:
@@ -245,7 +270,7 @@ class SmoothedLanes:
                 bias[lane].reshape(k, 1, 3),
                 quality[lane],
             )
-            rest_from_its_start(part.rest[lane], after.rest[lane], self._rest_samples, quat, rest[lane])
+            rest_from_its_start(part.rest[lane], after.rest[lane], self._rest_samples, rest[lane])
             self._epochs[lane, : count - done] = self._epochs[lane, done:count].copy()
             self._counts[lane] = count - done
         return SmoothedBlock(part.gyr, part.acc, part.quality, part.quat, bias, rest, quality)
@@ -253,26 +278,37 @@ class SmoothedLanes:
     def _joined(self, blocks: list[SmoothedBlock]) -> SmoothedBlock:
         lanes = self._counts.size
         if len(blocks) == 1:
-            return blocks[0]
+            alone: list[Any] = [np.ascontiguousarray(part) for part in blocks[0]]
+            return SmoothedBlock(*alone)
         if blocks:
-            return SmoothedBlock(*(np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)))
+            # One after another, and what is joined is let go: the next one finds memory that is at hand.
+            parts = [list(block) for block in blocks]
+            blocks.clear()
+            return SmoothedBlock(
+                *(np.concatenate([part.pop(0) for part in parts], axis=1) for _ in SmoothedBlock._fields)
+            )
         none, flags = np.empty((lanes, 0, 3)), np.empty((lanes, 0), dtype=np.int64)
         return SmoothedBlock(none, none, flags, np.empty((lanes, 0, 4)), none, flags, flags)
 
-    def _parts(self) -> list[NDArray[Any]]:
+    def _held(self) -> list[NDArray[Any]]:
         """All that is held of samples."""
-        return self._before.arrays() + [x[:, : self._fill] for x in self._now.arrays()]
+        before = self._before.quality.shape[1]
+        parts = self._before.held(before) + self._before.worked_out(before)
+        return parts + self._now.held(self._fill) + self._now.worked_out(self._done)
 
     def save(self) -> bytes:
         """Return the state as bytes; what is held back is part of it."""
         out = io.BytesIO()
         before = self._before.quality.shape[1]
-        out.write(np.array([self._base, self._fill, before, *self._counts], dtype=np.int64).tobytes())
+        out.write(
+            np.array([self._base, self._fill, self._done, before, *self._counts], dtype=np.int64).tobytes()
+        )
         out.write(self._heading.tobytes())
         out.write(self._states.tobytes())
+        out.write(unpack(self._rest, REST, self._counts.size).tobytes())
         for lane, count in enumerate(self._counts):
             out.write(self._epochs[lane, :count].tobytes())
-        for part in self._parts():
+        for part in self._held():
             out.write(part.tobytes())
         return out.getvalue()
 
@@ -300,21 +336,23 @@ class SmoothedLanes:
                 raise wrong
             return np.frombuffer(part, dtype=kind).reshape(shape)
 
-        base, fill, before, *counts = (int(x) for x in read((3 + lanes,), np.int64))
+        base, fill, done, before, *counts = (int(x) for x in read((4 + lanes,), np.int64))
         most = self._epochs.shape[1]
-        is_ours = before in (0, self._segment) and 0 <= fill < self._segment and base >= before
+        is_ours = before in (0, self._segment) and 0 <= done <= fill < self._segment and base >= before
         if not (is_ours and all(0 <= c <= most for c in counts)):
             raise wrong
         heading = read((lanes,), np.float64).copy()
         states = read((lanes,), SMOOTHER).copy()
+        rest = pack(read((lanes,), REST), np.zeros(1, dtype=REST))
         epochs = [read((c,), EPOCH) for c in counts]
-        held, now = _Segment(lanes, before), _Segment(lanes, self._segment)
-        for part in held.arrays() + [x[:, :fill] for x in now.arrays()]:
+        held, now = _Segment(lanes, before), _Segment(lanes, self._segment if fill else 0)
+        parts = held.held(before) + held.worked_out(before) + now.held(fill) + now.worked_out(done)
+        for part in parts:
             part[:] = read(part.shape, part.dtype)
         if source.read(1):
             raise wrong
-        self._base, self._fill, self._before, self._now = base, fill, held, now
-        self._heading, self._states = heading, states
+        self._base, self._fill, self._done, self._before, self._now = base, fill, done, held, now
+        self._heading, self._states, self._rest = heading, states, rest
         self._counts[:] = counts
         for lane, kept in enumerate(epochs):
             self._epochs[lane, : counts[lane]] = kept

@@ -1,7 +1,7 @@
 """The forward half of the smoothed basis: samples to epochs. Equations: ``orientation_kalman``.
 
-Where all sensors send and none begins or ends an epoch, they are integrated side by side in lanes; a sample
-at which something happens to one of them is taken sensor by sensor, by the same functions.
+Stretches of good samples within an epoch are integrated by ``orientation_parts``; a sample after a hole, and
+what of a stretch does not divide into parts, is taken alone.
 """
 
 from __future__ import annotations
@@ -12,27 +12,10 @@ import numpy as np
 from numba import njit
 
 from latemiles.kernels.course import COURSE_FIELDS, follow_course
-from latemiles.kernels.lanes import (
-    LANES,
-    all_of,
-    enter,
-    fields,
-    gather,
-    leave,
-    mask_of,
-    scatter,
-    select,
-)
 from latemiles.kernels.orientation_kalman import N, fill_transition, forget, measure_epoch, propagate
-from latemiles.kernels.orientation_shared import (
-    ACC_CLIPPED,
-    GYR_CLIPPED,
-    REST_FIELDS,
-    SMALLEST_ACC,
-    clear_rest,
-    detect_rest,
-    is_usable,
-)
+from latemiles.kernels.orientation_parts import PARTS, integrate_parts, take_off_course
+from latemiles.kernels.orientation_rest import follow_rest
+from latemiles.kernels.orientation_shared import ACC_CLIPPED, GYR_CLIPPED, SMALLEST_ACC
 from latemiles.kernels.quaternion import (
     exp_rotation,
     min_rotation,
@@ -57,7 +40,6 @@ SMOOTHER = np.dtype(
             ("velocity_sum", np.float64, (3,)),  # m: integral of that
             ("turn_sum", np.float64, (9,)),  # s: integral of R
             ("gyr_sum", np.float64, (3,)),  # rad
-            *REST_FIELDS,
             *COURSE_FIELDS,
             ("age", np.float64),  # s since the last long hole
             ("hole", np.float64),  # s without an open epoch
@@ -73,7 +55,7 @@ SMOOTHER = np.dtype(
         ],
     )
 )
-"""Forward state of one sensor; in lanes only its floats are used."""
+"""Forward state of one sensor."""
 
 SMOOTHER_COEFFICIENTS = np.dtype(
     (
@@ -147,7 +129,6 @@ def _open_after_hole(st, co, index):
     st.level = 1.0
     st.age = 0.0
     st.on_course = 0.0
-    clear_rest(st, True)
     for j in range(4):
         for i in range(N):
             st.cov[i, j] = 0.0
@@ -174,52 +155,34 @@ def _bridge(st, co, gx, gy, gz):
     q[0], q[1], q[2], q[3] = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
 
 
-@njit(cache=True, forceinline=True)
-def _integrate(st, co, gx, gy, gz, ax, ay, az, pace, gained):
-    q = st.quat
-    b = st.bias
-    dt = co.dt
+@njit(cache=True)
+def _take_one(st, co, gx, gy, gz, ax, ay, az, pace, gained):
+    # One good sample; stands for those missing before it too.
+    if st.missing > 0.0:
+        _bridge(st, co, gx, gy, gz)
+    q, b, dt = st.quat, st.bias, co.dt
     dw, dx, dy, dz = exp_rotation((gx - b[0]) * dt, (gy - b[1]) * dt, (gz - b[2]) * dt)
-    w, x, y, z = multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz)
-    # One Newton step of 1/sqrt about 1: exact to rounding for a product of unit quaternions.
-    k = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
-    w, x, y, z = w * k, x * k, y * k, z * k
+    w, x, y, z = normalize(*multiply(q[0], q[1], q[2], q[3], dw, dx, dy, dz))
     q[0], q[1], q[2], q[3] = w, x, y, z
     span = dt * (1.0 + st.missing)
-    r0, r1, r2, r3, r4, r5, r6, r7, r8 = rotation_matrix(w, x, y, z)
-    f, v = st.force_sum, st.velocity_sum
-    f[0] += (r0 * ax + r1 * ay + r2 * az) * span
-    f[1] += (r3 * ax + r4 * ay + r5 * az) * span
-    f[2] += (r6 * ax + r7 * ay + r8 * az) * span
-    if math.isfinite(pace):
+    r = rotation_matrix(w, x, y, z)
+    f, v, g, t = st.force_sum, st.velocity_sum, st.gyr_sum, st.turn_sum
+    for j in range(3):
+        f[j] += (r[3 * j] * ax + r[3 * j + 1] * ay + r[3 * j + 2] * az) * span
+    if math.isfinite(pace) and st.level < 1.0:
         # What is left of the velocity is the body part's against the runner's.
         ux, uy = follow_course(st, co.course_gain, w, x, y, z, pace, gained)
-        has_heading = st.level < 1.0
-        st.on_course = select(has_heading, st.on_course, 0.0)
-        f[0] -= select(has_heading, ux, 0.0)
-        f[1] -= select(has_heading, uy, 0.0)
+        f[0] -= ux
+        f[1] -= uy
     else:
         st.on_course = 0.0
-    v[0] += f[0] * span
-    v[1] += f[1] * span
-    v[2] += f[2] * span
-    g, t = st.gyr_sum, st.turn_sum
     g[0] += gx * span
     g[1] += gy * span
     g[2] += gz * span
-    t[0] += r0 * span
-    t[1] += r1 * span
-    t[2] += r2 * span
-    t[3] += r3 * span
-    t[4] += r4 * span
-    t[5] += r5 * span
-    t[6] += r6 * span
-    t[7] += r7 * span
-    t[8] += r8 * span
-    weight = 1.0 + st.missing
-    st.weight += weight
-    st.quiet += weight * st.rest
-    st.missing = 0.0
+    for j in range(3):
+        v[j] += f[j] * span
+    for j in range(9):
+        t[j] += r[j] * span
     last = st.last_gyr
     last[0], last[1], last[2] = gx, gy, gz
 
@@ -264,84 +227,90 @@ def _close(st, co, end, base, before, quat, epochs, counts, lane):
 
 
 @njit(cache=True)
-def _take(st, co, gyr, acc, quality, pace, gained, i, base, before, quat, rest, epochs, counts, lane):
-    # Sample i of one lane, whatever it is.
-    p = i - base
-    gx, gy, gz = gyr[lane, p, 0], gyr[lane, p, 1], gyr[lane, p, 2]
-    ax, ay, az = acc[lane, p, 0], acc[lane, p, 1], acc[lane, p, 2]
-    if not is_usable(gx, gy, gz, ax, ay, az):
-        st.missing += 1.0
-        rest[lane, p, 0] = 0.0
-        for j in range(4):
-            quat[lane, p, j] = math.nan
-        if st.missing > co.hold_samples:
-            if st.is_open == 1:
-                _close(st, co, i + 1 - int(st.missing), base, before, quat, epochs, counts, lane)
-            st.hole += co.dt
-        return
-    if st.missing > co.hold_samples:
-        _open_after_hole(st, co, i)
-        st.missing = 0.0
-    elif st.is_open == 0:
-        _open(st, co, i - int(st.missing))
-    detect_rest(st, co, gx, gy, gz, ax, ay, az)
-    if st.missing > 0.0:
-        _bridge(st, co, gx, gy, gz)
-    _integrate(st, co, gx, gy, gz, ax, ay, az, pace, gained)
+def _count(st, quality, rest):
+    # Samples at rest and clipped ones of a stretch without holes.
+    quiet, acc, gyr = 0.0, 0.0, 0.0
+    for p in range(quality.size):
+        quiet += rest[p, 0]
+        acc += 1.0 if quality[p] & ACC_CLIPPED else 0.0
+        gyr += 1.0 if quality[p] & GYR_CLIPPED else 0.0
+    st.weight += quality.size
+    st.quiet += quiet
+    st.acc_clipped += acc
+    st.gyr_clipped += gyr
+
+
+@njit(cache=True)
+def _miss(st, co, end, base, before, quat, epochs, counts, lane):
+    # The sample before ``end`` is a hole.
+    st.missing += 1.0
     for j in range(4):
-        quat[lane, p, j] = st.quat[j]
-    rest[lane, p, 0] = st.rest
-    st.acc_clipped += select((quality[lane, p] & ACC_CLIPPED) != 0, 1.0, 0.0)
-    st.gyr_clipped += select((quality[lane, p] & GYR_CLIPPED) != 0, 1.0, 0.0)
-    if i + 1 >= st.end:
-        _close(st, co, i + 1, base, before, quat, epochs, counts, lane)
+        quat[lane, end - 1 - base, j] = math.nan
+    if st.missing > co.hold_samples:
+        if st.is_open == 1:
+            _close(st, co, end - int(st.missing), base, before, quat, epochs, counts, lane)
+        st.hole += co.dt
 
 
 @njit(cache=True)
-def _quiet_until(states, first_lane, stop_lane, i):
-    # Up to where all these lanes go on as they are, if samples are good; i if one does not.
-    until = states[first_lane].end
-    for lane in range(first_lane, stop_lane):
-        st = states[lane]
-        if st.is_open == 0 or st.missing > 0.0:
-            return i
-        until = min(until, st.end)
-    return until
+def _good_until(rest, a, b):
+    # First hole from a on, or b.
+    for p in range(a, b):
+        if rest[p, 0] < 0.0:
+            return p
+    return b
 
 
 @njit(cache=True)
-def _take_together(groups, group, co, gyr, acc, quality, told, first, base, i, until, quat, rest):
-    # Samples from i on of a group's lanes at once; returns the first one that is not good in all.
-    st = fields(groups, 0, SMOOTHER)
-    is_told = told.shape[1] > 0
-    for p in range(i - base, until - base):
-        gx, gy, gz = gather(gyr, group, p, 0), gather(gyr, group, p, 1), gather(gyr, group, p, 2)
-        ax, ay, az = gather(acc, group, p, 0), gather(acc, group, p, 1), gather(acc, group, p, 2)
-        if not all_of(is_usable(gx, gy, gz, ax, ay, az)):
-            return p + base
-        detect_rest(st, co, gx, gy, gz, ax, ay, az)
-        at = p + base - first
-        pace, gained = (told[0, at], told[1, at]) if is_told else (math.nan, 0.0)
-        _integrate(st, co, gx, gy, gz, ax, ay, az, pace, gained)
-        q = st.quat
-        for j in range(4):
-            scatter(quat, group, p, j, q[j])
-        scatter(rest, group, p, 0, st.rest)
-        acc_clipped, gyr_clipped = 0, 0
-        for k in range(LANES):
-            flags = quality[min(group * LANES + k, quality.shape[0] - 1), p]
-            if flags & (ACC_CLIPPED | GYR_CLIPPED):
-                acc_clipped |= ((flags & ACC_CLIPPED) // ACC_CLIPPED) << k
-                gyr_clipped |= ((flags & GYR_CLIPPED) // GYR_CLIPPED) << k
-        if acc_clipped | gyr_clipped:
-            st.acc_clipped += select(mask_of(acc_clipped), 1.0, 0.0)
-            st.gyr_clipped += select(mask_of(gyr_clipped), 1.0, 0.0)
-    return until
+def _take(st, co, parts, gyr, acc, quality, told, quat, rest, a, b):
+    # Samples a to b of one lane, the first of them good: all up to a hole, side by side, or one alone.
+    # Returns where it ends.
+    if st.missing == 0.0:
+        m = (_good_until(rest, a, b) - a) // PARTS
+        b = a + PARTS * m
+        if m > 0:
+            integrate_parts(st, co, gyr[a:b], acc[a:b], quat[a:b], parts)
+            take_off_course(st, co, told, a, quat[a:b])
+            last = st.last_gyr
+            last[0], last[1], last[2] = gyr[b - 1, 0], gyr[b - 1, 1], gyr[b - 1, 2]
+            _count(st, quality[a:b], rest[a:b])
+            return b
+    g, f = gyr[a], acc[a]
+    _take_one(st, co, g[0], g[1], g[2], f[0], f[1], f[2], told[0, a], told[1, a])
+    for j in range(4):
+        quat[a, j] = st.quat[j]
+    # It was quiet for as long as it stands for.
+    st.weight += st.missing
+    st.quiet += st.missing * rest[a, 0]
+    st.missing = 0.0
+    _count(st, quality[a : a + 1], rest[a : a + 1])
+    return a + 1
+
+
+@njit(cache=True)
+def _go_on(st, co, parts, gyr, acc, quality, told, base, i, stop, before, quat, rest, epochs, counts, lane):
+    # Samples i to ``stop`` of one lane.
+    while i < stop:
+        if rest[lane, i - base, 0] < 0.0:
+            i += 1
+            _miss(st, co, i, base, before, quat, epochs, counts, lane)
+            continue
+        if st.missing > co.hold_samples:
+            _open_after_hole(st, co, i)
+            st.missing = 0.0
+        elif st.is_open == 0:
+            _open(st, co, i - int(st.missing))
+        a, b = i - base, min(stop, st.end) - base
+        i = base + _take(
+            st, co, parts, gyr[lane], acc[lane], quality[lane], told, quat[lane], rest[lane], a, b
+        )
+        if i >= st.end:
+            _close(st, co, i, base, before, quat, epochs, counts, lane)
 
 
 @njit(cache=True)
 def forward(
-    states, flat, groups, co, gyr, acc, quality, told, base, first, stop, before, quat, rest, epochs, counts
+    states, quiet, co, parts, gyr, acc, quality, told, base, first, stop, before, quat, rest, epochs, counts
 ):
     """Take samples ``first`` to ``stop`` of each lane through the forward filter.
 
@@ -349,15 +318,15 @@ def forward(
     ----------
     states : array of SMOOTHER, shape (lanes,)
         Changed in place.
-    flat : float64 array, shape (lanes, words)
-        The same memory.
-    groups : float64 array, shape (1, words, LANES)
-        Work space.
+    quiet : float64 array, shape (groups + 2, words, LANES)
+        ``REST`` of the same lanes from ``lanes.pack``; changed in place.
     co : record of SMOOTHER_COEFFICIENTS
+    parts : float64 array, shape (PARTS, 1, PART_WORDS)
+        Work space.
     gyr, acc : float64 arrays, shape (lanes, n, 3)
         Buffers whose row 0 is sample ``base``; rad/s and m/s^2.
     quality : int64 array, shape (lanes, n)
-    told : float64 array, shape (2, stop - first), or (2, 0) if nothing is told
+    told : float64 array, shape (2, n)
         Speed over ground, m/s (NaN while unknown), and what of it was gained since the sample before.
     base, first, stop : int
         Sample numbers since the stream began.
@@ -366,37 +335,38 @@ def forward(
     quat : float64 array, shape (lanes, n, 4)
         Out: orientation as integrated, NaN in a hole.
     rest : float64 array, shape (lanes, n, 1)
-        Out: 1 at rest.
+        Out: 1 at rest, else 0; -1 in a hole.
     epochs : array of EPOCH, shape (lanes, e)
         Out: epochs that ended are appended.
     counts : int64 array, shape (lanes,)
         How many epochs each lane has.
     """
-    lanes = gyr.shape[0]
-    for group in range(-(-lanes // LANES)):
-        one, beyond = group * LANES, min(lanes, (group + 1) * LANES)
-        i = first
-        while i < stop:
-            pace, gained = math.nan, 0.0
-            if told.shape[1] > 0:
-                pace, gained = told[0, i - first], told[1, i - first]
-            for lane in range(one, beyond):
-                st = states[lane]
-                _take(
-                    st, co, gyr, acc, quality, pace, gained, i, base, before, quat, rest, epochs, counts, lane
-                )
-            i += 1
-            until = min(stop, _quiet_until(states, one, beyond, i))
-            if until > i:
-                enter(flat, groups, group)
-                i = _take_together(
-                    groups, group, co, gyr, acc, quality, told, first, base, i, until, quat, rest
-                )
-                leave(flat, groups, group)
-                for lane in range(one, beyond):
-                    st = states[lane]
-                    if i >= st.end:
-                        _close(st, co, i, base, before, quat, epochs, counts, lane)
+    per = co.epoch_samples
+    i = first
+    while i < stop:
+        # All lanes a second at a time: the samples are then still in the nearest cache.
+        until = min(stop, (i // per + 1) * per)
+        follow_rest(quiet, co, gyr, acc, i - base, until - base, rest)
+        for lane in range(gyr.shape[0]):
+            _go_on(
+                states[lane],
+                co,
+                parts,
+                gyr,
+                acc,
+                quality,
+                told,
+                base,
+                i,
+                until,
+                before,
+                quat,
+                rest,
+                epochs,
+                counts,
+                lane,
+            )
+        i = until
 
 
 @njit(cache=True)

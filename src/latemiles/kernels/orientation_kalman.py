@@ -111,13 +111,16 @@ def _measure(ep, j, y, variance):
     # deviations a velocity counts no more for being larger (variance inflated as in a Cauchy M-estimate).
     if j < 2:
         total = max(total, 0.25 * y * y)
+    per = 1.0 / total
+    y *= per
     for a in range(N):
-        x[a] += k[a] * y / total
+        x[a] += k[a] * y
+        s = k[a] * per
         for b in range(N):
-            p[a, b] -= k[a] * k[b] / total
+            p[a, b] -= s * k[b]
     for a in range(N):
-        k[a] /= total
-    ep.innovation[j] = y / total
+        k[a] *= per
+    ep.innovation[j] = y
 
 
 @njit(cache=True)

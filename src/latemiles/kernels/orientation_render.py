@@ -10,10 +10,10 @@ import math
 
 from numba import njit
 
-from latemiles.kernels.lanes import LANES, gather, ladder, scatter
+from latemiles.kernels.lanes import LANES, gather_four, ladder, scatter_four
 from latemiles.kernels.orientation_kalman import dot
 from latemiles.kernels.orientation_shared import GAP, SETTLING
-from latemiles.kernels.quaternion import exp_rotation, multiply
+from latemiles.kernels.quaternion import cos_and_sinc, exp_rotation, multiply
 
 __all__ = ["render", "rest_from_its_start"]
 
@@ -30,29 +30,41 @@ def _fill(quat, bias, quality, first, stop):
 
 
 @njit(cache=True)
-def _turn(quat, u_first, u_step, x0, x1, end_x, end_y, turned, cos, sin):
-    # All of ``quat`` (m, 1, 4), from one epoch: tilt and heading change evenly over it.
+def _correction(heading, tilt_x, tilt_y):
+    cos, sin = math.cos(0.5 * heading), math.sin(0.5 * heading)
+    return multiply(cos, 0.0, 0.0, sin, *exp_rotation(tilt_x, tilt_y, 0.0))
+
+
+@njit(cache=True)
+def _turn(quat, u_first, u_step, begin, end):
+    # All of ``quat`` (m, 1, 4), from one epoch: its correction goes evenly from ``begin`` to ``end``, by
+    # slerp (Shoemake 1985): cos(u h) begin + sin(u h) side, h the angle between them as quaternions.
+    same = begin[0] * end[0] + begin[1] * end[1] + begin[2] * end[2] + begin[3] * end[3]
+    sign = 1.0 if same >= 0.0 else -1.0
+    ew, ex, ey, ez = sign * end[0], sign * end[1], sign * end[2], sign * end[3]
+    dw, dx, dy, dz = ew - begin[0], ex - begin[1], ey - begin[2], ez - begin[3]
+    # The angle by its chord, which has all digits where it is small.
+    chord = math.sqrt(dw * dw + dx * dx + dy * dy + dz * dz)
+    h = 2.0 * math.asin(min(0.5 * chord, 1.0))
+    cos, sinc = cos_and_sinc(h * h)
+    # ``side`` times h.
+    sw, sx = (ew - cos * begin[0]) / sinc, (ex - cos * begin[1]) / sinc
+    sy, sz = (ey - cos * begin[2]) / sinc, (ez - cos * begin[3]) / sinc
+    step = 1.0 / u_step
     m = quat.shape[0]
     for group in range(-(-m // LANES)):
-        u = (min(group * LANES + ladder(), m - 1.0) + u_first) / u_step
-        dw, dx, dy, dz = exp_rotation(x0 + u * (end_x - x0), x1 + u * (end_y - x1), 0.0 * u)
+        u = (min(group * LANES + ladder(), m - 1.0) + u_first) * step
+        uh = u * h
+        c, k = cos_and_sinc(uh * uh)
+        k = k * u
         w, x, y, z = multiply(
-            dw,
-            dx,
-            dy,
-            dz,
-            gather(quat, group, 0, 0),
-            gather(quat, group, 0, 1),
-            gather(quat, group, 0, 2),
-            gather(quat, group, 0, 3),
+            c * begin[0] + k * sw,
+            c * begin[1] + k * sx,
+            c * begin[2] + k * sy,
+            c * begin[3] + k * sz,
+            *gather_four(quat, group, 0),
         )
-        # A small turn by series: no libm in the loop.
-        hw, _, _, hz = exp_rotation(0.0 * u, 0.0 * u, u * turned)
-        hw, hz = cos * hw - sin * hz, sin * hw + cos * hz
-        scatter(quat, group, 0, 0, hw * w - hz * z)
-        scatter(quat, group, 0, 1, hw * x - hz * y)
-        scatter(quat, group, 0, 2, hw * y + hz * x)
-        scatter(quat, group, 0, 3, hw * z + hz * w)
+        scatter_four(quat, group, 0, w, x, y, z)
 
 
 @njit(cache=True)
@@ -102,9 +114,9 @@ def render(epochs, count, co, smooth, heading, first, quat, bias, quality):
         a, b = max(0, ep.start - first), min(n, ep.end - first)
         if a < b:
             _fill(quat, bias, quality, at, a)
-            cos, sin = math.cos(0.5 * heading), math.sin(0.5 * heading)
-            offset = float(a + first + 1 - ep.start)
-            _turn(quat[a:b], offset, float(ep.end - ep.start), x[0], x[1], end_x, end_y, turned, cos, sin)
+            begin = _correction(heading, x[0], x[1])
+            end = _correction(heading + turned, end_x, end_y)
+            _turn(quat[a:b], float(a + first + 1 - ep.start), float(ep.end - ep.start), begin, end)
             b0, b1, b2 = ep.bias[0] + x[4], ep.bias[1] + x[5], ep.bias[2] + x[6]
             for i in range(a, b):
                 bias[i, 0, 0], bias[i, 0, 1], bias[i, 0, 2] = b0, b1, b2
@@ -121,21 +133,26 @@ def render(epochs, count, co, smooth, heading, first, quat, bias, quality):
 
 
 @njit(cache=True)
-def rest_from_its_start(rest, after, n, quat, out):
+def rest_from_its_start(rest, after, n, out):
     """Write rest of samples as 0 or 1 to ``out`` (m,): also of the n whose quiet made one rest.
 
     Rest is noticed after it has lasted; who knows the future may say so from its start. ``rest`` (m, 1) is as
-    noticed, ``after`` (l, 1) the samples that follow; a hole of ``quat`` (m, 1, 4) has none.
+    noticed, ``after`` (l, 1) the samples that follow; a hole (-1) has none.
     """
     m = rest.shape[0]
-    left = 0
-    for i in range(min(n, after.shape[0]) - 1, -1, -1):
-        was = after[i - 1, 0] if i > 0 else rest[m - 1, 0]
-        if after[i, 0] > was:
-            left = n - 1 - i
-    for i in range(m - 1, -1, -1):
-        if rest[i, 0] > 0.0 and (i == 0 or rest[i - 1, 0] == 0.0):
-            left = n
-        is_rest = (rest[i, 0] > 0.0 or left > 0) and not math.isnan(quat[i, 0, 0])
-        out[i] = 1 if is_rest else 0
-        left = max(left - 1, 0)
+    for i in range(m):
+        out[i] = 1 if rest[i, 0] > 0.0 else 0
+    last = rest[m - 1, 0]
+    for i in range(min(n, after.shape[0])):
+        if after[i, 0] > 0.0 and last <= 0.0:
+            _fill_rest(rest, max(0, m + i - n + 1), m, out)
+        last = after[i, 0]
+    for i in range(1, m):
+        if rest[i, 0] > 0.0 and rest[i - 1, 0] <= 0.0:
+            _fill_rest(rest, max(0, i - n + 1), i, out)
+
+
+@njit(cache=True)
+def _fill_rest(rest, first, stop, out):
+    for i in range(first, stop):
+        out[i] = 1 if rest[i, 0] >= 0.0 else 0
