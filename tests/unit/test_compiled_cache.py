@@ -13,13 +13,13 @@ import numba
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "latemiles"
-CALLEE = """from numba import njit
+CALLEE = """from latemiles.kernels.jit import njit
 
 @njit(cache=True)
 def callee():
     return {value}
 """
-CALLER = """from numba import njit
+CALLER = """from latemiles.kernels.jit import njit
 from latemiles.kernels.a_callee import callee
 
 @njit(cache=True)
@@ -52,7 +52,7 @@ def small_package(folder):
     kernels = package / "kernels"
     kernels.mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    for name in ("compiled.py", "kernels/__init__.py", "kernels/cache.py"):
+    for name in ("compiled.py", *(f"kernels/{part}.py" for part in ("__init__", "cache", "jit", "ready"))):
         shutil.copy(SOURCE / name, package / name)
     (kernels / "a_callee.py").write_text(CALLEE.format(value=1.0))
     (kernels / "a_caller.py").write_text(CALLER)
@@ -73,11 +73,14 @@ def test_functions_of_others_are_cached_as_numba_does(tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "__init__.py").write_text("")
-    (other / "a_callee.py").write_text(CALLEE.format(value=1.0))
+    callee, caller = (
+        text.replace("latemiles.kernels.jit", "numba") for text in (CALLEE.format(value=1.0), CALLER)
+    )
+    (other / "a_callee.py").write_text(callee)
     (other / "a_caller.py").write_text(
         "import sys\n"
         f"sys.path.append({str(SOURCE.parent)!r})\n"
-        "import latemiles.kernels\n" + CALLER.replace("latemiles.kernels.a_callee", "other.a_callee")
+        "import latemiles.kernels.lanes\n" + caller.replace("latemiles.kernels.a_callee", "other.a_callee")
     )
     assert said(tmp_path, "other") == [10.0, 0.0]
     assert said(tmp_path, "other") == [10.0, 1.0]
@@ -97,7 +100,8 @@ print(late(3.0), late(3))
 def test_a_cached_kernel_loads_without_the_compiler_which_is_there_when_it_is_needed(tmp_path):
     kernels = small_package(tmp_path)
     (kernels / "a_late.py").write_text(
-        "import math\nfrom numba import njit\nfrom latemiles.kernels.a_callee import callee\n\n"
+        "import math\nfrom latemiles.kernels.jit import njit\n"
+        "from latemiles.kernels.a_callee import callee\n\n"
         "@njit(cache=True)\ndef late(x):\n    return callee() + math.sqrt(x * x)\n"
     )
     assert said(tmp_path) == [10.0, 0.0]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import apply_heading, conj_multiply, multiply, rotate
 
 __all__ = ["joint_angles"]

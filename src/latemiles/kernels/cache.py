@@ -16,12 +16,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import numpy as np
 from llvmlite import binding
-from numba import config
+from numba import config, types
 from numba.core import caching, codegen, dispatcher
 from numba.core.runtime.nrt import rtsys
+from numba.np.numpy_support import as_dtype
 
 from latemiles.compiled import source_hash
+from latemiles.kernels import ready
 
 __all__ = ["KernelCache", "KernelLocator", "use_kernel_cache"]
 
@@ -74,6 +77,7 @@ class LoadedLibrary(codegen.JITCodeLibrary):
     """Compiled code from the cache."""
 
     _bitcode: bytes = b""
+    _code: bytes = b""
 
     @classmethod
     def _unserialize(cls, generator: Any, state: Any) -> Any:
@@ -81,11 +85,15 @@ class LoadedLibrary(codegen.JITCodeLibrary):
         if kind != "object":
             return super()._unserialize(generator, state)
         self = cls(generator, name)
-        code, self._bitcode = data
+        self._code, self._bitcode = data
         self.enable_object_caching()
-        self._set_compiled_object(code)
+        self._set_compiled_object(self._code)
         self._finalize_final_module()
         return self
+
+    def _get_compiled_object(self) -> bytes:
+        # numba's own forgets it once it is linked.
+        return self._code
 
     def _get_module_for_linking(self) -> Any:
         if self._shared_module is None and self._bitcode:
@@ -121,10 +129,48 @@ class KernelCache(caching.FunctionCache):
         generator._library_class = LoadedLibrary
         try:
             with self._guard_against_spurious_io_errors():
-                return self._load_overload(sig, target_context)
+                found = self._load_overload(sig, target_context)
         finally:
             # numba compiles and loads one at a time; what it compiles is of its own kind.
             del generator._library_class
+        if found is not None:
+            self._make_ready(sig, found)
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Put what was compiled into the cache, and its code where it is ready without numba."""
+        super().save_overload(sig, data)
+        if is_ours(self._py_func.__code__.co_filename):
+            self._make_ready(sig, data)
+
+    def _make_ready(self, sig: Any, compiled: Any) -> None:
+        described = compiled.fndesc
+        if compiled.environment.consts:
+            # Objects of Python that the code asks for by number, which nobody else would know.
+            return
+        try:
+            kinds = _text_of_types(sig)
+        except KeyError:
+            return
+        name = f"{self._py_func.__module__}.{self._py_func.__qualname__}"
+        symbols = (described.llvm_cpython_wrapper_name, described.env_name)
+        ready.keep(name, kinds, symbols, compiled.library._get_compiled_object())
+
+
+def _text_of_types(kinds: Any) -> str:
+    return f"({','.join([_text_of_type(kind) for kind in kinds])})"
+
+
+def _text_of_type(kind: Any) -> str:
+    """What ``ready.text_of`` calls an argument of a type of numba's."""
+    if isinstance(kind, types.Array):
+        dtype = np.dtype(as_dtype(kind.dtype))
+        return ready.array_text(dtype, kind.ndim, kind.layout, is_sound=kind.aligned, writes=kind.mutable)
+    if isinstance(kind, types.Record):
+        return ready.record_text(np.dtype(as_dtype(kind)))
+    if isinstance(kind, types.BaseTuple) and not isinstance(kind, types.BaseNamedTuple):
+        return _text_of_types(kind)
+    return {types.int64: "i", types.float64: "f", types.boolean: "b", types.none: "n"}[kind]
 
 
 def use_kernel_cache() -> None:

@@ -16,11 +16,11 @@ import math
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from latemiles.kernels.clock_steps import STEP_FIELDS, forget_steps, is_restart, shift_at, step_of, take_step
 from latemiles.kernels.envelope import lower_line, offset_at, on_segment, segment_at
 from latemiles.kernels.holes import HOLES, fill_hole, note_hole
+from latemiles.kernels.jit import njit
 from latemiles.kernels.record import as_state
 
 __all__ = [

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from latemiles.kernels.clock import FIT_KNOT, RESTARTED, clock_push
+from latemiles.kernels.jit import njit
 
 __all__ = ["clock_push_many"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numba import njit
+from latemiles.kernels.jit import njit
 
 __all__ = ["STEPS", "STEP_FIELDS", "forget_steps", "is_restart", "shift_at", "step_of", "take_step"]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import select
 from latemiles.kernels.quaternion import rotate
 

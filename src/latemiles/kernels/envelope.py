@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
+from latemiles.kernels.jit import njit
 
 __all__ = ["lower_line", "offset_at", "on_segment", "segment_at"]
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
-
 from latemiles.kernels.gait_follow import (
     FLIGHT_BELOW_M_S2,
     RUN_SWING_M_S2,
@@ -27,6 +25,7 @@ from latemiles.kernels.gait_follow import (
     range_of,
 )
 from latemiles.kernels.gait_state import UNKNOWN, append_sample, forget_steps, time_of
+from latemiles.kernels.jit import njit
 from latemiles.kernels.landing import land
 from latemiles.kernels.onset import bent_energy, falling_foot, pick_onset, rising_foot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
+from latemiles.kernels.jit import njit
 
 __all__ = [
     "FLIGHT_BELOW_M_S2",

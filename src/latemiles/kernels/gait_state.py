@@ -6,8 +6,8 @@ import math
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from latemiles.kernels.jit import njit
 from latemiles.kernels.landing import KNOTS, SPAN
 from latemiles.kernels.record import as_state
 

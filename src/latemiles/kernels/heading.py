@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate, rotate_inverse, wrap_angle
 
 __all__ = [

@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import normalize, rotate
 
 __all__ = ["HIP_COLUMNS", "HIP_HARMONICS", "hip_harmonics", "stride_rate"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numba import njit
+from latemiles.kernels.jit import njit
 
 __all__ = ["HOLES", "fill_hole", "note_hole"]
 

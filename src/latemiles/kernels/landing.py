@@ -15,8 +15,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.onset import FIRST_BURST, NOISE, TAIL, bend
 
 __all__ = ["KNOTS", "SPAN", "land", "where_it_begins"]

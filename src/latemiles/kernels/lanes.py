@@ -20,9 +20,8 @@ it, in state, in what ``gather`` reads and in what ``scatter`` writes.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-import latemiles.kernels.lanes_memory  # noqa: F401 - the compiler learns of lanes
+from latemiles.kernels.jit import njit, when_compiling
 from latemiles.kernels.lanes_plain import (
     LANES,
     all_of,
@@ -60,6 +59,8 @@ __all__ = [
     "select",
     "unpack",
 ]
+
+when_compiling("latemiles.kernels.lanes_memory")
 
 
 @njit(cache=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numba import njit
-from numba.extending import is_jitted
+from latemiles.kernels.jit import is_compiled
 
 __all__ = [
     "LANES",
@@ -25,12 +24,7 @@ __all__ = [
 ]
 
 
-@njit(cache=True)
-def _probe():
-    return 0
-
-
-LANES: Final = 4 if is_jitted(_probe) else 1
+LANES: Final = 4 if is_compiled() else 1
 """Sensors side by side."""
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
+from latemiles.kernels.jit import njit
 
 __all__ = ["FIRST_BURST", "NOISE", "TAIL", "bend", "bent_energy", "falling_foot", "pick_onset", "rising_foot"]
 

@@ -25,9 +25,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from latemiles.kernels.course import COURSE_FIELDS, follow_course
+from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import (
     LANES,
     all_of,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import all_of, any_of, select
 from latemiles.kernels.orientation_shared import clip
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from latemiles.kernels.course import COURSE_FIELDS, follow_course
+from latemiles.kernels.jit import njit
 from latemiles.kernels.orientation_kalman import N, fill_transition, forget, measure_epoch, propagate
 from latemiles.kernels.orientation_parts import PARTS, integrate_parts, take_off_course
 from latemiles.kernels.orientation_rest import follow_rest

@@ -34,8 +34,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import exp_rotation, multiply
 
 __all__ = [

@@ -15,9 +15,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
-
 from latemiles.kernels.course import follow_course
+from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import LANES, gather, gather_four, ladder, scatter, scatter_four
 from latemiles.kernels.quaternion import exp_rotation, multiply, normalize, rotate, rotation_matrix
 

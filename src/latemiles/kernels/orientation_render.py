@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import LANES, gather_four, ladder, scatter_four
 from latemiles.kernels.orientation_kalman import dot
 from latemiles.kernels.orientation_shared import GAP, SETTLING

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import all_of, any_of, fields, gather, keep, put_back, scatter, select
 from latemiles.kernels.orientation_shared import REST_FIELDS, clear_rest, detect_rest, is_usable
 

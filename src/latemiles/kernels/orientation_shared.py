@@ -6,8 +6,8 @@ Written for lanes and for plain numbers (``kernels.lanes``).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import all_of, select
 from latemiles.signals.quality import SampleQuality
 

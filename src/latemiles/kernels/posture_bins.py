@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate, wrap_angle
 
 __all__ = ["BIN_COLUMNS", "count_missing", "fill_bins", "follow_heading", "heading_at_samples"]

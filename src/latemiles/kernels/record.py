@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-from numba.extending import is_jitted
 from numpy.typing import NDArray
 
+from latemiles.kernels.jit import is_compiled
+
 __all__ = ["as_state"]
-
-
-@njit(cache=True)
-def _probe():
-    return 0
 
 
 def as_state(state: NDArray[np.void]) -> NDArray[np.void]:
@@ -21,4 +16,4 @@ def as_state(state: NDArray[np.void]) -> NDArray[np.void]:
     Compiled kernels take fields of a plain array as attributes, and are called quickly with it. With the
     compiler switched off Python needs a record array for that; numba would take 20 us to type one a call.
     """
-    return state if is_jitted(_probe) else state.view(np.recarray)
+    return state if is_compiled() else state.view(np.recarray)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from latemiles.kernels.heading import kalman_predict, kalman_update, smooth_back
+from latemiles.kernels.jit import njit
 
 __all__ = ["HEADING_SETTINGS", "HISTORY", "doubt_of", "heading_step", "loosen", "take_parallel", "take_swing"]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.signals.quality import SampleQuality
 
 __all__ = ["COLUMNS", "TOUCH_S", "insert_many", "insert_samples", "ready_count", "resample", "trim"]

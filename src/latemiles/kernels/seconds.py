@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from latemiles.kernels.angles import joint_angles
 from latemiles.kernels.heading import delta_at_samples, swing_plane, window_features
+from latemiles.kernels.jit import njit
 from latemiles.kernels.posture_bins import count_missing, fill_bins, follow_heading, heading_at_samples
 from latemiles.kernels.relative_heading import doubt_of, heading_step, loosen
 

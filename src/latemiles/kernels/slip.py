@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate_inverse
 
 __all__ = ["STEP_COLUMNS", "step_statistic", "without_lean"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from latemiles.kernels.jit import njit
 
 __all__ = ["block_medians", "mixture_half_width", "ou_quadratic", "ou_whiten", "theil_sen_slopes"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from latemiles.kernels.jit import njit
 from latemiles.signals.quality import SampleQuality
 
 __all__ = ["MESSAGE", "scan_messages", "scan_records", "unpack_counts", "unpack_heads"]
