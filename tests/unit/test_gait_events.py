@@ -150,8 +150,9 @@ def test_a_contact_soon_after_the_other_toe_off_is_found_at_any_rate(rate_hz):
         assert np.percentile(np.abs(contacts), 95) < 8.0
 
 
-def test_a_leg_that_whips_forward_after_its_toe_off_is_no_contact_to_a_slow_sensor():
-    plan = replace(easy_run(0.75, 4.4), waveforms="ric", sensors=Sensors(rate_hz=60.0))
+@pytest.mark.parametrize(("rate_hz", "speed_m_s"), [(57.0, 4.7), (60.0, 4.4), (120.0, 5.5)])
+def test_a_leg_that_whips_forward_after_its_toe_off_is_no_contact_to_a_slow_sensor(rate_hz, speed_m_s):
+    plan = replace(easy_run(0.75, speed_m_s), waveforms="ric", sensors=Sensors(rate_hz=rate_hz))
     made = simulate(plan, seed=23)
     events = lm.analyze({s.value: stream for s, stream in made.streams().items()}).events
     is_contact = np.array(events.kind) == "initial_contact"
@@ -161,8 +162,8 @@ def test_a_leg_that_whips_forward_after_its_toe_off_is_no_contact_to_a_slow_sens
         true = truth["t_ic_s"][made.truth.steady() & (truth["side"] == side.lane)]
         nearest = found[np.argmin(np.abs(found - true[:, None]), axis=1)]
         assert len(true) > 50
-        # It used to be a third to a half of them.
-        assert np.mean(np.abs(nearest - true) > 0.05) < 0.05
+        # It used to be a fifth of them, on the wrong side or at a toe-off.
+        assert np.abs(nearest - true).max() < 0.05
 
 
 def test_the_events_of_a_run_come_in_their_order():

@@ -14,20 +14,23 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from latemiles.kernels.foot import ahead_of, believe, hips_ratio, impact_ratio
 from latemiles.kernels.gait_follow import (
     FLIGHT_BELOW_M_S2,
     RUN_SWING_M_S2,
     RUNNING,
     UPRIGHT_M_S2,
     body_lifted,
+    contact_due,
     flight_ended,
+    learn_rise,
     lowest_at,
     range_of,
 )
 from latemiles.kernels.gait_state import UNKNOWN, append_sample, forget_steps, time_of
 from latemiles.kernels.jit import njit
 from latemiles.kernels.landing import land
-from latemiles.kernels.onset import bent_energy, falling_foot, pick_onset, rising_foot
+from latemiles.kernels.onset import falling_foot, pick_onset, rising_foot
 
 __all__ = ["ACTIVITY", "IC", "OTHER", "ROWS_PER_SAMPLE", "RUNNING", "STILL", "TO", "WALKING", "gait_push"]
 
@@ -53,23 +56,26 @@ LONGEST_RUN_STEP_S: Final = 0.75
 LONGEST_WALK_STEP_S: Final = 1.2
 SURE_GAIN: Final = 3.0
 """Log ratio of bending after and before a contact (a factor of 20) from which the contact is sure."""
+STARK_GAIN: Final = 4.5
+"""The same (a factor of 90) from which it is one though none was due; a toe-off's kink reaches 3.5."""
 LEAST_GAIN: Final = 1.2
 LEAST_CONFIDENCE: Final = 0.2
 """Less certain steps are not put out: out of turn and faint, they are the ringing of another."""
-MEMORY: Final = 0.8
-"""Share of the belief about which foot lands that one step hands on to the next."""
-IMPACT_WEIGHT: Final = 2.0
-"""Against 1 for coming back and 0.5 for being ahead: it needs no calibration that could be wrong."""
+MISSED_SHARE: Final = 1.6
+SHORT_SHARE: Final = 0.67
+"""Against the steps before: a longer step is two, a shorter one may be none."""
+WALK_IMPACT: Final = 0.35
+"""A walking step shakes the thighs little, and both."""
+WALK_AHEAD_LOG: Final = 4.0
+"""Log likelihood ratio of a leg that is wholly ahead in a walking step."""
 WITHIN: Final = 0.5
 """A contact lies between the last sample before its kink and the next: in the middle, samples."""
 TOE_OFF_S: Final = 0.02
 """A contact picked this near to the toe-off before it may be that toe-off's own kink, s."""
+DUE_S: Final = 0.03
+"""How far from where the steps before were a contact is looked for, s."""
 LONG_FALL_S: Final = 0.05
 """Time from toe-off to the middle of a flight from which the two ends cannot be taken for each other, s."""
-LOOSE_SHARE: Final = 0.1
-TRUST_SHARE: Final = 0.2
-SLOPE_S: Final = 0.08
-IMPACT_S: Final = 0.045
 STILL_M_S2: Final = 0.3
 STIRRED_M_S2: Final = 0.6
 STILL_FOR_S: Final = 1.0
@@ -121,49 +127,11 @@ def _put(out, count, what, t, side, confidence):
 
 
 @njit(cache=True)
-def _evidence(s, at):
-    """How much says that the contact near sample ``at`` is the left foot's (+) or the right's (-).
-
-    The landing leg's own thigh is shaken most; it comes back (extends) in the last moments before the
-    contact while the other one swings up; and it is ahead, unless one jogs on the spot. Where one thigh is
-    missing, the other one's last step stands in for it: half a stride ago it was where the other is now.
-    """
-    for lane in range(2):
-        s.now[0, lane] = _impact(s, lane, at)
-        back = max(0, at - int(SLOPE_S * s.rate))
-        s.now[1, lane] = s.flexion[lane, at] - s.flexion[lane, back]
-        s.now[2, lane] = s.flexion[lane, at]
-    impact, hips = 0.0, 0.0
-    for f in range(3):
-        left, right = s.now[f, 0], s.now[f, 1]
-        if math.isnan(left):
-            left = s.before[f, 1]
-        if math.isnan(right):
-            right = s.before[f, 0]
-        if math.isnan(left) or math.isnan(right):
-            continue
-        if f == 0:
-            ratio = (left - right) / (left + right + 1.0)
-            impact = max(-1.0, min(1.0, ratio - s.loose))
-            # A sensor that hangs looser shakes more at every step; over the steps the sides are equal.
-            s.loose += LOOSE_SHARE * (ratio - s.loose)
-        elif f == 1:
-            hips += max(-1.0, min(1.0, (right - left) / 0.12))
-        else:
-            hips += 0.5 * max(-1.0, min(1.0, (left - right) / 0.4))
-    if impact * hips != 0.0:
-        # Hips that contradict the impacts step after step are calibrated the wrong way round.
-        s.trust += TRUST_SHARE * ((1.0 if impact * hips > 0.0 else -1.0) - s.trust)
-    s.before[:] = s.now
-    return IMPACT_WEIGHT * impact + max(0.0, s.trust) * hips
-
-
-@njit(cache=True)
 def _contact(s, start, stop, leave):
     """Onset of the impact in [start, stop), which is not the kink that the toe-off at ``leave`` makes."""
     at, gain = pick_onset(s.force, s.use, start, stop, s.rate)
     near = TOE_OFF_S * s.rate
-    if not abs(at - leave) <= near:
+    if not at <= leave + near:
         return at, gain
     # So long after it, no second difference holds the toe-off any more. If nothing begins there, then
     # what is there was the contact: in a short flight the two are close.
@@ -174,37 +142,56 @@ def _contact(s, start, stop, leave):
 
 
 @njit(cache=True)
+def _landing_window(s, j, leave):
+    """Where in the flight that ends at sample j the contact is to be looked for.
+
+    Returns a pick by all lanes, the samples [start, stop) and where it is due, NaN if that is not known.
+    """
+    start = max(2, s.valley_at - int(0.1 * s.rate))
+    if s.valley_at - leave > LONG_FALL_S * s.rate:
+        # Early in a flight the leg that has left whips forward, which bends its force as a contact would.
+        start = max(start, int(0.5 * (leave + s.valley_at)))
+    stop = min(s.n, j + 1 + int(0.06 * s.rate))
+    s.use[:] = 1
+    at, gain = _contact(s, start, stop, leave)
+    due, rise = contact_due(s, j)
+    # A pick that went astray still has its vote, or the first mistake would confirm itself for ever.
+    learn_rise(s, (rise - at) / s.rate, min(1.0, gain / SURE_GAIN))
+    if math.isnan(due):
+        return at, start, stop, due
+    near, far = max(2, int(due - DUE_S * s.rate)), min(s.n, int(due + DUE_S * s.rate) + 2)
+    again, kink = _contact(s, near, far, leave)
+    # An impact where none is due, and nothing where one is: a stumble, a stop.
+    if kink < LEAST_GAIN and gain > STARK_GAIN:
+        return at, start, stop, math.nan
+    return again, near, far, due
+
+
+@njit(cache=True)
 def _running_step(s, j, out, count):
     """The flight that ends at sample j: toe-off before it, initial contact after it."""
     rate = s.rate
     bottom = lowest_at(s.brief, s.peak_at, s.valley_at + 1)
     leave = falling_foot(s.brief, s.peak_at, bottom + 1, s.brief[bottom], s.peak - s.brief[bottom])
-    start = max(2, s.valley_at - int(0.1 * rate))
-    if s.valley_at - leave > LONG_FALL_S * rate:
-        # Early in a flight the leg that has left whips forward, which bends its force as a contact would.
-        start = max(start, int(0.5 * (leave + s.valley_at)))
-    stop = min(s.n, j + 1 + int(0.06 * rate))
     low, high = range_of(s.scissors, s.valley_at - int(0.4 * rate), j + 1)
     if 0.0 <= high - low < IN_STEP_RAD:
         return count
-    s.use[:] = 1
-    at, _ = _contact(s, start, stop, leave)
+    at, start, stop, due = _landing_window(s, j, leave)
     since = time_of(s, at) - (s.ic if s.gait != 0 else s.held_ic)
     is_next = (s.gait != 0 or s.held != 0) and since < LONGEST_RUN_STEP_S
     if is_next and since < SHORTEST_STEP_S:
         return count
-    # A step that was missed leaves the same foot to land.
-    flip = 1.0 if s.interval > 0.0 and since > 1.6 * s.interval else -1.0
-    prior = flip * MEMORY * s.belief if is_next else 0.0
-    s.belief = prior + _evidence(s, at)
-    side = 0 if s.belief > 0.0 else 1
+    steps = _steps_since(s, since) if is_next else 0
+    is_odd = steps > 0 and since < SHORT_SHARE * s.interval
+    belief = believe(s.which, steps, is_odd, impact_ratio(s, at), hips_ratio(s, at))
+    side = 0 if belief > 0.0 else 1
     s.use[1 + (1 - side)] = 0
     at, gain = _contact(s, start, stop, leave)
     contact, confidence = at + WITHIN, 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
     if gain < LEAST_GAIN:
         foot = rising_foot(s.brief, bottom, j, s.brief[bottom], s.low[j] - s.brief[bottom])
-        contact = contact if math.isnan(foot) else foot
-        confidence = 0.4
+        foot = foot if math.isnan(due) else due
+        contact, confidence = (contact if math.isnan(foot) else foot), 0.4
     elif is_next:
         contact = land(
             s.force,
@@ -216,7 +203,7 @@ def _running_step(s, j, out, count):
             s.landing_memory[side],
             s.landing_scratch,
         )
-    confidence *= min(1.0, 0.4 + abs(s.belief))
+    confidence *= 0.4 + 0.6 * abs(belief)
     return _step(s, RUNNING, time_of(s, contact), side, confidence, time_of(s, leave), out, count)
 
 
@@ -239,17 +226,14 @@ def _walking_step(s, j, out, count):
     if abs(ahead) < LEAST_AHEAD or (math.isnan(ahead) and gain < LEAST_GAIN):
         return count
     known = (s.gait != 0 or s.held != 0) and time_of(s, at) - last < LONGEST_WALK_STEP_S
-    prior = -MEMORY * s.belief if known else 0.0
-    impact = _impact_ratio(s, at)
-    s.belief = 0.0 if math.isnan(impact) else 0.7 * impact
-    # Half a stride ago the same was said of the other foot; with the hips known that is not needed.
-    s.belief += prior if math.isnan(ahead) else ahead
-    if s.belief == 0.0:
+    steps = _steps_since(s, time_of(s, at) - last) if known else 0
+    belief = believe(s.which, steps, True, WALK_IMPACT * impact_ratio(s, at), WALK_AHEAD_LOG * ahead)
+    if belief == 0.0:
         return count
-    side = 0 if s.belief > 0.0 else 1
+    side = 0 if belief > 0.0 else 1
     s.use[1 + (1 - side)] = 0
     at, gain = pick_onset(s.force, s.use, start, stop, rate)
-    confidence = (0.4 + 0.4 * min(1.0, gain / SURE_GAIN)) * min(1.0, 0.4 + abs(s.belief))
+    confidence = (0.4 + 0.4 * min(1.0, gain / SURE_GAIN)) * (0.4 + 0.6 * abs(belief))
     before = count
     count = _step(s, WALKING, time_of(s, at + WITHIN), side, confidence, math.nan, out, count)
     if count > before:
@@ -269,22 +253,13 @@ def _ahead(s, at):
         return math.nan
     if high - low < SCISSORS_RAD:
         return 0.0
-    return (2.0 * s.scissors[at] - high - low) / (high - low)
+    return ahead_of(s.scissors, at, low, high)
 
 
 @njit(cache=True)
-def _impact_ratio(s, at):
-    """Share of the left thigh's shaking less that of the right's; NaN unless both are heard."""
-    left, right = _impact(s, 0, at), _impact(s, 1, at)
-    return (left - right) / (left + right + 1.0)
-
-
-@njit(cache=True)
-def _impact(s, lane, at):
-    stop = min(s.n, at + 1 + int(IMPACT_S * s.rate))
-    if math.isnan(s.force[1 + lane, at]):
-        return math.nan
-    return bent_energy(s.force, 1 + lane, max(2, at - 1), stop)
+def _steps_since(s, since):
+    """Steps in so much time, by the length of those before: a step that was missed leaves a foot out."""
+    return 2 if s.interval > 0.0 and since > MISSED_SHARE * s.interval else 1
 
 
 @njit(cache=True)
@@ -304,10 +279,10 @@ def _step(s, gait, t, side, confidence, leave, out, count):
     since = t - s.ic
     if since < SHORTEST_STEP_S or (gait == WALKING and since < HUMP_SHARE * s.interval):
         return count
-    is_missed = since > 1.6 * s.interval
+    is_missed = since > MISSED_SHARE * s.interval
     if (side == s.side) != is_missed:
         confidence *= 0.3
-    if is_missed or since < 0.67 * s.interval:
+    if is_missed or since < SHORT_SHARE * s.interval:
         confidence *= 0.7
     if confidence < LEAST_CONFIDENCE:
         return count

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from latemiles.kernels.foot import doubt_feet
 from latemiles.kernels.jit import njit
 from latemiles.kernels.landing import KNOTS, SPAN
 from latemiles.kernels.record import as_state
@@ -20,6 +21,8 @@ LOW_PASS_S: Final = 0.2
 BRIEF_S: Final = 0.025
 """Length of the window that takes the ringing off a flank, s."""
 UNKNOWN: Final = -1
+TURNED: Final = 0.05
+"""How probable it is, before the first step, that the hips are calibrated the wrong way round."""
 
 
 def gait_dtype(capacity: int) -> np.dtype:
@@ -49,6 +52,9 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("peak_at", "i8"),
             ("valley_at", "i8"),
             ("is_armed", "i8"),
+            # how long before its rise a contact lies, and how many picks said so
+            ("rise_lag", "f8"),
+            ("rise_votes", "f8"),
             # the same with a finer step, for walking
             ("walk_is_rising", "i8"),
             ("walk_turn", "f8"),
@@ -61,11 +67,10 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("side", "i8"),
             ("interval", "f8"),
             ("strange", "i8"),
-            ("belief", "f8"),
+            ("which", "f8", (2, 2)),
             ("loose", "f8"),
-            ("trust", "f8"),
-            ("before", "f8", (3, 2)),
-            ("now", "f8", (3, 2)),
+            ("before", "f8", (2,)),
+            ("now", "f8", (2,)),
             # a first step, held until a second one shows that it was one
             ("held", "i8"),
             ("held_ic", "f8"),
@@ -107,7 +112,7 @@ def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
     for name in ("turn", "walk_turn", "usual", "before", "now"):
         state[name] = math.nan
     state["to_side"] = -1
-    state["trust"] = 1.0
+    state["which"] = 0.5 * np.array([1.0 - TURNED, TURNED])
     state["activity"] = UNKNOWN
     state["activity_t"] = -math.inf
     return state
@@ -123,7 +128,7 @@ def time_of(s, k):
 def forget_steps(s):
     """After a gap or a pause the next step is a first step again."""
     s.gait = 0
-    s.belief = 0.0
+    doubt_feet(s.which)
     s.interval = 0.0
     s.strange = 0
     s.held = 0
