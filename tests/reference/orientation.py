@@ -181,12 +181,18 @@ def smoothed(
                 rows.append(np.eye(7)[4 + axis])
                 values.append(gyr[part].mean(axis=0)[axis] - bias[axis])
                 variances.append(v_rest / span)
+        # A velocity that is far from zero has changed since the epoch before: what was predicted knew less.
+        jumps = [
+            value**2 if abs(value) > 2.5 * np.sqrt(row @ cov @ row + variance) else 0.0
+            for row, value, variance in zip(rows[:2], values[:2], variances[:2], strict=True)
+        ]
+        cov = cov + np.diag([0.0, 0.0, *jumps, 0.0, 0.0, 0.0])
+        if predicted:
+            predicted[-1] = cov
         state = np.zeros(7)
-        for j, (row, value, variance) in enumerate(zip(rows, values, variances, strict=True)):
+        for row, value, variance in zip(rows, values, variances, strict=True):
             innovation = value - row @ state
             total = row @ cov @ row + variance
-            if j < 2 and abs(innovation) > 2.0 * np.sqrt(total):
-                total = (innovation / 2.0) ** 2
             gain = cov @ row / total
             state, cov = state + gain * innovation, cov - np.outer(gain, row @ cov)
         step = np.eye(7)

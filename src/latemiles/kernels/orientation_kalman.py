@@ -50,6 +50,8 @@ __all__ = [
     "propagate",
 ]
 
+JUMP = 6.25
+"""A velocity further from zero than 2.5 standard deviations is one that has changed."""
 N = 7
 """Size of the error state: theta 0-1, v 2-3, b 4-6."""
 UPDATES = 5
@@ -107,10 +109,6 @@ def _measure(ep, j, y, variance):
         k[a] = s
         total += h[a] * s
         y -= h[a] * x[a]
-    # Whoever starts to walk, or turns round, has a velocity far from zero for long: beyond two standard
-    # deviations a velocity counts no more for being larger (variance inflated as in a Cauchy M-estimate).
-    if j < 2:
-        total = max(total, 0.25 * y * y)
     per = 1.0 / total
     y *= per
     for a in range(N):
@@ -121,6 +119,16 @@ def _measure(ep, j, y, variance):
     for a in range(N):
         k[a] *= per
     ep.innovation[j] = y
+
+
+@njit(cache=True)
+def _jump(ep, j, y, variance):
+    # Variance of a change of the person's own velocity that innovation y of measurement j asks for.
+    h, p = ep.row[j], ep.cov
+    total = variance
+    for a in range(N):
+        total += h[a] * dot(p[a], h)
+    return y * y if y * y > JUMP * total else 0.0
 
 
 @njit(cache=True)
@@ -142,10 +150,16 @@ def measure_epoch(st, co, ep):
     spread = (co.velocity_spread_rest if rests else co.velocity_spread) / span
     ep.row[0, 2] = 1.0
     ep.row[0, 1] = v[2] / span
-    _measure(ep, 0, -st.velocity[0] - v[0] / span, spread)
     ep.row[1, 3] = 1.0
     ep.row[1, 0] = -v[2] / span
-    _measure(ep, 1, -st.velocity[1] - v[1] / span, spread)
+    y0, y1 = -st.velocity[0] - v[0] / span, -st.velocity[1] - v[1] / span
+    # Whoever starts, stops or turns round has another mean velocity from then on. Were it held against the
+    # old one, the tilt would take the blame for ten seconds before and after.
+    jump0, jump1 = _jump(ep, 0, y0, spread), _jump(ep, 1, y1, spread)
+    ep.cov[2, 2] += jump0
+    ep.cov[3, 3] += jump1
+    _measure(ep, 0, y0, spread)
+    _measure(ep, 1, y1, spread)
     if rests:
         for j in range(3):
             ep.row[2 + j, 4 + j] = 1.0
