@@ -18,13 +18,15 @@ from latemiles.kernels.lanes import pack, unpack
 from latemiles.kernels.orientation_epochs import (
     SMOOTHER,
     SMOOTHER_COEFFICIENTS,
+    Samples,
     close_open,
     forward,
     new_smoother,
+    take_in,
 )
-from latemiles.kernels.orientation_kalman import EPOCH, N, backward
+from latemiles.kernels.orientation_kalman import EPOCH, N
 from latemiles.kernels.orientation_parts import PART_WORDS, PARTS
-from latemiles.kernels.orientation_render import render, rest_from_its_start
+from latemiles.kernels.orientation_render import finish
 from latemiles.kernels.orientation_rest import REST
 
 __all__ = ["SmoothedBlock", "SmoothedLanes"]
@@ -80,31 +82,21 @@ class SmoothedBlock(NamedTuple):
     quality_out: I8
 
 
-class _Segment:
-    """Samples that become final together, with what the forward filter says of them."""
+def _room(lanes: int, k: int) -> Samples:
+    """Make room for k samples."""
+    return Samples(
+        np.empty((lanes, k, 3)),
+        np.empty((lanes, k, 3)),
+        np.empty((lanes, k), dtype=np.int64),
+        np.empty((2, k)),
+        np.empty((lanes, k, 4)),
+        np.empty((lanes, k, 1)),
+    )
 
-    __slots__ = ("acc", "gyr", "quality", "quat", "rest", "told")
 
-    def __init__(self, lanes: int, k: int) -> None:
-        self.gyr: F8 = np.empty((lanes, k, 3))
-        self.acc: F8 = np.empty((lanes, k, 3))
-        self.quality: I8 = np.empty((lanes, k), dtype=np.int64)
-        self.quat: F8 = np.empty((lanes, k, 4))
-        self.rest: F8 = np.empty((lanes, k, 1))
-        self.told: F8 = np.empty((2, k))
-
-    def held(self, k: int) -> list[NDArray[Any]]:
-        """What came in for the first k samples; time is the second axis."""
-        return [x[:, :k] for x in (self.gyr, self.acc, self.quality, self.told)]
-
-    def worked_out(self, k: int) -> list[NDArray[Any]]:
-        """What the forward filter says of the first k samples."""
-        return [x[:, :k] for x in (self.quat, self.rest)]
-
-    def end(self, k: int) -> None:
-        """Keep the first k samples."""
-        self.gyr, self.acc, self.quality, self.told = self.held(k)
-        self.quat, self.rest = self.worked_out(k)
+def _start(part: Samples, fill: int, done: int) -> list[NDArray[Any]]:
+    """Give of samples those that came in, and of what the filter says those that it has taken."""
+    return [x[:, :fill] for x in part[:4]] + [x[:, :done] for x in part[4:]]
 
 
 class SmoothedLanes:
@@ -121,7 +113,6 @@ class SmoothedLanes:
     """
 
     __slots__ = (
-        "_adjoint",
         "_base",
         "_before",
         "_coefficients",
@@ -135,8 +126,8 @@ class SmoothedLanes:
         "_rest",
         "_rest_samples",
         "_segment",
-        "_smooth",
         "_states",
+        "_work",
     )
 
     def __init__(self, rate_hz: float, lanes: int, params: OrientationParams) -> None:
@@ -154,16 +145,15 @@ class SmoothedLanes:
         self._epochs: NDArray[Any] = np.zeros((lanes, most), dtype=EPOCH)
         self._counts = np.zeros(lanes, dtype=np.int64)
         self._heading = np.zeros(lanes)
-        self._smooth = np.zeros((most, N))
-        self._adjoint = np.zeros((2, N))
-        self._before = _Segment(lanes, 0)
-        self._now = _Segment(lanes, 0)
+        self._work = np.zeros((most + 2, N))
+        self._before = _room(lanes, 0)
+        self._now = _room(lanes, 0)
         self._base = 0
         """Number of the first sample of ``_now``."""
         self._fill = 0
         """Samples in it,"""
         self._done = 0
-        """and how many of them the forward filter has taken: many at a time, since none is final before."""
+        """and how many of them the forward filter has taken, by whole seconds: none is final before."""
 
     def aim(self, ahead: F8) -> None:
         """Hear of the forward axes (lanes, 3)."""
@@ -175,55 +165,66 @@ class SmoothedLanes:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final."""
         ready = []
         k = quality.shape[1]
+        whole = [np.ascontiguousarray(x) for x in (gyr, acc, quality)]
         at = 0
         while at < k:
             take = min(k - at, self._segment - self._fill)
-            old, new = self._fill, self._fill + take
-            if old == 0:
+            if self._fill == 0:
                 # Only now, since what became final last may have been given back by its user.
-                self._now = _Segment(len(self._states), self._segment)
-            now = self._now
-            now.gyr[:, old:new] = gyr[:, at : at + take]
-            now.acc[:, old:new] = acc[:, at : at + take]
-            now.quality[:, old:new] = quality[:, at : at + take]
-            if course is None:
-                now.told[:, old:new] = math.nan
-            else:
-                now.told[0, old:new] = course.pace_m_s[at : at + take]
-                now.told[1, old:new] = course.gained_m_s[at : at + take]
-            self._fill = new
+                self._now = _room(len(self._states), self._segment)
+            self._take_in(whole, at, take, course)
             at += take
-            if new == self._segment:
-                self._go_forward()
+            if self._fill == self._segment:
                 if self._before.quality.size:
-                    ready.append(self._final(self._before, self._base - self._segment, now))
-                self._before, self._now = now, _Segment(len(self._states), 0)
+                    ready.append(self._final(self._before, self._base - self._segment, self._now))
+                self._before, self._now = self._now, _room(len(self._states), 0)
                 self._base += self._segment
                 self._fill = self._done = 0
         return self._joined(ready)
 
+    def _take_in(self, whole: list[Any], at: int, take: int, course: Course | None) -> None:
+        """Take rates, forces and bits from row ``at`` on in, and whole seconds through the filter."""
+        old, new = self._fill, self._fill + take
+        if course is None:
+            self._now.told[:, old:new] = math.nan
+        else:
+            self._now.told[0, old:new] = course.pace_m_s[at : at + take]
+            self._now.told[1, old:new] = course.gained_m_s[at : at + take]
+        base = self._base
+        done = take_in(
+            self._states,
+            self._rest,
+            self._coefficients[()],
+            self._parts,
+            *whole,
+            at,
+            self._now,
+            self._before.quat,
+            base,
+            base + self._done,
+            base + old,
+            base + new,
+            self._epochs,
+            self._counts,
+        )
+        self._fill, self._done = new, done - base
+
     def _go_forward(self) -> None:
-        """Take what has come in through the forward filter."""
-        now, old, new = self._now, self._done, self._fill
+        """Take all that has come in through the forward filter."""
         forward(
             self._states,
             self._rest,
             self._coefficients[()],
             self._parts,
-            now.gyr,
-            now.acc,
-            now.quality,
-            now.told,
-            self._base,
-            self._base + old,
-            self._base + new,
+            self._now,
             self._before.quat,
-            now.quat,
-            now.rest,
+            self._base,
+            self._base + self._done,
+            self._base + self._fill,
             self._epochs,
             self._counts,
         )
-        self._done = new
+        self._done = self._fill
 
     def finish(self) -> SmoothedBlock:
         """Return all that is held back."""
@@ -232,54 +233,50 @@ class SmoothedLanes:
         close_open(
             self._states,
             self._coefficients[()],
-            self._base,
+            self._now,
             self._before.quat,
-            self._now.quat,
+            self._base,
             self._epochs,
             self._counts,
             stop,
         )
         ready = []
-        self._now.end(self._fill)
+        none = _room(len(self._states), 0)
+        # Kernels take whole arrays; what is left is short or joined anyway.
+        last = Samples(*(np.ascontiguousarray(x) for x in _start(self._now, self._fill, self._done)))
+        self._now = none
         if self._before.quality.size:
-            ready.append(self._final(self._before, self._base - self._segment, self._now))
-        self._before, self._now = self._now, _Segment(len(self._states), 0)
+            ready.append(self._final(self._before, self._base - self._segment, last))
         if self._fill:
-            ready.append(self._final(self._before, self._base, self._now))
-        self._before = self._now
-        self._base, self._fill, self._done = stop, 0, 0
+            ready.append(self._final(last, self._base, none))
+        self._base, self._fill, self._done, self._before = stop, 0, 0, none
         return self._joined(ready)
 
-    def _final(self, part: _Segment, first: int, after: _Segment) -> SmoothedBlock:
+    def _final(self, part: Samples, first: int, after: Samples) -> SmoothedBlock:
         """Smooth a segment whose first sample has this number; nothing of it is held afterwards."""
         lanes, k = part.quality.shape
-        bias, rest = np.empty((lanes, k, 3)), np.empty((lanes, k), dtype=np.int64)
-        quality = part.quality.copy()
-        for lane in range(lanes):
-            count = int(self._counts[lane])
-            quat = part.quat[lane].reshape(k, 1, 4)
-            backward(self._epochs[lane], count, self._smooth, self._adjoint)
-            done, self._heading[lane] = render(
-                self._epochs[lane],
-                count,
-                self._coefficients[()],
-                self._smooth,
-                self._heading[lane],
-                first,
-                quat,
-                bias[lane].reshape(k, 1, 3),
-                quality[lane],
-            )
-            rest_from_its_start(part.rest[lane], after.rest[lane], self._rest_samples, rest[lane])
-            self._epochs[lane, : count - done] = self._epochs[lane, done:count].copy()
-            self._counts[lane] = count - done
+        bias = np.empty((lanes, k, 3))
+        rest, quality = np.empty((lanes, k), dtype=np.int64), np.empty((lanes, k), dtype=np.int64)
+        finish(
+            self._epochs,
+            self._counts,
+            self._coefficients[()],
+            self._work,
+            self._heading,
+            first,
+            part,
+            after,
+            self._rest_samples,
+            bias,
+            rest,
+            quality,
+        )
         return SmoothedBlock(part.gyr, part.acc, part.quality, part.quat, bias, rest, quality)
 
     def _joined(self, blocks: list[SmoothedBlock]) -> SmoothedBlock:
         lanes = self._counts.size
         if len(blocks) == 1:
-            alone: list[Any] = [np.ascontiguousarray(part) for part in blocks[0]]
-            return SmoothedBlock(*alone)
+            return blocks[0]
         if blocks:
             # One after another, and what is joined is let go: the next one finds memory that is at hand.
             parts = [list(block) for block in blocks]
@@ -292,9 +289,7 @@ class SmoothedLanes:
 
     def _held(self) -> list[NDArray[Any]]:
         """All that is held of samples."""
-        before = self._before.quality.shape[1]
-        parts = self._before.held(before) + self._before.worked_out(before)
-        return parts + self._now.held(self._fill) + self._now.worked_out(self._done)
+        return [*self._before, *_start(self._now, self._fill, self._done)]
 
     def save(self) -> bytes:
         """Return the state as bytes; what is held back is part of it."""
@@ -345,9 +340,8 @@ class SmoothedLanes:
         states = read((lanes,), SMOOTHER).copy()
         rest = pack(read((lanes,), REST), np.zeros(1, dtype=REST))
         epochs = [read((c,), EPOCH) for c in counts]
-        held, now = _Segment(lanes, before), _Segment(lanes, self._segment if fill else 0)
-        parts = held.held(before) + held.worked_out(before) + now.held(fill) + now.worked_out(done)
-        for part in parts:
+        held, now = _room(lanes, before), _room(lanes, self._segment if fill else 0)
+        for part in [*held, *_start(now, fill, done)]:
             part[:] = read(part.shape, part.dtype)
         if source.read(1):
             raise wrong

@@ -7,6 +7,7 @@ what of a stretch does not divide into parts, is taken alone.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +26,15 @@ from latemiles.kernels.quaternion import (
     rotation_matrix,
 )
 
-__all__ = ["SMOOTHER", "SMOOTHER_COEFFICIENTS", "close_open", "forward", "new_smoother"]
+__all__ = [
+    "SMOOTHER",
+    "SMOOTHER_COEFFICIENTS",
+    "Samples",
+    "close_open",
+    "forward",
+    "new_smoother",
+    "take_in",
+]
 
 SMOOTHER = np.dtype(
     (
@@ -89,6 +98,24 @@ SMOOTHER_COEFFICIENTS = np.dtype(
     )
 )
 """What parameters and rate come down to; made by ``estimators.orientation_smoothed``."""
+
+
+class Samples(NamedTuple):
+    """Samples of all lanes that lie one after another, and what the forward filter says of them."""
+
+    gyr: np.ndarray
+    """float64 (lanes, n, 3), rad/s."""
+    acc: np.ndarray
+    """float64 (lanes, n, 3), m/s^2."""
+    quality: np.ndarray
+    """int64 (lanes, n), SampleQuality bits."""
+    told: np.ndarray
+    """float64 (2, n): speed over ground, m/s (NaN while unknown), and what of it was gained since the sample
+    before."""
+    quat: np.ndarray
+    """float64 (lanes, n, 4): orientation as integrated, NaN in a hole."""
+    rest: np.ndarray
+    """float64 (lanes, n, 1): 1 at rest, else 0; -1 in a hole."""
 
 
 def new_smoother(lanes, coefficients):
@@ -208,9 +235,9 @@ def _level(st, end, base, before, quat):
 
 
 @njit(cache=True)
-def _close(st, co, end, base, before, quat, epochs, counts, lane):
+def _close(st, co, end, base, now, before, epochs, counts, lane):
     if st.level > 0.0:
-        _level(st, end, base, before[lane], quat[lane])
+        _level(st, end, base, before[lane], now.quat[lane])
     ep = epochs[lane, counts[lane]]
     counts[lane] += 1
     ep.start = st.start
@@ -241,32 +268,34 @@ def _count(st, quality, rest):
 
 
 @njit(cache=True)
-def _miss(st, co, end, base, before, quat, epochs, counts, lane):
+def _miss(st, co, end, base, now, before, epochs, counts, lane):
     # The sample before ``end`` is a hole.
     st.missing += 1.0
     for j in range(4):
-        quat[lane, end - 1 - base, j] = math.nan
+        now.quat[lane, end - 1 - base, j] = math.nan
     if st.missing > co.hold_samples:
         if st.is_open == 1:
-            _close(st, co, end - int(st.missing), base, before, quat, epochs, counts, lane)
+            _close(st, co, end - int(st.missing), base, now, before, epochs, counts, lane)
         st.hole += co.dt
 
 
 @njit(cache=True)
-def _good_until(rest, a, b):
-    # First hole from a on, or b.
-    for p in range(a, b):
+def _count_good(rest):
+    # Samples before the first hole.
+    for p in range(rest.shape[0]):
         if rest[p, 0] < 0.0:
             return p
-    return b
+    return rest.shape[0]
 
 
 @njit(cache=True)
-def _take(st, co, parts, gyr, acc, quality, told, quat, rest, a, b):
+def _take(st, co, parts, now, lane, a, b):
     # Samples a to b of one lane, the first of them good: all up to a hole, side by side, or one alone.
     # Returns where it ends.
+    gyr, acc, quat, rest = now.gyr[lane], now.acc[lane], now.quat[lane], now.rest[lane]
+    quality, told = now.quality[lane], now.told
     if st.missing == 0.0:
-        m = (_good_until(rest, a, b) - a) // PARTS
+        m = _count_good(rest[a:b]) // PARTS
         b = a + PARTS * m
         if m > 0:
             integrate_parts(st, co, gyr[a:b], acc[a:b], quat[a:b], parts)
@@ -288,30 +317,25 @@ def _take(st, co, parts, gyr, acc, quality, told, quat, rest, a, b):
 
 
 @njit(cache=True)
-def _go_on(st, co, parts, gyr, acc, quality, told, base, i, stop, before, quat, rest, epochs, counts, lane):
+def _go_on(st, co, parts, now, before, base, i, stop, epochs, counts, lane):
     # Samples i to ``stop`` of one lane.
     while i < stop:
-        if rest[lane, i - base, 0] < 0.0:
+        if now.rest[lane, i - base, 0] < 0.0:
             i += 1
-            _miss(st, co, i, base, before, quat, epochs, counts, lane)
+            _miss(st, co, i, base, now, before, epochs, counts, lane)
             continue
         if st.missing > co.hold_samples:
             _open_after_hole(st, co, i)
             st.missing = 0.0
         elif st.is_open == 0:
             _open(st, co, i - int(st.missing))
-        a, b = i - base, min(stop, st.end) - base
-        i = base + _take(
-            st, co, parts, gyr[lane], acc[lane], quality[lane], told, quat[lane], rest[lane], a, b
-        )
+        i = base + _take(st, co, parts, now, lane, i - base, min(stop, st.end) - base)
         if i >= st.end:
-            _close(st, co, i, base, before, quat, epochs, counts, lane)
+            _close(st, co, i, base, now, before, epochs, counts, lane)
 
 
 @njit(cache=True)
-def forward(
-    states, quiet, co, parts, gyr, acc, quality, told, base, first, stop, before, quat, rest, epochs, counts
-):
+def forward(states, quiet, co, parts, now, before, base, first, stop, epochs, counts):
     """Take samples ``first`` to ``stop`` of each lane through the forward filter.
 
     Parameters
@@ -323,56 +347,80 @@ def forward(
     co : record of SMOOTHER_COEFFICIENTS
     parts : float64 array, shape (PARTS, 1, PART_WORDS)
         Work space.
-    gyr, acc : float64 arrays, shape (lanes, n, 3)
-        Buffers whose row 0 is sample ``base``; rad/s and m/s^2.
-    quality : int64 array, shape (lanes, n)
-    told : float64 array, shape (2, n)
-        Speed over ground, m/s (NaN while unknown), and what of it was gained since the sample before.
-    base, first, stop : int
-        Sample numbers since the stream began.
+    now : Samples
+        Its first row is sample ``base``; ``quat`` and ``rest`` are written.
     before : float64 array, shape (lanes, m, 4)
         ``quat`` of the m samples before ``base``.
-    quat : float64 array, shape (lanes, n, 4)
-        Out: orientation as integrated, NaN in a hole.
-    rest : float64 array, shape (lanes, n, 1)
-        Out: 1 at rest, else 0; -1 in a hole.
+    base, first, stop : int
+        Sample numbers since the stream began.
     epochs : array of EPOCH, shape (lanes, e)
         Out: epochs that ended are appended.
     counts : int64 array, shape (lanes,)
         How many epochs each lane has.
     """
-    per = co.epoch_samples
-    i = first
-    while i < stop:
-        # All lanes a second at a time: the samples are then still in the nearest cache.
-        until = min(stop, (i // per + 1) * per)
-        follow_rest(quiet, co, gyr, acc, i - base, until - base, rest)
-        for lane in range(gyr.shape[0]):
-            _go_on(
-                states[lane],
-                co,
-                parts,
-                gyr,
-                acc,
-                quality,
-                told,
-                base,
-                i,
-                until,
-                before,
-                quat,
-                rest,
-                epochs,
-                counts,
-                lane,
-            )
-        i = until
+    follow_rest(quiet, co, now.gyr, now.acc, first - base, stop - base, now.rest)
+    for lane in range(counts.size):
+        _go_on(states[lane], co, parts, now, before, base, first, stop, epochs, counts, lane)
 
 
 @njit(cache=True)
-def close_open(states, co, base, before, quat, epochs, counts, stop):
+def _copy(old, new):
+    # Flat, and from 0 on: the compiler then knows that no index is negative, and moves whole vectors.
+    x, y = old.reshape(-1), new.reshape(-1)
+    for j in range(y.size):
+        y[j] = x[j]
+
+
+@njit(cache=True)
+def take_in(
+    states, quiet, co, parts, gyr, acc, quality, at, now, before, base, done, first, stop, epochs, counts
+):
+    """Copy samples ``first`` to ``stop`` and take whole seconds of what is there through the forward filter.
+
+    Each second is copied and filtered while it is in the nearest cache.
+
+    Parameters
+    ----------
+    states, quiet, co, parts
+        As for ``forward``.
+    gyr, acc, quality : arrays, shape (lanes, k, 3) and (lanes, k)
+        What came in; row ``at`` is sample ``first``.
+    at : int
+    now : Samples
+        Filled; but for ``told``, which is given.
+    before, base
+        As for ``forward``.
+    done : int
+        First sample that the filter has not taken.
+    first, stop, epochs, counts
+        As for ``forward``.
+
+    Returns
+    -------
+    int
+        The same afterwards.
+    """
+    per = co.epoch_samples
+    i = first
+    while i < stop:
+        until = min(stop, (i // per + 1) * per)
+        a, b = at + i - first, at + until - first
+        c, d = i - base, until - base
+        for lane in range(counts.size):
+            _copy(gyr[lane, a:b], now.gyr[lane, c:d])
+            _copy(acc[lane, a:b], now.acc[lane, c:d])
+            _copy(quality[lane, a:b], now.quality[lane, c:d])
+        if until % per == 0:
+            forward(states, quiet, co, parts, now, before, base, done, until, epochs, counts)
+            done = until
+        i = until
+    return done
+
+
+@njit(cache=True)
+def close_open(states, co, now, before, base, epochs, counts, stop):
     """End the open epochs at the end of the stream, sample ``stop``; arguments as for ``forward``."""
-    for lane in range(quat.shape[0]):
+    for lane in range(counts.size):
         st = states[lane]
         if st.is_open == 1:
-            _close(st, co, stop - int(st.missing), base, before, quat, epochs, counts, lane)
+            _close(st, co, stop - int(st.missing), base, now, before, epochs, counts, lane)

@@ -10,18 +10,18 @@ import math
 
 from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import LANES, gather_four, ladder, scatter_four
-from latemiles.kernels.orientation_kalman import dot
+from latemiles.kernels.orientation_kalman import backward, dot
 from latemiles.kernels.orientation_shared import GAP, SETTLING
 from latemiles.kernels.quaternion import cos_and_sinc, exp_rotation, multiply
 
-__all__ = ["render", "rest_from_its_start"]
+__all__ = ["finish", "render", "rest_from_its_start"]
 
 
 @njit(cache=True)
-def _fill(quat, bias, quality, first, stop):
+def _fill(quat, bias, quality, out, first, stop):
     # Samples that no epoch holds.
     for i in range(first, stop):
-        quality[i] |= GAP
+        out[i] = quality[i] | GAP
         for j in range(4):
             quat[i, 0, j] = math.nan
         for j in range(3):
@@ -67,7 +67,14 @@ def _turn(quat, u_first, u_step, begin, end):
 
 
 @njit(cache=True)
-def render(epochs, count, co, smooth, heading, first, quat, bias, quality):
+def _tell(quat, b0, b1, b2, settling, bias, quality, out):
+    for i in range(out.size):
+        bias[i, 0, 0], bias[i, 0, 1], bias[i, 0, 2] = b0, b1, b2
+        out[i] = quality[i] | settling | (GAP if math.isnan(quat[i, 0, 0]) else 0)
+
+
+@njit(cache=True)
+def render(epochs, count, co, smooth, heading, first, quat, bias, quality, out):
     """Orientation of samples of one lane from the smoothed error states.
 
     Parameters
@@ -86,8 +93,8 @@ def render(epochs, count, co, smooth, heading, first, quat, bias, quality):
         In: as integrated. Out: smoothed, NaN in a hole.
     bias : float64 array, shape (n, 1, 3)
         Out.
-    quality : int64 array, shape (n,)
-        In: the bits so far. Out: with GAP and SETTLING.
+    quality, out : int64 arrays, shape (n,)
+        The bits so far; out with GAP and SETTLING.
 
     Returns
     -------
@@ -112,14 +119,12 @@ def render(epochs, count, co, smooth, heading, first, quat, bias, quality):
         settling = SETTLING if epochs[last].age < co.settling else 0
         a, b = max(0, ep.start - first), min(n, ep.end - first)
         if a < b:
-            _fill(quat, bias, quality, at, a)
+            _fill(quat, bias, quality, out, at, a)
             begin = _correction(heading, x[0], x[1])
             end = _correction(heading + turned, end_x, end_y)
             _turn(quat[a:b], float(a + first + 1 - ep.start), float(ep.end - ep.start), begin, end)
             b0, b1, b2 = ep.bias[0] + x[4], ep.bias[1] + x[5], ep.bias[2] + x[6]
-            for i in range(a, b):
-                bias[i, 0, 0], bias[i, 0, 1], bias[i, 0, 2] = b0, b1, b2
-                quality[i] |= settling | (GAP if math.isnan(quat[i, 0, 0]) else 0)
+            _tell(quat[a:b], b0, b1, b2, settling, bias[a:b], quality[a:b], out[a:b])
             at = b
         heading += turned
         if ep.end <= first + n:
@@ -127,7 +132,7 @@ def render(epochs, count, co, smooth, heading, first, quat, bias, quality):
             carried = heading
         if ep.start >= first + n:
             break
-    _fill(quat, bias, quality, at, n)
+    _fill(quat, bias, quality, out, at, n)
     return done, carried
 
 
@@ -155,3 +160,52 @@ def rest_from_its_start(rest, after, n, out):
 def _fill_rest(rest, first, stop, out):
     for i in range(first, stop):
         out[i] = 1 if rest[i, 0] >= 0.0 else 0
+
+
+@njit(cache=True)
+def finish(epochs, counts, co, work, heading, first, part, after, n, bias, rest, quality):
+    """Smooth samples of all lanes, given what is known of the time after them, and let go of their epochs.
+
+    Parameters
+    ----------
+    epochs : array of EPOCH, shape (lanes, e)
+        Those that end in these samples are taken out.
+    counts : int64 array, shape (lanes,)
+        How many there are; changed.
+    co : record of SMOOTHER_COEFFICIENTS
+    work : float64 array, shape (e + 2, N)
+        Work space.
+    heading : float64 array, shape (lanes,)
+        As for ``render``; changed.
+    first : int
+        Number since the stream began of the first sample.
+    part, after : orientation_epochs.Samples
+        These m samples, whose ``quat`` is smoothed in place, and those after them.
+    n : int
+        Samples of quiet that make one of rest.
+    bias : float64 array, shape (lanes, m, 3)
+        Out.
+    rest, quality : int64 arrays, shape (lanes, m)
+        Out: 1 at rest, and bits as ``render`` says.
+    """
+    m = rest.shape[1]
+    for lane in range(counts.size):
+        own, count = epochs[lane], counts[lane]
+        quat, smooth = part.quat[lane].reshape(m, 1, 4), work[2:]
+        backward(own, count, smooth, work[:2])
+        done, heading[lane] = render(
+            own,
+            count,
+            co,
+            smooth,
+            heading[lane],
+            first,
+            quat,
+            bias[lane].reshape(m, 1, 3),
+            part.quality[lane],
+            quality[lane],
+        )
+        rest_from_its_start(part.rest[lane], after.rest[lane], n, rest[lane])
+        for k in range(count - done):
+            own[k] = own[done + k]
+        counts[lane] = count - done
