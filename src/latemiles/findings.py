@@ -24,7 +24,7 @@ from latemiles.signals.events import (
     Split,
     Stride,
 )
-from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.records import Speed
 from latemiles.signals.results import QualityReport
 from latemiles.signals.stretches import Stretch
@@ -141,6 +141,9 @@ def quality_report(pipeline: Pipeline, found: Findings, table: StrideTable) -> Q
     )
 
 
+_THIGHS: Final = (Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
+
+
 def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | None) -> Iterable[str]:
     """Plain sentences that a reader must see."""
     heard = {q.segment: q for q in pipeline.sensor_quality() if q.samples}
@@ -159,6 +162,8 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
                 f"The {segment.label} sensor gave {heard[segment].rate_hz:.0f} samples a second; "
                 f"below {FEW_HZ:.0f} the impacts of running are missed and its angles are coarse."
             )
+    if found.strides and Segment.PELVIS in heard and heard.keys().isdisjoint(_THIGHS):
+        yield "Left and right are told from the pelvis alone and may be exchanged; its tilt does not mind."
     for pose in found.refused:
         yield (
             f"The {pose.kind} told at {pose.start_s:.10g} to {pose.end_s:.10g} s was not used "

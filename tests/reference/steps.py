@@ -214,3 +214,10 @@ class Landing:
             costs[k] = sum((p.shape[1] * np.log(p.mean(axis=1) + 0.0025)).sum() for p in parts)
         at = min(costs, key=lambda k: costs[k]) if costs else burst
         return (at - 0.5) / 4.0 - 8.0
+
+
+def pelvis_evidence(lean: np.ndarray, turn: np.ndarray) -> float:
+    """Slow twin of ``foot.pelvis_ratio`` on one stride: by the Fourier transform."""
+    lean_1, turn_1 = (2.0 / len(x) * np.fft.fft(x)[1] for x in (lean, turn))
+    right = (lean_1 * np.exp(0.87j)).real / 0.044 + (turn_1 * np.exp(-1.75j)).real / 0.052
+    return float(-1.5 * np.clip(right, -2.0, 2.0))

@@ -11,12 +11,14 @@ import pytest
 import latemiles as lm
 from latemiles.errors import ConfigError, ShapeError
 from latemiles.estimators.gait_events import GaitStage
+from latemiles.kernels.foot import pelvis_ratio
+from latemiles.kernels.gait_state import new_gait_state
 from latemiles.kernels.landing import KNOTS, SPAN, land
 from latemiles.kernels.onset import falling_foot, pick_onset, rising_foot
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, GaitEvent
-from latemiles.signals.frames import SEGMENTS, SIDES, Side, quat_rotate
-from latemiles.sim.plan import Sensors, easy_run
+from latemiles.signals.frames import SEGMENTS, SIDES, Segment, Side, quat_rotate
+from latemiles.sim.plan import Phase, RunnerPlan, Sensors, easy_run
 from latemiles.sim.runner import simulate
 from reference import steps as twin
 from reference.rbds import data_root, has_rbds, rbds_session
@@ -338,6 +340,57 @@ def test_blocks_out_of_order_or_shape_are_refused():
         stage.push(AngleBlock(*block[:3], block.hip[:1], *block[4:]))
     with pytest.raises(ConfigError, match="Use 100 or 200"):
         GaitStage(20.0)
+
+
+def test_what_the_pelvis_says_of_the_foot_equals_the_slow_twin():
+    rng = np.random.default_rng(5)
+    state = new_gait_state(200.0, 0)
+    for size in (130, 141, 150):
+        state["pelvis"][0, :, :400] = rng.normal(0.0, 0.3, (2, 400))
+        state["interval"] = 0.5 * (size + 0.5) / 200.0
+        for at in (size, 300):
+            lean, turn = state["pelvis"][0, :, at - size : at]
+            assert pelvis_ratio(state[0], at) == pytest.approx(twin.pelvis_evidence(lean, turn), abs=1e-12)
+    assert np.isnan(pelvis_ratio(state[0], size - 1))
+    state["pelvis"][0, 0, 200] = np.nan
+    assert np.isnan(pelvis_ratio(state[0], 300))
+
+
+@pytest.mark.parametrize(("waveforms", "speed_m_s", "rate_hz"), [("rbds", 2.4, 100.0), ("ric", 4.2, 208.0)])
+def test_a_pelvis_alone_has_strides_of_both_feet_and_its_tilt(waveforms, speed_m_s, rate_hz):
+    phases = (
+        Phase("standing", 8.0),
+        Phase("squats", 10.0),
+        Phase("standing", 3.0),
+        Phase("running", 60.0, speed_m_s),
+        Phase("standing", 8.0),
+        Phase("running", 30.0, speed_m_s),
+    )
+    made = simulate(RunnerPlan(phases, waveforms=waveforms, sensors=Sensors(rate_hz=rate_hz)), 11)
+    found = lm.analyze({"pelvis": made.streams()[Segment.PELVIS]})
+    truth, steady = made.truth.strides, made.truth.steady()
+    strides = found.strides
+    for lane, side in enumerate(("left", "right")):
+        contacts = truth["t_ic_s"][steady & (truth["side"] == lane)]
+        near = np.abs(contacts[:, None] - strides["t_ic_s"][strides["side"] == side]).min(axis=1)
+        assert np.mean(near < 0.05) > 0.98
+        other = np.abs(contacts[:, None] - strides["t_ic_s"][strides["side"] != side]).min(axis=1)
+        assert other.min() > 0.15
+    tilt = strides["pelvic_tilt_mean_deg"][strides.used]
+    assert len(tilt) > 0.95 * steady.sum()
+    assert np.mean(tilt) == pytest.approx(np.mean(truth["pelvic_tilt_mean_deg"][steady]), abs=0.6)
+    assert np.isnan(strides["hip_flexion_mean_deg"]).all()
+    assert any("may be exchanged" in note for note in found.quality.notes)
+
+
+def test_feet_take_turns_where_nothing_tells_which_is_which():
+    signals = runner()
+    alone = replace(signals, force_up=np.where([[1], [0], [0]], signals.force_up, np.nan))
+    alone = replace(alone, flexion=np.full_like(signals.flexion, np.nan))
+    contacts = of_kind(run(alone), "initial_contact")
+    assert len(contacts) >= len(signals.contacts) - 2
+    assert all(a.side is not b.side for a, b in pairwise(contacts))
+    assert all(e.confidence < 0.5 for e in contacts)
 
 
 @pytest.mark.parametrize("spoilt", ["left sensor loose", "hips upside down"])

@@ -57,8 +57,9 @@ class GaitStage:
         ----------
         angles : AngleBlock
             The next samples of the grid. Used are ``force_up`` and the hips' flexion; NaN is missing: with
-            one thigh missing the sides come by alternation from the other, without the pelvis the thighs'
-            forces stand in, with neither nothing is put out.
+            one thigh missing the sides come by alternation from the other, with both from the pelvis's own
+            obliquity and rotation; without the pelvis the thighs' forces stand in, with neither nothing is
+            put out.
         """
         count = angles.force_up.shape[1]
         if angles.force_up.shape[0] < len(SEGMENTS) or angles.hip.shape[:2] != (2, count):
@@ -81,7 +82,8 @@ class GaitStage:
             self._rows = np.empty((needed, 4))
         force = np.ascontiguousarray(angles.force_up[:3])
         flexion = np.ascontiguousarray(angles.hip[:, :, 0])
-        found = gait_push(self._state, force, flexion, self._rows)
+        pelvis = np.ascontiguousarray(angles.pelvis[:, 1:].T)
+        found = gait_push(self._state, force, flexion, pelvis, self._rows)
         return [_event(row) for row in self._rows[:found].tolist()]
 
     def finish(self) -> list[GaitEvent | Activity]:

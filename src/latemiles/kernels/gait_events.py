@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from latemiles.kernels.foot import ahead_of, believe, hips_ratio, impact_ratio
+from latemiles.kernels.foot import ahead_of, believe, hips_ratio, impact_ratio, pelvis_ratio
 from latemiles.kernels.gait_follow import (
     FLIGHT_BELOW_M_S2,
     RUN_SWING_M_S2,
@@ -54,6 +54,8 @@ HUMP_SHARE: Final = 0.6
 """In walking the push-off lifts the trunk a second time, well before the next step is due."""
 LONGEST_RUN_STEP_S: Final = 0.75
 LONGEST_WALK_STEP_S: Final = 1.2
+NOTHING: Final = 1e-9
+"""A belief this near to none is none."""
 SURE_GAIN: Final = 3.0
 """Log ratio of bending after and before a contact (a factor of 20) from which the contact is sure."""
 STARK_GAIN: Final = 4.5
@@ -82,7 +84,7 @@ STILL_FOR_S: Final = 1.0
 
 
 @njit(cache=True)
-def gait_push(state, force, flexion, out):
+def gait_push(state, force, flexion, pelvis, out):
     """Take in grid samples, put out the events that became certain.
 
     Parameters
@@ -93,6 +95,8 @@ def gait_push(state, force, flexion, out):
         Vertical specific force of pelvis, left and right thigh, m/s^2, 9.81 at rest; NaN where missing.
     flexion : float64 array, shape (2, k)
         Hip flexion, left and right, rad; NaN where missing.
+    pelvis : float64 array, shape (2, k)
+        Pelvic obliquity and rotation, rad; NaN where missing.
     out : float64 array, shape (ROWS_PER_SAMPLE * (k + 1), 4)
         Gets the rows, see the head of this file.
 
@@ -104,7 +108,16 @@ def gait_push(state, force, flexion, out):
     s = state[0]
     count = 0
     for i in range(force.shape[1]):
-        j = append_sample(s, force[0, i], force[1, i], force[2, i], flexion[0, i], flexion[1, i])
+        j = append_sample(
+            s,
+            force[0, i],
+            force[1, i],
+            force[2, i],
+            flexion[0, i],
+            flexion[1, i],
+            pelvis[0, i],
+            pelvis[1, i],
+        )
         if j < 0:
             continue
         if math.isnan(s.low[j]):
@@ -183,8 +196,15 @@ def _running_step(s, j, out, count):
         return count
     steps = _steps_since(s, since) if is_next else 0
     is_odd = steps > 0 and since < SHORT_SHARE * s.interval
-    belief = believe(s.which, steps, is_odd, impact_ratio(s, at), hips_ratio(s, at))
+    shaken, swung = impact_ratio(s, at), hips_ratio(s, at)
+    if math.isnan(shaken) and math.isnan(swung):
+        shaken = pelvis_ratio(s, at)
+    belief = believe(s.which, steps, is_odd, shaken, swung)
     side = 0 if belief > 0.0 else 1
+    is_blind = abs(belief) < NOTHING
+    if is_blind and steps % 2 == 1:
+        # Nothing tells which foot it is; that it is not the same one again is known all the same.
+        side = 1 - (s.side if s.gait != 0 else s.held_side)
     s.use[1 + (1 - side)] = 0
     at, gain = _contact(s, start, stop, leave)
     contact, confidence = at + WITHIN, 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
@@ -204,6 +224,8 @@ def _running_step(s, j, out, count):
             s.landing_scratch,
         )
     confidence *= 0.4 + 0.6 * abs(belief)
+    if is_blind:
+        confidence = max(LEAST_CONFIDENCE, confidence)
     return _step(s, RUNNING, time_of(s, contact), side, confidence, time_of(s, leave), out, count)
 
 

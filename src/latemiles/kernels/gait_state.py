@@ -37,6 +37,7 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("n", "i8"),
             ("force", "f8", (3, capacity)),
             ("flexion", "f8", (2, capacity)),
+            ("pelvis", "f8", (2, capacity)),
             ("trunk", "f8", (capacity,)),
             ("scissors", "f8", (capacity,)),
             ("low", "f8", (capacity,)),
@@ -154,6 +155,8 @@ def _shift(s):
             s.force[lane, k] = s.force[lane, k + drop]
         s.flexion[0, k] = s.flexion[0, k + drop]
         s.flexion[1, k] = s.flexion[1, k + drop]
+        s.pelvis[0, k] = s.pelvis[0, k + drop]
+        s.pelvis[1, k] = s.pelvis[1, k + drop]
         s.trunk[k] = s.trunk[k + drop]
         s.scissors[k] = s.scissors[k + drop]
         s.low[k] = s.low[k + drop]
@@ -169,7 +172,7 @@ def _shift(s):
 
 
 @njit(cache=True)
-def append_sample(s, pelvis, left, right, flexion_left, flexion_right):
+def append_sample(s, pelvis, left, right, flexion_left, flexion_right, lean, turn):
     """Take in one grid sample; what is missing is stood in for by what is there.
 
     A missing pelvis is stood in for by the mean of the thighs, a missing hip angle by the other's mirror
@@ -184,6 +187,7 @@ def append_sample(s, pelvis, left, right, flexion_left, flexion_right):
         thighs = right if math.isnan(left) else left
     s.trunk[k] = thighs if math.isnan(pelvis) else pelvis
     s.flexion[0, k], s.flexion[1, k] = flexion_left, flexion_right
+    s.pelvis[0, k], s.pelvis[1, k] = lean, turn
     scissors = flexion_left - flexion_right
     if math.isnan(scissors):
         scissors = -2.0 * flexion_right if math.isnan(flexion_left) else 2.0 * flexion_left
