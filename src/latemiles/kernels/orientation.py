@@ -39,6 +39,7 @@ from latemiles.kernels.lanes import (
     mask_of,
     put_back,
     scatter,
+    scatter_four,
     select,
 )
 from latemiles.kernels.orientation_bias import prior_information, update_bias
@@ -334,7 +335,20 @@ def _step(st, co, gx, gy, gz, ax, ay, az, is_clean, pace, gained):
     return w, x, y, z
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True)
+def _begin_flags(quality, flags):
+    # What holds for most samples: no rest, and the bits that came in. Returns whether any sample is clipped.
+    seen = 0
+    for sensor in range(quality.shape[0]):
+        bits, rest, out = quality[sensor], flags[0, sensor], flags[1, sensor]
+        for i in range(out.size):
+            seen |= bits[i]
+            out[i] = bits[i]
+            rest[i] = 0
+    return seen & (ACC_CLIPPED | GYR_CLIPPED) != 0
+
+
+@njit(cache=True)
 def _clean_bits(quality, group, i):
     # Which lanes have a sample that is not clipped, as bits.
     clean = 0
@@ -345,19 +359,16 @@ def _clean_bits(quality, group, i):
     return clean
 
 
-@njit(cache=True, forceinline=True)
-def _tell(st, usable, group, i, quality, flags):
+@njit(cache=True)
+def _tell(st, usable, group, i, flags):
     used, rests, settles = bits_of(usable), bits_of(st.rest > 0.0), bits_of(st.averaged >= 0.0)
-    for k in range(min(LANES, quality.shape[0] - group * LANES)):
+    for k in range(min(LANES, flags.shape[1] - group * LANES)):
         sensor = group * LANES + k
-        bits = quality[sensor, i]
         if used >> k & 1:
-            bits |= SETTLING * (settles >> k & 1)
             flags[0, sensor, i] = rests >> k & 1
+            flags[1, sensor, i] |= SETTLING * (settles >> k & 1)
         else:
-            bits |= GAP
-            flags[0, sensor, i] = 0
-        flags[1, sensor, i] = bits
+            flags[1, sensor, i] |= GAP
 
 
 @njit(cache=True)
@@ -385,6 +396,8 @@ def run(groups, gyr, acc, quality, told, quat, bias, flags):
     spare = groups.shape[0] - 2
     co = fields(groups, spare + 1, COEFFICIENTS)
     is_told = told.shape[1] > 0
+    are_some_clipped = _begin_flags(quality, flags)
+    everyone = mask_of(-1)
     for group in range(spare):
         st = fields(groups, group, STATE)
         for i in range(gyr.shape[1]):
@@ -400,7 +413,7 @@ def run(groups, gyr, acc, quality, told, quat, bias, flags):
                     keep(groups, group, spare)
                     gx, gy, gz = select(usable, gx, 0.0), select(usable, gy, 0.0), select(usable, gz, 0.0)
                     ax, ay, az = select(usable, ax, 0.0), select(usable, ay, 0.0), select(usable, az, 9.8)
-                is_clean = mask_of(_clean_bits(quality, group, i))
+                is_clean = mask_of(_clean_bits(quality, group, i)) if are_some_clipped else everyone
                 w, x, y, z = _step(st, co, gx, gy, gz, ax, ay, az, is_clean, speed, gain)
                 if not are_usable:
                     put_back(groups, group, spare, usable)
@@ -409,10 +422,8 @@ def run(groups, gyr, acc, quality, told, quat, bias, flags):
             if not are_usable:
                 st.missing = select(usable, st.missing, st.missing + 1.0)
                 st.rest = select(st.missing > co.hold_samples, 0.0, st.rest)
-            scatter(quat, group, i, 0, w)
-            scatter(quat, group, i, 1, x)
-            scatter(quat, group, i, 2, y)
-            scatter(quat, group, i, 3, z)
+            scatter_four(quat, group, i, w, x, y, z)
             for j in range(3):
                 scatter(bias, group, i, j, st.bias[j])
-            _tell(st, usable, group, i, quality, flags)
+            if not are_usable or any_of((st.rest > 0.0) | (st.averaged >= 0.0)):
+                _tell(st, usable, group, i, flags)
