@@ -213,22 +213,21 @@ def _correct_inclination(st, co, fx, fy, fz):
     is_felt = squared >= smallest
     c = st.acc_quat
     unit = _to_unit(c)
-    # Turned before it is scaled: root and division then run beside the rotation, not before it.
     ex, ey, ez = rotate(c[0], c[1], c[2], c[3], fx, fy, fz)
-    scale = 1.0 / math.sqrt(max(squared, smallest))
-    ex = ex * scale
-    ey = ey * scale
-    ez = ez * scale
-    # The smallest rotation of e to z, times its w. That w is the square of the length, known early, but not
-    # to many digits where the two point nearly opposite ways.
-    dw, dx, dy = 0.5 + 0.5 * ez, 0.5 * ey, -0.5 * ex
-    length = dw
+    n = math.sqrt(max(squared, smallest))
+    scale = 1.0 / n
+    # The smallest rotation of e to z, times its w and 2 n. Its length is known early, but not to many digits
+    # where the two point nearly opposite ways.
+    dw, dx, dy = n + ez, ey, -ex
+    length = (n + n) * dw
     is_above = ez > 0.0
     if not all_of(is_above):
-        has_axis = ez > -1.0 + 2e-12
-        dw, dx, dy = select(has_axis, dw, 0.0), select(has_axis, dx, 1.0), select(has_axis, dy, 0.0)
-        length = select(is_above, dw, dw * dw + dx * dx + dy * dy)
+        has_axis = ez > n * (2e-12 - 1.0)
+        dw, dx, dy = select(has_axis, dw, 0.0), select(has_axis, dx, n), select(has_axis, dy, 0.0)
+        length = select(is_above, length, dw * dw + dx * dx + dy * dy)
     k = unit / math.sqrt(length)
+    ex = ex * scale
+    ey = ey * scale
     w, x, y, z = multiply(dw, dx, dy, 0.0, c[0], c[1], c[2], c[3])
     if not all_of(is_felt):
         # Nothing is up: times one, and nothing is added.
@@ -306,9 +305,8 @@ def _step(st, co, gx, gy, gz, ax, ay, az, is_clean, pace, gained):
     is_lost = st.missing > co.hold_samples
     if any_of(is_lost):
         _restart(st, is_lost)
-    # What waits for nothing comes first: processors look only so far ahead for work.
+    # What waits for nothing stands where the rest has to wait: processors look only so far ahead for work.
     prior = prior_information(st, co)
-    detect_rest(st, co, gx, gy, gz, ax, ay, az)
     w, x, y, z = _strapdown(st, co, gx, gy, gz)
     fx, fy, fz = rotate(w, x, y, z, ax, ay, az)
     if math.isfinite(pace):
@@ -323,6 +321,7 @@ def _step(st, co, gx, gy, gz, ax, ay, az, is_clean, pace, gained):
     st.last_gyr[1] = gy
     st.last_gyr[2] = gz
     ex, ey = _correct_inclination(st, co, fx, fy, fz)
+    detect_rest(st, co, gx, gy, gz, ax, ay, az)
     c = st.acc_quat
     w, x, y, z = multiply(c[0], c[1], c[2], c[3], w, x, y, z)
     turn = _mean_turn(st, co, w, x, y, z)

@@ -10,19 +10,13 @@ __all__ = ["prior_information", "update_bias"]
 
 
 @njit(cache=True, forceinline=True)
-def _symmetric_inverse(xx, xy, xz, yy, yz, zz):
+def _adjugate(xx, xy, xz, yy, yz, zz):
+    # Of a symmetric matrix, and one over its determinant: their product is its inverse.
     cxx = yy * zz - yz * yz
     cxy = xz * yz - xy * zz
     cxz = xy * yz - xz * yy
     k = 1.0 / (xx * cxx + xy * cxy + xz * cxz)
-    return (
-        cxx * k,
-        cxy * k,
-        cxz * k,
-        (xx * zz - xz * xz) * k,
-        (xy * xz - xx * yz) * k,
-        (xx * yy - xy * xy) * k,
-    )
+    return cxx, cxy, cxz, xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy, k
 
 
 @njit(cache=True, forceinline=True)
@@ -31,7 +25,8 @@ def prior_information(st, co):
     p = st.bias_cov
     for j in (0, 3, 5):
         p[j] += select(p[j] < co.cov_init, co.cov_step, 0.0)
-    return _symmetric_inverse(p[0], p[1], p[2], p[3], p[4], p[5])
+    xx, xy, xz, yy, yz, zz, k = _adjugate(p[0], p[1], p[2], p[3], p[4], p[5])
+    return xx * k, xy * k, xz * k, yy * k, yz * k, zz * k
 
 
 @njit(cache=True, forceinline=True)
@@ -65,14 +60,14 @@ def update_bias(st, co, prior, turn, is_clean, ex, ey):
         ux, uy = select(rests, 0.0, ux), select(rests, 0.0, uy)
         wh, wv = select(rests, co.weight_rest, wh), select(rests, co.weight_rest, wv)
     # What depends on this sample's correction comes last: it is what the next sample waits for.
-    e0 = wh * clip(seen - r0 * b[0] - r1 * b[1] - r2 * b[2] - uy, limit)
-    e1 = wh * clip(seen_too - r3 * b[0] - r4 * b[1] - r5 * b[2] + ux, limit)
-    e2 = wv * clip(seen_up - r6 * b[0] - r7 * b[1] - r8 * b[2], limit)
+    e0 = wh * clip((seen - uy) - (r0 * b[0] + (r1 * b[1] + r2 * b[2])), limit)
+    e1 = wh * clip((seen_too + ux) - (r3 * b[0] + (r4 * b[1] + r5 * b[2])), limit)
+    e2 = wv * clip(seen_up - (r6 * b[0] + (r7 * b[1] + r8 * b[2])), limit)
     vx = r0 * e0 + r3 * e1 + r6 * e2
     vy = r1 * e0 + r4 * e1 + r7 * e2
     vz = r2 * e0 + r5 * e1 + r8 * e2
     ixx, ixy, ixz, iyy, iyz, izz = prior
-    pxx, pxy, pxz, pyy, pyz, pzz = _symmetric_inverse(
+    pxx, pxy, pxz, pyy, pyz, pzz, k = _adjugate(
         ixx + (wh * (r0 * r0 + r3 * r3) + wv * r6 * r6),
         ixy + (wh * (r0 * r1 + r3 * r4) + wv * r6 * r7),
         ixz + (wh * (r0 * r2 + r3 * r5) + wv * r6 * r8),
@@ -80,9 +75,11 @@ def update_bias(st, co, prior, turn, is_clean, ex, ey):
         iyz + (wh * (r1 * r2 + r4 * r5) + wv * r7 * r8),
         izz + (wh * (r2 * r2 + r5 * r5) + wv * r8 * r8),
     )
-    bx = clip(b[0] + pxx * vx + pxy * vy + pxz * vz, limit)
-    by = clip(b[1] + pxy * vx + pyy * vy + pyz * vz, limit)
-    bz = clip(b[2] + pxz * vx + pyz * vy + pzz * vz, limit)
+    # The division is waited for last.
+    bx = clip(b[0] + (pxx * vx + pxy * vy + pxz * vz) * k, limit)
+    by = clip(b[1] + (pxy * vx + pyy * vy + pyz * vz) * k, limit)
+    bz = clip(b[2] + (pxz * vx + pyz * vy + pzz * vz) * k, limit)
+    pxx, pxy, pxz, pyy, pyz, pzz = pxx * k, pxy * k, pxz * k, pyy * k, pyz * k, pzz * k
     if not all_of(is_used):
         bx, by, bz = select(is_used, bx, b[0]), select(is_used, by, b[1]), select(is_used, bz, b[2])
         pxx, pxy, pxz = select(is_used, pxx, p[0]), select(is_used, pxy, p[1]), select(is_used, pxz, p[2])

@@ -12,7 +12,7 @@ from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import LANES, gather_four, ladder, scatter_four
 from latemiles.kernels.orientation_kalman import backward, dot
 from latemiles.kernels.orientation_shared import GAP, SETTLING
-from latemiles.kernels.quaternion import cos_and_sinc, exp_rotation, multiply
+from latemiles.kernels.quaternion import exp_rotation, multiply, of_half
 
 __all__ = ["finish", "render", "rest_from_its_start"]
 
@@ -37,15 +37,15 @@ def _correction(heading, tilt_x, tilt_y):
 @njit(cache=True)
 def _turn(quat, u_first, u_step, begin, end):
     # All of ``quat`` (m, 1, 4), from one epoch: its correction goes evenly from ``begin`` to ``end``, by
-    # slerp (Shoemake 1985): cos(u h) begin + sin(u h) side, h the angle between them as quaternions.
+    # slerp (Shoemake 1985): cos(u h / 2) begin + sin(u h / 2) side, h the angle of the turn between them.
     same = begin[0] * end[0] + begin[1] * end[1] + begin[2] * end[2] + begin[3] * end[3]
     sign = 1.0 if same >= 0.0 else -1.0
     ew, ex, ey, ez = sign * end[0], sign * end[1], sign * end[2], sign * end[3]
     dw, dx, dy, dz = ew - begin[0], ex - begin[1], ey - begin[2], ez - begin[3]
     # The angle by its chord, which has all digits where it is small.
     chord = math.sqrt(dw * dw + dx * dx + dy * dy + dz * dz)
-    h = 2.0 * math.asin(min(0.5 * chord, 1.0))
-    cos, sinc = cos_and_sinc(h * h)
+    h = 4.0 * math.asin(min(0.5 * chord, 1.0))
+    cos, sinc = of_half(h * h)
     # ``side`` times h.
     sw, sx = (ew - cos * begin[0]) / sinc, (ex - cos * begin[1]) / sinc
     sy, sz = (ey - cos * begin[2]) / sinc, (ez - cos * begin[3]) / sinc
@@ -54,7 +54,7 @@ def _turn(quat, u_first, u_step, begin, end):
     for group in range(-(-m // LANES)):
         u = (min(group * LANES + ladder(), m - 1.0) + u_first) * step
         uh = u * h
-        c, k = cos_and_sinc(uh * uh)
+        c, k = of_half(uh * uh)
         k = k * u
         w, x, y, z = multiply(
             c * begin[0] + k * sw,
