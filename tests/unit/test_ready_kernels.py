@@ -141,3 +141,11 @@ def test_with_any_other_setting_of_numba_its_own_code_is_run(kernels):
 def test_a_ready_kernel_is_called_by_one_that_numba_compiles_now(kernels):
     assert said(kernels, TOTAL) == [[7.0, 2], True]
     assert said(kernels, "total(np.arange(4.0, dtype=np.float32), (1.0, 2))") == [[7.0, 2], True]
+
+
+@pytest.mark.timeout(240)
+def test_code_of_a_version_of_numba_that_is_not_known_is_left_to_numba(kernels):
+    ready = kernels / "ready.py"
+    ready.write_text(ready.read_text().replace('"version": "0.68.', '"version": "0.1.'))
+    assert said(kernels, SHARE) == [0.25, True]
+    assert said(kernels, SHARE) == [0.25, True]

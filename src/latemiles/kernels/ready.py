@@ -35,6 +35,9 @@ __all__ = ["array_text", "keep", "kind_of", "load", "place", "record_text", "tex
 CACHE: Final = "NUMBA_CACHE_DIR"
 CONTIGUOUS, FORTRAN, ALIGNED, WRITEABLE = 1, 2, 256, 1024
 """Bits of ``ndarray.flags.num``."""
+KNOWN: Final = '"version": "0.68.'
+"""As numba's own file says it: the versions whose helpers these are. Code of another one may ask for more
+than ``_Linker`` knows, which LLVM answers by ending the program."""
 _FLAGS: Final = CONTIGUOUS | FORTRAN | ALIGNED | WRITEABLE
 _PLAIN: Final = {
     int: "i",
@@ -100,7 +103,7 @@ def _dtype_text(dtype: np.dtype[Any]) -> str:
 def place() -> Path | None:
     """Where ready code of these sources belongs; None where numba's cache is anywhere but in a folder told.
 
-    With any other setting of numba's its code may be another, and numba alone knows.
+    With any other setting of numba's, and of another version, its code may be another, and numba alone knows.
     """
     told = {name for name in os.environ if name.startswith("NUMBA_")}
     if told != {CACHE} or Path(".numba_config.yaml").exists():
@@ -110,7 +113,10 @@ def place() -> Path | None:
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             return None
-        digest.update((Path(spec.origin).parent / "_version.py").read_bytes())
+        version = (Path(spec.origin).parent / "_version.py").read_bytes()
+        if package == "numba" and KNOWN.encode() not in version:
+            return None
+        digest.update(version)
     return Path(os.environ[CACHE]) / f"ready-{digest.hexdigest()[:16]}"
 
 
