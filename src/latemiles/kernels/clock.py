@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from latemiles.kernels.clock_device import track, unwrap
 from latemiles.kernels.clock_steps import STEP_FIELDS, forget_steps, is_restart, shift_at, step_of, take_step
 from latemiles.kernels.envelope import lower_line, offset_at, on_segment, segment_at
 from latemiles.kernels.holes import HOLES, fill_hole, note_hole
@@ -45,8 +46,6 @@ BIN_S: Final = 0.0005
 KNOT_STEP_S: Final = 0.5
 FIT_EVERY: Final = 12
 """Blocks between two knots of the two-sided fit: a minute."""
-SMOOTHING_PACKETS: Final = 64
-"""Memory of the index-to-tick filter: averages a tick of a millisecond, follows a warming oscillator."""
 
 
 LATE: Final = 1
@@ -218,37 +217,6 @@ def _extend(s, first_x, last_x):
 
 
 @njit(cache=True)
-def _unwrap(s, tick):
-    """Tick as a count that does not wrap, nearest to the last one."""
-    if s.wrap <= 0 or s.packets == 0:
-        return tick
-    step = (tick - s.tick) % s.wrap
-    if step >= s.wrap // 2:
-        step -= s.wrap
-    return s.tick + step
-
-
-@njit(cache=True)
-def _track(s, index, raw, has_tick):
-    """Filter the packet's device time over the index; returns the device time of its first sample."""
-    if not has_tick:
-        return raw
-    if s.packets == 0:
-        return raw
-    steps = index - s.device_index
-    predicted = s.taken + s.period * steps
-    error = raw - predicted
-    if abs(error) > 1.5 * s.period + 2.0 * s.tick_s or steps > 4096:
-        # A hole in which the sensor did not count, or a step of its clock: believe the tick.
-        return raw
-    k = float(min(s.packets, SMOOTHING_PACKETS))
-    gain = 2.0 * (2.0 * k + 1.0) / ((k + 1.0) * (k + 2.0))
-    gain_period = 6.0 / ((k + 1.0) * (k + 2.0))
-    s.period += gain_period * error / steps
-    return predicted + gain * error
-
-
-@njit(cache=True)
 def _slope(x, y, k):
     """Slope from knot k to the next."""
     run = x[k + 1] - x[k]
@@ -355,7 +323,7 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
     has_tick = tick >= 0
     if not has_index and not has_tick:
         index = s.next_index
-    count = _unwrap(s, tick)
+    count = unwrap(s, tick)
     raw = index * s.nominal_period
     if has_tick:
         raw = count * s.tick_s + shift_at(s, index, count * s.tick_s)
@@ -387,7 +355,7 @@ def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_fi
         if step != 0.0:
             take_step(s, index, step)
             raw -= step
-    device = _track(s, index, raw, has_tick)
+    device = track(s, index, raw, has_tick)
     if s.packets == 0:
         s.start = device
         s.first_index = index
