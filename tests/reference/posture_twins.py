@@ -180,3 +180,10 @@ def without_lean(windows, mounts, side, lane):
     out = windows.copy()
     out[:, :3] -= np.einsum("wd,ldk->wlk", shared, level)
     return out
+
+
+def keep_window(windows, features):
+    """The windows with one more and the oldest gone."""
+    up = features[:, :3] / np.linalg.norm(features[:, :3], axis=1, keepdims=True)
+    vigour = [np.nansum(features[1:, 3]), np.nan_to_num(features[0, 4]), 0.0]
+    return np.concatenate([windows[1:], [[*up, vigour]]])

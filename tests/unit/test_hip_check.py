@@ -78,7 +78,7 @@ def watched(offset_rad=lambda t: 0.0, forget_at=None) -> tuple[HipCheck, list[fl
 
 def test_harmonics_equal_the_slow_twin_and_the_stride_rate_is_found():
     weights, out = hann(125), np.empty((3, HIP_HARMONICS, HIP_COLUMNS, 2))
-    f = stride_rate(rows(), 700, weights, BIN_HZ)
+    f = stride_rate(rows(), 700, weights, BIN_HZ, np.empty((len(weights), 6)))
     assert f == pytest.approx(STRIDE_HZ, abs=0.011)
     hip_harmonics(rows(), 700, weights, BIN_HZ, f, out)
     slow = twins.hip_harmonics(rows()[700 - 126 : 700], weights, BIN_HZ, f)

@@ -17,7 +17,7 @@ from latemiles.kernels.heading import (
     window_features,
 )
 from latemiles.kernels.posture_bins import fill_bins, follow_heading, heading_at_samples
-from latemiles.kernels.slip import STEP_COLUMNS, step_statistic, without_lean
+from latemiles.kernels.slip import STEP_COLUMNS, keep_window, step_statistic, watch_step, without_lean
 from latemiles.signals.frames import pelvis_quat
 from reference import posture_twins as twins
 
@@ -234,3 +234,26 @@ def test_taking_off_the_shared_lean_matches_the_twin(rng):
     mounts[1] = np.nan
     without_lean(windows, mounts, 12, -1, np.empty((27, 3, 2)), out)
     np.testing.assert_array_equal(out, windows)
+
+
+def test_a_window_is_kept_as_the_twin_keeps_it(rng):
+    windows, features = rng.standard_normal((27, 4, 3)), rng.standard_normal((3, 7))
+    features[1, 3] = np.nan
+    wanted = twins.keep_window(windows, features)
+    keep_window(windows, features)
+    np.testing.assert_allclose(windows, wanted, atol=1e-15)
+    features[2], features[0, 4] = np.nan, np.nan
+    wanted = twins.keep_window(windows, features)
+    keep_window(windows, features)
+    np.testing.assert_allclose(windows, wanted, atol=1e-15)
+
+
+def test_steps_are_looked_for_once_there_are_windows_enough(rng):
+    windows, mounts = np.full((27, 4, 3), np.nan), unit(rng, 3)
+    lean, upright, scratch, out = np.empty((27, 3, 2)), np.empty((27, 4, 3)), np.empty(12), np.zeros((4, 9))
+    for count in range(1, 28):
+        features = rng.standard_normal((3, 7))
+        assert watch_step(windows, features, mounts, 12, 4, lean, upright, scratch, out) == (count == 27)
+        assert out.any() == (count == 27)
+    wanted = twins.step_statistic(twins.without_lean(windows, mounts, 12, -1), 12, 4)
+    np.testing.assert_allclose(out, wanted, atol=1e-12)

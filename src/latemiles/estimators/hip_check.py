@@ -61,6 +61,7 @@ class HipCheck:
         self._bin_hz = bin_hz
         self._step_s = step_s
         self._weights = hann(round(_BLOCK_S * bin_hz))
+        self._swing: F8 = np.empty((len(self._weights), 6))
         self._out: F8 = np.empty((len(SEGMENTS), HIP_HARMONICS, HIP_COLUMNS, 2))
         self.levers: F8 = np.full((2, 6), np.nan)
         """From the pelvis's sensor to the hip, and from the thigh's, sensor axes, m; NaN while unknown."""
@@ -122,6 +123,11 @@ class HipCheck:
         """Whether the two headings have come apart so far that hip rotation is not to be trusted."""
         return abs(self.change(side)) > _DISAGREE_RAD
 
+    @property
+    def disagreements(self) -> tuple[bool, bool]:
+        """``disagrees`` of each side."""
+        return self.disagrees(0), self.disagrees(1)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """State, as views."""
         return {
@@ -137,7 +143,7 @@ class HipCheck:
         found = np.empty((count, *self._out.shape[:-1]), dtype=np.complex128)
         for k in range(count):
             stop = end - (count - 1 - k) * length
-            f = stride_rate(ring, stop, self._weights, self._bin_hz)
+            f = stride_rate(ring, stop, self._weights, self._bin_hz, self._swing)
             hip_harmonics(ring, stop, self._weights, self._bin_hz, f, self._out)
             found[k] = self._out[..., 0] + 1j * self._out[..., 1]
         return found

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.heading import RelativeHeading
-from latemiles.estimators.hip_check import HipCheck
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.quality import SampleQuality
@@ -90,13 +89,15 @@ def doubts(relative: RelativeHeading, uncertain_rad: float) -> list[int]:
     return [2 * (relative.sd(side) > uncertain_rad) if known[side] else 1 for side in (0, 1)]
 
 
-def flags_of(mounts: F8, doubt: list[int], hips: HipCheck, *, turns: bool, slips: bool = False) -> list[int]:
-    """Quality bits of each lane."""
+def flags_of(
+    mounts: F8, doubt: list[int], disagrees: tuple[bool, bool], *, turns: bool, slips: bool = False
+) -> list[int]:
+    """Quality bits of each lane; ``disagrees`` is what the hips' second opinion says of each side."""
     flags = [0 if isfinite(w) else _UNCALIBRATED for w in mounts[:, 0].tolist()]
     for side, how in enumerate(doubt):
         if how == 1:
             flags[1 + side] |= _UNCALIBRATED
-        elif how == 2 or hips.disagrees(side):
+        elif how == 2 or disagrees[side]:
             flags[1 + side] |= _HEADING_UNCERTAIN
     more = (_BEND if turns else 0) | (_SLIPPED if slips else 0)
     return [bits | more for bits in flags]

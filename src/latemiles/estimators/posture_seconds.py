@@ -223,9 +223,9 @@ class Seconds:
         """
         saved = [array.copy() for array in self._rewound]
         count, due = self._forward(samples, at, first, most)
-        last, slipped = count - 1, None
-        for k in range(last):
-            slipped = self._slips.push(self._run.features[k], int(self._run.gait[k]), self.mounts)
+        last, slipped, mounts = count - 1, None, self.mounts
+        for k, gait in enumerate(self._run.gait[:last].tolist()):
+            slipped = self._slips.push(self._run.features[k], gait, mounts)
             if slipped is not None:
                 # What came after was worked out with the mounts of before.
                 for array, value in zip(self._rewound, saved, strict=True):
@@ -261,7 +261,7 @@ class Seconds:
         rate = x[:, 1:2] if self._state["moves"][0] else np.zeros((2, 1))
         delta = np.where(self._relative.known[:, None] == 1, x[:, :1] + rate * since, np.nan)
         doubt = doubts(self._relative, self.params.uncertain_rad)
-        flags = flags_of(self.mounts, doubt, self._hips, turns=self._turns)
+        flags = flags_of(self.mounts, doubt, self._hips.disagreements, turns=self._turns)
         return self.mounts, self.thinned.heading_now(first, count), delta, np.array(flags, dtype=np.int64)
 
     def smoothed(self, first: int, count: int) -> Known:
@@ -285,7 +285,7 @@ class Seconds:
         turning = turning_rate(self._settings, self.thinned.headings, middle)
         turns = bends(self.params, turning, self._pace, (first + 0.5 * count) / self._rate_hz)
         doubt = [doubt_of(r.history[k], r.P[k], steps, step, delta[k], most) for k in (0, 1)]
-        flags = flags_of(mounts, doubt, self._hips, turns=turns, slips=slips)
+        flags = flags_of(mounts, doubt, self._hips.disagreements, turns=turns, slips=slips)
         return mounts, heading, delta, np.array(flags, dtype=np.int64)
 
     @property
@@ -330,12 +330,13 @@ class Seconds:
         flags = np.empty((stop - start, _LANES), dtype=np.int64)
         if self.lag:
             turning, doubt = self._run.turning.tolist(), self._run.doubt.tolist()
+            disagrees = self._hips.disagreements
             for k in range(start, stop):
                 sample = first + (k - self.lag) * self.samples
                 mounts[k - start], slips = self._anchors.at(sample, self.samples)
                 t_s = (sample + 0.5 * self.samples) / self._rate_hz
                 turns = bends(self.params, turning[k], self._pace, t_s)
-                flags[k - start] = flags_of(mounts[k - start], doubt[k], self._hips, turns=turns, slips=slips)
+                flags[k - start] = flags_of(mounts[k - start], doubt[k], disagrees, turns=turns, slips=slips)
         return KnownSeconds(mounts, self._run.heading[start:stop], self._run.delta[start:stop], flags)
 
     def _slip(self, slipped: Slipped, end: int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.posture_params import PostureParams
-from latemiles.kernels.slip import STEP_COLUMNS, step_statistic, without_lean
+from latemiles.kernels.slip import STEP_COLUMNS, VIGOUR, step_statistic, watch_step, without_lean
 
 __all__ = ["SlipFinder", "Slipped"]
 
@@ -27,8 +27,6 @@ _SIGMAS: Final = 6.0
 _MEAN_ERROR: Final = 1.09 * np.sqrt(1.5 * 2.0)
 """Standard error of a difference of midmeans times the root of the windows over their scatter: 1.09 for the
 midmean, 1.5 for the overlap of the windows, 2 for the difference."""
-_VIGOUR: Final = 3
-"""Row of the windows that holds the thighs' rms rate, the pelvis's force deviation and a zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +90,24 @@ class SlipFinder:
         if gait == 0:
             self.clear()
             return None
-        self._keep(features)
-        if np.isnan(self.windows[0, _VIGOUR, 0]):
+        if not watch_step(
+            self.windows,
+            features,
+            mounts,
+            self._params.slip_side,
+            _NEAR,
+            self._lean,
+            self._upright,
+            self._scratch,
+            self._step,
+        ):
             return None
-        self._look(mounts, -1)
         sizes = [size if math.isfinite(size) else 0.0 for size in self._step[:3, 6].tolist()]
         last = self.last.tolist()
         lane, peak = sizes.index(max(sizes)), last.index(max(last))
         is_slip = self._is_slip(lane, sizes)
         if last[peak] > 0.0 and not (is_slip and lane == peak and sizes[lane] > last[peak]):
-            self._look(mounts, peak)
+            self._look_without(peak, mounts)
             pair = self._step[peak, :6].reshape(2, 3).copy()
             found = Slipped(peak, float(self._step[peak, 6]), self._ago(peak, pair), pair[0], pair[1])
             self.clear()
@@ -111,24 +117,11 @@ class SlipFinder:
             self.last[lane] = sizes[lane]
         return None
 
-    def _look(self, mounts: F8, lane: int) -> None:
-        """Work out the step statistic without the lean that the sensors share."""
+    def _look_without(self, lane: int, mounts: F8) -> None:
+        """Work out the step statistic anew, with the lean from the sensors other than the one that slips."""
         side = self._params.slip_side
         without_lean(self.windows, mounts, side, lane, self._lean, self._upright)
         step_statistic(self._upright, side, _NEAR, self._scratch, self._step)
-
-    def _keep(self, features: F8) -> None:
-        self.windows[:-1] = self.windows[1:]
-        # Plain numbers: on three rows numpy takes longer to call than to work.
-        rows = features.tolist()
-        sizes = [math.sqrt(x * x + y * y + z * z) for x, y, z, *_ in rows]
-        newest = [
-            [x / size if size > 0.0 else math.nan for x in row[:3]]
-            for row, size in zip(rows, sizes, strict=True)
-        ]
-        rates = [row[3] for row in rows[1:] if math.isfinite(row[3])]
-        force = rows[0][4]
-        self.windows[-1] = [*newest, [sum(rates), force if math.isfinite(force) else 0.0, 0.0]]
 
     def _ago(self, lane: int, pair: F8) -> float:
         """How many windows ago the level changed: the likeliest change point between two levels."""
@@ -140,12 +133,13 @@ class SlipFinder:
 
     def _is_slip(self, lane: int, sizes: list[float]) -> bool:
         p = self._params
-        vigour = self._step[_VIGOUR].tolist()
+        error = _MEAN_ERROR * float(self._step[lane, 8]) / math.sqrt(p.slip_side)
+        least = p.slip_rad if lane == 0 else p.slip_thigh_rad
+        if not sizes[lane] > max(least, _SIGMAS * error):
+            return False
+        vigour = self._step[VIGOUR].tolist()
         is_steady = all(abs(vigour[3 + k] - vigour[k]) <= p.slip_pace * vigour[k] for k in (0, 1))
         others = max(sizes[k] for k in range(3) if k != lane)
         is_alone = others < _OTHERS * sizes[lane]
         is_abrupt = self._step[lane, 7] > _ABRUPT * sizes[lane]
-        error = _MEAN_ERROR * float(self._step[lane, 8]) / math.sqrt(p.slip_side)
-        least = p.slip_rad if lane == 0 else p.slip_thigh_rad
-        is_large = sizes[lane] > max(least, _SIGMAS * error)
-        return bool(is_large and is_steady and is_alone and is_abrupt)
+        return bool(is_steady and is_alone and is_abrupt)

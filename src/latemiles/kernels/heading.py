@@ -48,8 +48,9 @@ def window_features(ring, end, weights, out):
     w = weights.shape[0]
     for lane in range(ring.shape[1]):
         total = ux = uy = uz = gx = gy = gz = gg = f = ff = 0.0
+        row = (end - w - 1) % n
         for j in range(w):
-            row = (end - w + j) % n
+            row = row + 1 if row + 1 < n else 0
             qw = ring[row, lane, 0]
             if not math.isfinite(qw):
                 continue
@@ -89,8 +90,9 @@ def _swings(ring, end, w, lane, mx, my, mz):
     """Sign changes of the rate about its main axis over the last w bins, as cycles a bin."""
     n = ring.shape[0]
     xx = xy = xz = yy = yz = zz = 0.0
-    for j in range(w):
-        row = (end - w + j) % n
+    row = (end - w - 1) % n
+    for _ in range(w):
+        row = row + 1 if row + 1 < n else 0
         x, y, z = ring[row, lane, 4] - mx, ring[row, lane, 5] - my, ring[row, lane, 6] - mz
         if math.isfinite(x):
             xx += x * x
@@ -112,8 +114,9 @@ def _swings(ring, end, w, lane, mx, my, mz):
     threshold = 0.5 * math.sqrt(size / w)
     side = 0
     changes = 0
-    for j in range(w):
-        row = (end - w + j) % n
+    row = (end - w - 1) % n
+    for _ in range(w):
+        row = row + 1 if row + 1 < n else 0
         about = (
             ax * (ring[row, lane, 4] - mx) + ay * (ring[row, lane, 5] - my) + az * (ring[row, lane, 6] - mz)
         )
@@ -157,8 +160,9 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
     w = weights.shape[0]
     middle = 0.5 * (w - 1)
     total = psi_sum = t_sum = tt_sum = tpsi_sum = 0.0
+    row = (end - w - 1) % n
     for j in range(w):
-        row = (end - w + j) % n
+        row = row + 1 if row + 1 < n else 0
         psi = headings[row, 0]
         if math.isfinite(psi) and math.isfinite(ring[row, lane, 0]):
             a = weights[j]
@@ -175,8 +179,9 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
     psi_mean = psi_sum / total
     slope = (tpsi_sum / total - t_mean * psi_mean) / (tt_sum / total - t_mean * t_mean)
     mx = my = cxx = cxy = cyy = fx = fy = 0.0
+    row = (end - w - 1) % n
     for j in range(w):
-        row = (end - w + j) % n
+        row = row + 1 if row + 1 < n else 0
         if not (math.isfinite(headings[row, 0]) and math.isfinite(ring[row, lane, 0])):
             continue
         a = weights[j] / total
@@ -296,16 +301,18 @@ def delta_at_samples(smoothed, steps, step, made, second, per_bin, first, out):
     n = smoothed.shape[1]
     low, high = min(max(step, 0), steps - 1), min(max(step + 2, 0), steps - 1)
     for side in range(2):
-        for i in range(out.shape[1]):
-            if steps == 0:
+        if steps == 0:
+            for i in range(out.shape[1]):
                 out[side, i] = math.nan
-                continue
+            continue
+        j, row = low, low % n
+        for i in range(out.shape[1]):
             t = (first + i + 1) / per_bin
-            j = low
             while j < high and made + (j + 1) * second <= t:
                 j += 1
-            here, x = smoothed[side, j % n, 0], made + j * second
-            then = here if j == high or t < x else smoothed[side, (j + 1) % n, 0]
+                row = row + 1 if row + 1 < n else 0
+            here, x = smoothed[side, row, 0], made + j * second
+            then = here if j == high or t < x else smoothed[side, row + 1 if row + 1 < n else 0, 0]
             if math.isnan(then):
                 then = here
             elif math.isnan(here):

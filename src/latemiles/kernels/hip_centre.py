@@ -37,33 +37,48 @@ _FINE = 0.01
 
 
 @njit(cache=True)
-def _swing_power(ring, end, weights, bin_hz, rate_hz):
-    """Power of both thighs' rates at one frequency, over the bins that end before ``end``."""
+def _gather_swing(ring, end, weights, swing):
+    """Rates of both thighs less their means, weighted, over the bins that end before ``end``."""
     n = ring.shape[0]
     w = weights.shape[0]
+    for column in range(6):
+        lane, j = 1 + column // 3, 4 + column % 3
+        mean = 0.0
+        row = (end - w) % n
+        for i in range(w):
+            swing[i, column] = ring[row, lane, j]
+            mean += weights[i] * swing[i, column]
+            row = row + 1 if row + 1 < n else 0
+        for i in range(w):
+            swing[i, column] = weights[i] * (swing[i, column] - mean)
+
+
+@njit(cache=True)
+def _swing_power(swing, bin_hz, rate_hz):
+    """Power of both thighs' rates at one frequency."""
     step = 2.0 * math.pi * rate_hz / bin_hz
     turn_c, turn_s = math.cos(step), math.sin(step)
+    c, s = 1.0, 0.0
+    re0 = re1 = re2 = re3 = re4 = re5 = 0.0
+    im0 = im1 = im2 = im3 = im4 = im5 = 0.0
+    for i in range(swing.shape[0]):
+        re0, im0 = re0 + swing[i, 0] * c, im0 - swing[i, 0] * s
+        re1, im1 = re1 + swing[i, 1] * c, im1 - swing[i, 1] * s
+        re2, im2 = re2 + swing[i, 2] * c, im2 - swing[i, 2] * s
+        re3, im3 = re3 + swing[i, 3] * c, im3 - swing[i, 3] * s
+        re4, im4 = re4 + swing[i, 4] * c, im4 - swing[i, 4] * s
+        re5, im5 = re5 + swing[i, 5] * c, im5 - swing[i, 5] * s
+        c, s = c * turn_c - s * turn_s, c * turn_s + s * turn_c
     power = 0.0
-    for lane in range(1, 3):
-        for j in range(4, 7):
-            mean = 0.0
-            for i in range(w):
-                mean += weights[i] * ring[(end - w + i) % n, lane, j]
-            c, s = 1.0, 0.0
-            re = im = 0.0
-            for i in range(w):
-                x = weights[i] * (ring[(end - w + i) % n, lane, j] - mean)
-                re += x * c
-                im -= x * s
-                c, s = c * turn_c - s * turn_s, c * turn_s + s * turn_c
-            # A thigh that was not heard is NaN and counts for nothing.
-            if math.isfinite(re):
-                power += re * re + im * im
+    for re, im in ((re0, im0), (re1, im1), (re2, im2), (re3, im3), (re4, im4), (re5, im5)):
+        # A thigh that was not heard is NaN and counts for nothing.
+        if math.isfinite(re):
+            power += re * re + im * im
     return power
 
 
 @njit(cache=True)
-def stride_rate(ring, end, weights, bin_hz):
+def stride_rate(ring, end, weights, bin_hz, swing):
     """Stride rate, Hz, at which the thighs swing most over the bins that end before ``end``.
 
     Parameters
@@ -75,17 +90,20 @@ def stride_rate(ring, end, weights, bin_hz):
         Positive, sum 1.
     bin_hz : float
         Bins a second.
+    swing : float64 array, shape (w, 6)
+        Scratch.
     """
+    _gather_swing(ring, end, weights, swing)
     best, at = -1.0, _SLOWEST
     for k in range(1 + int((_FASTEST - _SLOWEST) / _COARSE + 0.5)):
         f = _SLOWEST + k * _COARSE
-        power = _swing_power(ring, end, weights, bin_hz, f)
+        power = _swing_power(swing, bin_hz, f)
         if power > best:
             best, at = power, f
     middle = at
     for k in range(-5, 6):
         f = middle + k * _FINE
-        power = _swing_power(ring, end, weights, bin_hz, f)
+        power = _swing_power(swing, bin_hz, f)
         if power > best:
             best, at = power, f
     return at
@@ -116,9 +134,10 @@ def hip_harmonics(ring, end, weights, bin_hz, rate_hz, out):
             for c in range(HIP_COLUMNS):
                 out[lane, k, c, 0] = 0.0
                 out[lane, k, c, 1] = 0.0
+        row = (end - w) % n
         for i in range(w):
-            here = ring[(end - w + i) % n, lane]
-            last = ring[(end - w + i - 1) % n, lane]
+            here, last = ring[row, lane], ring[row - 1 if row > 0 else n - 1, lane]
+            row = row + 1 if row + 1 < n else 0
             _add_bin(here, last, 2.0 * weights[i], 2.0 * math.pi * rate_hz * i / bin_hz, out[lane])
         for k in range(HIP_HARMONICS):
             omega = 2.0 * math.pi * rate_hz * (k + 1)

@@ -39,10 +39,11 @@ def fill_bins(acc, gyr, quat, start, stop, sample, per_bin, sums, ring):
     """
     n = ring.shape[0]
     lanes = ring.shape[1]
+    row = (sample // per_bin) % n
+    left = per_bin - sample % per_bin
     for i in range(start, stop):
-        k = sample + i - start
-        closes = (k + 1) % per_bin == 0
-        row = (k // per_bin) % n
+        left -= 1
+        closes = left == 0
         for lane in range(lanes):
             total = 0.0
             for j in range(3):
@@ -62,6 +63,9 @@ def fill_bins(acc, gyr, quat, start, stop, sample, per_bin, sums, ring):
                 ring[row, lane, 4 + j] = sums[lane, j] / count if good else math.nan
             for j in range(7):
                 sums[lane, j] = 0.0
+        if closes:
+            left = per_bin
+            row = row + 1 if row + 1 < n else 0
 
 
 @njit(cache=True)
@@ -113,10 +117,10 @@ def follow_heading(ring, first, stop, forward, weights, headings):
         headings[row, 2] = psi if math.isfinite(psi) else before
         total = 0.0
         mean = 0.0
-        for j in range(w):
-            if b - j < 0:
-                break
-            value = headings[(b - j) % n, 0]
+        back = row
+        for j in range(min(w, b + 1)):
+            value = headings[back, 0]
+            back = back - 1 if back > 0 else n - 1
             if math.isfinite(value):
                 total += weights[j]
                 mean += weights[j] * value
@@ -151,13 +155,18 @@ def heading_at_samples(headings, sample, per_bin, lag_bins, span_bins, rate_scal
         Heading, rad; NaN while unknown.
     """
     n = headings.shape[0]
+    b = sample // per_bin - 1
+    into = sample % per_bin
+    row = (b + span_bins) % n
     for i in range(out.shape[0]):
-        k = sample + i
-        b = k // per_bin - 1
-        u = (k - ((b + 1) * per_bin - 1)) / per_bin
+        into += 1
+        if into > per_bin:
+            into, b = 1, b + 1
+            row = row + 1 if row + 1 < n else 0
+        u = into / per_bin
         if lag_bins == 0:
-            low = headings[(b + span_bins) % n, 1]
-            high = headings[(b + span_bins + 1) % n, 1]
+            low = headings[row, 1]
+            high = headings[row + 1 if row + 1 < n else 0, 1]
             if not math.isfinite(low):
                 low = high
             out[i] = low + u * (high - low)

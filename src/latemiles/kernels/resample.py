@@ -149,7 +149,7 @@ def insert_many(
     return stop, False
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _last_until(rows, start, tail, instant):
     """Index of the last sample at or before the instant, searched from ``start``; start - 1 if none."""
     i = start
@@ -158,7 +158,7 @@ def _last_until(rows, start, tail, instant):
     return i - 1
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _is_covered(rows, head, tail, i, instant, limit):
     """Whether sample i (the last until the instant) and its neighbour say what happens at the instant."""
     if i < head:
@@ -197,7 +197,7 @@ def ready_count(buffers, heads, tails, first, rate_hz, limits, newest_s, overdue
     return k - first
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _mean_between(rows, head, tail, start, low, high, column, limit, usual, out):
     """Mean of the linear interpolant of three columns over [low, high], as far as it is known.
 
@@ -234,7 +234,7 @@ def _mean_between(rows, head, tail, start, low, high, column, limit, usual, out)
     return bits
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _force_at(rows, head, tail, i, instant, half, limit, usual, out):
     """Specific force at the instant: interpolated, or averaged over a grid step for a fast sensor."""
     has_next = i + 1 < tail and rows[i + 1, 0] - rows[i, 0] <= limit

@@ -7,9 +7,41 @@ import math
 from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate_inverse
 
-__all__ = ["STEP_COLUMNS", "step_statistic", "without_lean"]
+__all__ = ["STEP_COLUMNS", "VIGOUR", "keep_window", "step_statistic", "watch_step", "without_lean"]
 
 STEP_COLUMNS = 9
+VIGOUR = 3
+"""Row of the windows that holds the thighs' rms rate, the pelvis's force deviation and a zero."""
+
+
+@njit(cache=True)
+def keep_window(windows, features):
+    """Let a window in as the newest one and the oldest one go.
+
+    Parameters
+    ----------
+    windows : float64 array, shape (n, 4, 3)
+        Up directions of three sensors, and their vigour; oldest first. Changed in place.
+    features : float64 array, shape (3, 7)
+        Of the window, see ``heading.window_features``.
+    """
+    n = windows.shape[0]
+    for i in range(1, n):
+        for lane in range(4):
+            for k in range(3):
+                windows[i - 1, lane, k] = windows[i, lane, k]
+    rates = 0.0
+    for lane in range(3):
+        x, y, z = features[lane, 0], features[lane, 1], features[lane, 2]
+        size = math.sqrt(x * x + y * y + z * z)
+        for k in range(3):
+            windows[n - 1, lane, k] = features[lane, k] / size if size > 0.0 else math.nan
+        if lane > 0 and math.isfinite(features[lane, 3]):
+            rates += features[lane, 3]
+    force = features[0, 4]
+    windows[n - 1, VIGOUR, 0] = rates
+    windows[n - 1, VIGOUR, 1] = force if math.isfinite(force) else 0.0
+    windows[n - 1, VIGOUR, 2] = 0.0
 
 
 @njit(cache=True)
@@ -148,3 +180,37 @@ def _shared(pelvis, left, right, lane):
     if pelvis > 0.0:
         return max(0.0, min(median, pelvis))
     return min(0.0, max(median, pelvis))
+
+
+@njit(cache=True)
+def watch_step(windows, features, mounts, side, near, lean, upright, scratch, out):
+    """Take in a window and work out the step statistic, as soon as there are windows enough.
+
+    Parameters
+    ----------
+    windows, features : arrays
+        See ``keep_window``.
+    mounts : float64 array, shape (3, 4)
+        See ``without_lean``, which takes off what the sensors share.
+    side, near : int
+        See ``step_statistic``.
+    lean : float64 array, shape (n, 3, 2)
+        Scratch.
+    upright : float64 array, shape (n, 4, 3)
+        Gets the windows without the lean.
+    scratch : float64 array, shape (side,)
+        Scratch.
+    out : float64 array, shape (4, 9)
+        See ``step_statistic``.
+
+    Returns
+    -------
+    bool
+        Whether there are enough; ``out`` is left alone while there are not.
+    """
+    keep_window(windows, features)
+    if math.isnan(windows[0, VIGOUR, 0]):
+        return False
+    without_lean(windows, mounts, side, -1, lean, upright)
+    step_statistic(upright, side, near, scratch, out)
+    return True
