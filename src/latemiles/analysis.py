@@ -177,7 +177,7 @@ def _play(pipeline: Pipeline, run: Run, progress: Progress | None) -> Findings:
     for stretch in run.stretches():
         findings.hear(stretch)
         findings.take(pipeline.push_stretch(stretch))
-        now_s = stretch.end_ns * 1e-9
+        now_s = findings.duration_s
         if progress is not None and now_s >= shown:
             progress(min(1.0, now_s / run.duration_s) if run.duration_s > 0.0 else 1.0)
             shown = now_s + 10.0
@@ -247,7 +247,7 @@ def _gait_events(found: Findings) -> GaitEvents:
     return GaitEvents(
         t_s=np.array([e.t_s for e in events]),
         kind=np.array([e.kind for e in events], dtype=np.str_),
-        side=np.array([e.side.value for e in events], dtype=np.str_),
+        side=np.array([e.side for e in events], dtype=np.str_),
         confidence=np.array([e.confidence for e in events]),
     )
 

@@ -17,7 +17,7 @@ from latemiles.metrics.harmonic import N_HARMONICS
 from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S, VO_HARMONICS
 from latemiles.signals.frames import GRAVITY_M_S2, SIDES, Side
 
-__all__ = ["MOST", "FeatureMaker", "StrideTimes"]
+__all__ = ["MOST", "FeatureMaker", "StrideTimes", "temporal_columns"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -56,7 +56,6 @@ COLUMNS: Final = np.array(
 FIRST: Final = np.array(list(FIRST_FORBIDDEN.values()), dtype=np.int64)
 MOST: Final = 32
 """Strides that are measured at once."""
-_N_TEMPORAL: Final = len(temporal.METRICS)
 
 
 class StrideTimes(Protocol):
@@ -164,19 +163,20 @@ class FeatureMaker:
         )
         return rows, seen, self._waves
 
-    def temporal(self, row: F8, index: int, times: StrideTimes) -> None:
-        """Write the columns that come from events and from the speed source."""
-        stride = temporal.stride_time(times.t_ic, times.t_end)
-        contact = temporal.contact_time(times.t_ic, times.t_to)
-        row[:_N_TEMPORAL] = (
-            index,
-            times.t_ic,
-            times.t_to,
-            stride,
-            temporal.cadence(stride),
-            contact,
-            temporal.flight_time(times.t_ic, times.t_to, times.t_other_ic),
-            temporal.duty_factor(contact, stride),
-            times.distance,
-            times.speed,
-        )
+
+def temporal_columns(index: int, times: StrideTimes) -> tuple[float, ...]:
+    """The first columns of a row: those that come from events and from the speed source."""
+    stride = temporal.stride_time(times.t_ic, times.t_end)
+    contact = temporal.contact_time(times.t_ic, times.t_to)
+    return (
+        index,
+        times.t_ic,
+        times.t_to,
+        stride,
+        temporal.cadence(stride),
+        contact,
+        temporal.flight_time(times.t_ic, times.t_to, times.t_other_ic),
+        temporal.duty_factor(contact, stride),
+        times.distance,
+        times.speed,
+    )

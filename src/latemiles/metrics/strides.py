@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from latemiles.errors import InputError
 from latemiles.kernels import strides as kernel
 from latemiles.metrics.catalogue import COLUMN_INDEX, blanked
-from latemiles.metrics.features import MOST, FeatureMaker
+from latemiles.metrics.features import MOST, FeatureMaker, temporal_columns
 from latemiles.metrics.needs import Need
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.speed import SpeedTrack
@@ -221,25 +221,27 @@ class StrideStage:
         self.waveforms.load(facts["waveforms"], arrays["waveforms"])
 
     def _take(self, event: Event | Speed) -> None:
-        if isinstance(event, Speed):
+        if isinstance(event, GaitEvent):
+            if event.kind == "toe_off":
+                foot = self._feet[event.side.lane]
+                if math.isnan(foot.t_to) and event.t_s > foot.t_ic:
+                    foot.t_to = event.t_s
+            else:
+                self._contact(event.t_s, event.side, event.confidence)
+        elif isinstance(event, Speed):
             self.tell_speed(event)
         elif isinstance(event, Activity):
             self._activities.append((event.t_s, event.activity))
         elif isinstance(event, Slip):
             self._slips.append((event.t_s, event.segment.lane))
-        elif isinstance(event, GaitEvent) and event.kind == "toe_off":
-            foot = self._feet[event.side.lane]
-            if math.isnan(foot.t_to) and event.t_s > foot.t_ic:
-                foot.t_to = event.t_s
-        elif isinstance(event, GaitEvent):
-            self._contact(event.t_s, event.side, event.confidence)
 
     def _contact(self, t: float, side: Side, confidence: float) -> None:
-        foot, other = self._feet[side.lane], self._feet[1 - side.lane]
+        lane = side.lane
+        foot, other = self._feet[lane], self._feet[1 - lane]
         if math.isnan(other.t_other_ic) and t > other.t_ic:
             other.t_other_ic = t
         if math.isfinite(foot.t_ic):
-            self._close(foot, side.lane, t, min(confidence, foot.confidence))
+            self._close(foot, lane, t, min(confidence, foot.confidence))
         foot.t_ic, foot.confidence = t, confidence
         foot.t_to = foot.t_other_ic = NAN
 
@@ -279,7 +281,9 @@ class StrideStage:
             bits |= _LOW_CONFIDENCE
         if math.isnan(foot.t_to):
             bits |= _NO_TOE_OFF
-        if any(foot.t_ic <= t < t_end and slipped in (0, 1 + lane) for t, slipped in self._slips):
+        if self._slips and any(
+            foot.t_ic <= t < t_end and slipped in (0, 1 + lane) for t, slipped in self._slips
+        ):
             bits |= _SLIPPED
         return bits
 
@@ -340,7 +344,7 @@ class StrideStage:
         lanes = np.array([p.lane for p in ready], dtype=np.int64)
         events = np.array([(p.t_ic, p.t_to, p.t_end) for p in ready])
         rows, seen, waves = self._features.measure(self._ring, self._quality, oldest, lanes, events)
-        bits = []
+        bits, times = [], []
         for k, (p, (pelvis, thigh, is_whole)) in enumerate(zip(ready, seen.tolist(), strict=True)):
             quality = p.quality | _stride_bits(pelvis, thigh)
             if not is_whole:
@@ -349,8 +353,9 @@ class StrideStage:
             elif not quality & _EXCLUDING:
                 toe_off = 100.0 * (p.t_to - p.t_ic) / (p.t_end - p.t_ic)
                 self.waveforms.add(p.t_ic, p.lane, waves[k], toe_off)
-            self._features.temporal(rows[k], self._index + k, p)
+            times.append(temporal_columns(self._index + k, p))
             bits.append(quality | _NOT_OFFERED if self._blank.size else quality)
+        rows[:, : len(times[0])] = times
         rows[:, self._blank] = NAN
         first, self._index = self._index, self._index + len(ready)
         return [

@@ -99,7 +99,7 @@ class Side(StrEnum):
     @property
     def lane(self) -> int:
         """0 left, 1 right."""
-        return 0 if self is Side.LEFT else 1
+        return _SIDE_LANE[self]
 
 
 SEGMENTS: Final = (Segment.PELVIS, Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
@@ -108,6 +108,8 @@ SEGMENTS: Final = (Segment.PELVIS, Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
 _LANE: Final = {Segment.PELVIS: 0, Segment.LEFT_THIGH: 1, Segment.RIGHT_THIGH: 2, Segment.TRUNK: 3}
 
 SIDES: Final = (Side.LEFT, Side.RIGHT)
+
+_SIDE_LANE: Final = {Side.LEFT: 0, Side.RIGHT: 1}
 
 ANGLES: Final = (
     "pelvic_tilt",

@@ -11,7 +11,7 @@ from latemiles.kernels import trends as kernel
 from latemiles.metrics.table import StrideTable
 from latemiles.trends.params import DriftParams
 
-__all__ = ["Blocks", "Series", "make_blocks", "make_series", "running_time"]
+__all__ = ["Blocks", "Series", "column_medians", "make_blocks", "make_series", "running_time"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -156,3 +156,14 @@ def _lane_medians(blocks: Blocks, column: str, lane: int) -> F8:
     out = np.empty(starts.shape[0])
     kernel.block_medians(values, starts, ends, blocks.fewest, np.empty(longest), out)
     return out
+
+
+def column_medians(rows: F8) -> F8:
+    """Median of the finite values of each column; NaN for a column without any."""
+    ordered = np.sort(rows, axis=0)  # NaN goes last
+    n = np.count_nonzero(np.isfinite(rows), axis=0)
+    columns = np.arange(rows.shape[1])
+    if rows.shape[0] == 0:
+        return np.full(rows.shape[1], np.nan)
+    low, high = np.maximum(n - 1, 0) // 2, np.minimum(n // 2, rows.shape[0] - 1)
+    return np.where(n > 0, 0.5 * (ordered[low, columns] + ordered[high, columns]), np.nan)

@@ -14,7 +14,7 @@ from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.events import DriftUpdate, Event, Slip, Split, Stride
 from latemiles.signals.records import Speed
-from latemiles.trends.medians import LONGEST_STEP_S
+from latemiles.trends.medians import LONGEST_STEP_S, column_medians
 from latemiles.trends.params import HEADLINE, DriftParams, key_parts
 from latemiles.trends.rivals import slips_that_matter
 from latemiles.trends.splits import SplitMaker, SplitParams
@@ -150,16 +150,13 @@ class TrendMonitor:
 
     def _medians(self, block: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, tuple[float, float]]:
         """Left and right median of each column."""
-        out = {}
-        for k, name in enumerate(self._columns):
-            legs = []
-            for lane in (0.0, 1.0):
-                values = block[block[:, 0] == lane, 3 + k]
-                values = values[np.isfinite(values)]
-                enough = values.size >= self._params.drift.fewest_in_block
-                legs.append(float(np.median(values)) if enough else NAN)
-            out[name] = (legs[0], legs[1])
-        return out
+        legs = []
+        for lane in (0.0, 1.0):
+            rows = block[block[:, 0] == lane, 3:]
+            count = np.count_nonzero(np.isfinite(rows), axis=0)
+            enough = count >= self._params.drift.fewest_in_block
+            legs.append(np.where(enough, column_medians(rows), NAN).tolist())
+        return dict(zip(self._columns, zip(*legs, strict=True), strict=True))
 
     def _slip(self, slip: Slip) -> list[DriftUpdate | Split]:
         hit = [watch for watch in self._watches if slips_that_matter([slip], watch.key)]

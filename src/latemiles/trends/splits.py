@@ -14,6 +14,7 @@ from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.events import Split, Stride
 from latemiles.signals.records import Speed
 from latemiles.trends.ground import GroundTrack
+from latemiles.trends.medians import column_medians
 
 __all__ = ["KILOMETRE_M", "MILE_M", "SplitMaker", "SplitParams"]
 
@@ -132,7 +133,7 @@ class SplitMaker:
     def _make(self, end_s: float, distance: float) -> Split:
         used = (np.array(self._quality) & int(EXCLUDING)) == 0
         rows, lanes = np.array(self._rows), np.array(self._lanes)
-        legs = np.stack([_medians(rows[used & (lanes == lane)]) for lane in (0, 1)])
+        legs = np.stack([column_medians(rows[used & (lanes == lane)]) for lane in (0, 1)])
         # Mean of the legs' medians: the median of both together hops where the legs differ.
         values = np.where(np.isfinite(legs).all(axis=0), legs.mean(axis=0), np.fmax(legs[0], legs[1]))
         split = Split(
@@ -147,14 +148,3 @@ class SplitMaker:
         )
         self._index += 1
         return split
-
-
-def _medians(rows: F8) -> F8:
-    """Median of the finite values of each column; NaN for a column without any."""
-    ordered = np.sort(rows, axis=0)  # NaN goes last
-    n = np.count_nonzero(np.isfinite(rows), axis=0)
-    columns = np.arange(rows.shape[1])
-    if rows.shape[0] == 0:
-        return np.full(rows.shape[1], np.nan)
-    low, high = np.maximum(n - 1, 0) // 2, np.minimum(n // 2, rows.shape[0] - 1)
-    return np.where(n > 0, 0.5 * (ordered[low, columns] + ordered[high, columns]), np.nan)
