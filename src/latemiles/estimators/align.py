@@ -34,6 +34,7 @@ GAP_REASONS: Final = (
 )
 """Why a gap is there; all but the first two are told by ``AlignStage.note``."""
 
+_GAP: Final = int(SampleQuality.GAP)
 _HEAD = struct.Struct("<8q2d")
 _LANE = struct.Struct("<5q2d")
 _NO_PACKETS = np.empty((0, 3), dtype=np.int64)
@@ -234,8 +235,10 @@ class AlignStage:
 
     def _start(self, *, is_last: bool = False) -> None:
         """Fix the first grid index: the first multiple of the step inside the data."""
+        if self._started:
+            return
         filled = np.flatnonzero(self._tails > self._heads)
-        if self._started or filled.size == 0:
+        if filled.size == 0:
             return
         starts = [float(self._rows[lane, self._heads[lane], 0]) for lane in filled]
         waiting = filled.size < self._lanes and self._newest_s[0] - min(starts) <= self.params.max_wait_s
@@ -290,7 +293,10 @@ class AlignStage:
         trim(self._rows, self._heads, self._tails, (self._next - 1) / self.rate_hz)
 
     def _find_gaps(self, quality: NDArray[np.int64], gaps: list[Gap]) -> None:
-        is_gap = (quality & int(SampleQuality.GAP)) != 0
+        is_gap = (quality & _GAP) != 0
+        if max(self._gap_from) < 0 and not is_gap.any():
+            self._heard = [True] * self._lanes
+            return
         for lane in range(self._lanes):
             inside = self._gap_from[lane] >= 0
             if not inside and not is_gap[lane].any():
