@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ from latemiles.estimators.posture_buffers import KnownSeconds, Samples
 from latemiles.estimators.posture_known import Known, bends, doubts, flags_of
 from latemiles.estimators.posture_mounting import MountKeeper
 from latemiles.estimators.posture_params import PostureParams
+from latemiles.estimators.posture_run import blank_run
 from latemiles.estimators.posture_settings import new_second_state, second_settings
 from latemiles.estimators.slip import SlipFinder, Slipped
 from latemiles.estimators.thinned import MOST_SECONDS, Thinned
-from latemiles.kernels.heading import FEATURES, delta_at_samples
+from latemiles.kernels.heading import delta_at_samples
 from latemiles.kernels.relative_heading import doubt_of
 from latemiles.kernels.seconds import (
     HIPS_DUE,
@@ -44,17 +45,6 @@ I8 = NDArray[np.int64]
 
 _LANES: Final = len(SEGMENTS)
 _NOT_PARALLEL: Final = np.full(2, np.nan)
-
-
-class _Run(NamedTuple):
-    """What a run of seconds says of each, see ``kernels.seconds.run_seconds``."""
-
-    features: F8
-    gait: I8
-    heading: F8
-    delta: F8
-    doubt: I8
-    turning: F8
 
 
 class Seconds:
@@ -108,14 +98,7 @@ class Seconds:
         self._state = new_second_state()
         self._offsets: tuple[tuple[float, float], tuple[float, float]] | None = None
         most = min(MOST_SECONDS, self.lag) if self.lag else MOST_SECONDS
-        self._run = _Run(
-            np.empty((most, _LANES, FEATURES)),
-            np.empty(most, dtype=np.int64),
-            np.empty((most, self.samples)),
-            np.empty((most, 2, self.samples)),
-            np.empty((most, 2), dtype=np.int64),
-            np.empty(most),
-        )
+        self._run = blank_run(most, self.samples)
 
     @property
     def calibration(self) -> Calibration | None:
