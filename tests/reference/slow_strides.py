@@ -53,6 +53,30 @@ def vertical_oscillation(wave: F8, stride_time: float, n_harmonics: int) -> floa
     return float(np.ptp(height))
 
 
+def stride(
+    samples: F8, rate: float, lane: int, events: F8, plan, columns, first, harmonics: int, shock: float
+):
+    """Row and waveforms of one stride.
+
+    ``samples`` (12, n) from session time zero on; ``plan`` has places and signs of the angles, ``columns``
+    and ``first`` are those of ``metrics.features``; ``shock`` is the length of the shock in samples.
+    """
+    begin, toe_off, end = events * rate
+    rows = samples[[0, 1, 2, *(3 + 3 * lane + np.arange(3)), 9, 10, 11]]
+    out = np.full(max(max(columns), max(at for _, at in plan[0]) + 5) + 1, np.nan)
+    for (source, at), (factor, peak_sign) in zip(*plan, strict=True):
+        out[at : at + 6] = features(rows[source], begin, toe_off, end, factor, peak_sign)
+    out[columns[2]] = out[columns[1]] - out[columns[0]]
+    phases = np.linspace(begin, end, 101)
+    waves = np.array([[read(row, at) for at in phases] for row in rows[:7]])
+    for k in range(3):
+        out[columns[3 + k]] = harmonic_rms(np.degrees(waves[k]), first[k], harmonics)
+    out[columns[6]] = vertical_oscillation(waves[6], events[2] - events[0], harmonics)
+    inside = rows[6:, int(np.ceil(begin)) : int(begin + shock) + 1] - [[9.81], [0.0], [0.0]]
+    out[columns[7]] = np.linalg.norm(inside, axis=0).max()
+    return out, np.degrees(waves[:6])
+
+
 def wander_covariance(t: F8, variance: float, tau: float, noise_var: float) -> F8:
     """Covariance matrix of the medians."""
     return variance * np.exp(-np.abs(t[:, None] - t[None, :]) / tau) + noise_var * np.eye(t.size)

@@ -7,6 +7,9 @@ import pytest
 
 from latemiles.kernels import strides as kernel
 from latemiles.kernels import trends
+from latemiles.metrics.features import COLUMNS, FIRST, FeatureMaker, _plan
+from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S
+from latemiles.signals.frames import SIDES
 from reference import slow_strides as slow
 
 RNG = np.random.default_rng(11)
@@ -120,3 +123,30 @@ def test_theil_sen_slopes_are_those_of_all_pairs() -> None:
     out = np.empty(3)
     trends.theil_sen_slopes(t, y, out)
     assert sorted(out) == [0.5, 1.0, 2.0]
+
+
+def test_strides_are_measured_from_the_ring_as_the_slow_twin_measures_them() -> None:
+    rate, capacity = 200.0, 640
+    maker = FeatureMaker(rate, 2.2)
+    samples = np.cumsum(RNG.normal(size=(12, 1000)), axis=1) * 0.01
+    samples[9] += 9.8
+    bits = 1 << RNG.integers(0, 9, size=(3, 1000))
+    ring, quality = np.empty((12, capacity)), np.empty((3, capacity), dtype=np.int64)
+    for k in range(1000):
+        ring[:, k % capacity], quality[:, k % capacity] = samples[:, k], bits[:, k]
+    lanes = np.array([0, 1, 0, 1])
+    events = np.array([[1.903, 2.15, 2.6], [2.2512, 2.5, 2.96], [2.6, np.nan, 3.3], [1.0, 1.2, 1.7]])
+    rows, seen, waves = maker.measure(ring, quality, 360, lanes, events)
+    for k, (lane, times) in enumerate(zip(lanes, events, strict=True)):
+        first, stop = int(np.floor(times[0] * rate)), int(np.ceil(times[2] * rate)) + 1
+        if first < 360:
+            assert seen[k, 2] == 0
+            assert np.isnan(rows[k]).all()
+            continue
+        heard = [np.bitwise_or.reduce(bits[row, first:stop]) for row in (0, 1 + lane)]
+        assert seen[k].tolist() == [*heard, 1]
+        want, wave = slow.stride(
+            samples, rate, lane, times, _plan(SIDES[lane]), COLUMNS, FIRST, 8, SHOCK_WINDOW_S * rate
+        )
+        np.testing.assert_allclose(rows[k, : len(want)], want, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(waves[k], wave, atol=1e-9)

@@ -1,0 +1,94 @@
+"""A run of seconds in one call against the slow twin, second by second."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latemiles.estimators.heading import RelativeHeading
+from latemiles.estimators.posture_params import PostureParams
+from latemiles.estimators.posture_run import blank_run
+from latemiles.estimators.posture_settings import new_second_state, second_settings
+from latemiles.estimators.thinned import Thinned
+from latemiles.kernels.seconds import OFFSET_DUE, RUNNING, run_seconds
+from latemiles.signals.frames import pelvis_quat
+from reference import slow_seconds as slow
+
+RATE_HZ = 200.0
+LAG = 3
+
+
+class Parts:
+    """What a run of seconds works on, fresh; the offsets are due after nine seconds of running."""
+
+    def __init__(self) -> None:
+        self.thinned = Thinned(RATE_HZ, PostureParams(), float(LAG))
+        self.thinned.use(np.tile([1.0, 0.0, 0.0, 0.0], (3, 1)))
+        self.relative = RelativeHeading(self.thinned.params, self.thinned.step_s, LAG)
+        self.settings = second_settings(self.thinned, LAG, has_hips=True)
+        self.settings["offset_after_s"] = 9.0 * self.thinned.step_s
+        self.state, self.hips = new_second_state(), np.zeros(4, dtype=np.int64)
+        self.run = blank_run(40, self.thinned.second * self.thinned.per_bin)
+
+    def state_bytes(self) -> bytes:
+        t, r = self.thinned, self.relative
+        arrays = (self.state, self.hips, t.ring, t.headings, t.sums, t.features, t.missing, *r.arrays[:-1])
+        return b"".join(array.tobytes() for array in arrays)
+
+
+def running(seconds: int, second: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Force, rates and orientations of a runner who leans to and fro; one thigh is missing for a while."""
+    t = np.arange(seconds * second) / RATE_HZ
+    swing = np.sin(2.0 * np.pi * 1.4 * t)
+    angles = np.stack([0.1 * swing, 0.05 * swing, 0.02 * t], axis=1)
+    quat = np.stack([pelvis_quat(angles * scale) for scale in (1.0, 5.0, -5.0)])
+    acc = np.stack([np.stack([0.0 * t, 0.0 * t, 9.81 + 8.0 * np.sin(2.0 * np.pi * 2.8 * t)], axis=1)] * 3)
+    gyr = np.stack(
+        [
+            np.stack([0.2 * t / t[-1], k * np.gradient(swing, t) * 0.5, 0.02 + 0.0 * t], axis=1)
+            for k in (0.2, 1.0, -1.0)
+        ]
+    )
+    acc[2, 2100:2400] = gyr[2, 2100:2400] = quat[2, 2100:2400] = np.nan
+    return acc, gyr, quat
+
+
+def test_a_run_of_seconds_gives_the_bytes_of_its_seconds_one_by_one():
+    one, many = Parts(), Parts()
+    second = one.thinned.second * one.thinned.per_bin
+    samples = running(20, second)
+    want = slow.run_seconds(
+        one.state,
+        one.settings,
+        one.relative.settings,
+        samples,
+        0,
+        20,
+        one.thinned,
+        one.relative,
+        one.hips,
+        one.run,
+    )
+    t = many.thinned
+    got = run_seconds(
+        many.state,
+        many.settings,
+        many.relative.settings,
+        samples,
+        0,
+        0,
+        20,
+        (t.ring, t.headings, t.window, t.span, t.sums, t.features, t.missing),
+        t.axes,
+        np.full(2, np.nan),
+        many.relative.arrays,
+        many.hips,
+        (t.first, 0, t.second - 0.5 * len(t.window)),
+        tuple(many.run),
+    )
+    assert got == want
+    assert want[1] == OFFSET_DUE
+    assert 9 < want[0] < 20
+    assert (one.run.gait[: want[0]] == RUNNING).sum() == 9
+    assert many.state_bytes() == one.state_bytes()
+    for mine, its in zip(many.run, one.run, strict=True):
+        np.testing.assert_array_equal(mine[: got[0]], its[: got[0]])
