@@ -7,7 +7,6 @@ direction moves in each sensor's own axes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,18 +82,21 @@ def bridged(rows: F8, longest: int) -> F8:
 
     A hole at the end stays until what follows is heard.
     """
-    missing = ~np.isfinite(rows[..., 0])
-    if not missing.any():
+    holes: list[tuple[int, int, int]] = []
+    for lane in range(rows.shape[1]):
+        heard = np.flatnonzero(np.isfinite(rows[:, lane, 0]))
+        steps = np.diff(heard)
+        short = np.flatnonzero((steps > 1) & (steps <= longest + 1))
+        holes += [(lane, int(heard[k]), int(heard[k + 1])) for k in short.tolist()]
+    if not holes:
         return rows
     out = rows.copy()
-    for lane in range(rows.shape[1]):
-        heard = np.flatnonzero(~missing[:, lane])
-        for before, after in pairwise(heard.tolist()):
-            if 1 < after - before <= longest + 1:
-                share = np.arange(1, after - before)[:, None] / (after - before)
-                out[before + 1 : after, lane] = (1.0 - share) * rows[before, lane] + share * rows[after, lane]
-    size = np.linalg.norm(out[..., :4], axis=-1, keepdims=True)
-    out[..., :4] /= np.where(size > 0.0, size, 1.0)
+    for lane, before, after in holes:
+        share = np.arange(1, after - before)[:, None] / (after - before)
+        filled = (1.0 - share) * rows[before, lane] + share * rows[after, lane]
+        size = np.linalg.norm(filled[:, :4], axis=1, keepdims=True)
+        filled[:, :4] /= np.where(size > 0.0, size, 1.0)
+        out[before + 1 : after, lane] = filled
     return out
 
 
