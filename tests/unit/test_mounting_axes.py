@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latemiles.estimators.calibration_windows import StillFinder, find_movement, stance_of, told_movement
+from latemiles.estimators.calibration_windows import (
+    StillFinder,
+    bridged,
+    find_movement,
+    stance_of,
+    told_movement,
+)
 from latemiles.estimators.mounting import (
     Axis,
     Calibration,
@@ -199,3 +205,19 @@ def test_a_calibration_survives_being_written_down(rng):
     assert np.isnan(whole.quat_segment_sensor[1]).all()
     assert whole.axes()[1] is None
     assert np.degrees(whole.obliquity_uncertainty_rad) < 1.0
+
+
+def test_short_holes_of_bins_are_filled_in_a_straight_line_and_long_ones_stay(rng):
+    rows = bins(np.linspace(0.0, 0.4, 40)[:, None] * np.ones(3), [np.array([1.0, 0.0, 0.0, 0.0])] * 3)
+    holed = rows.copy()
+    holed[5:8, 0] = holed[10:15, 1] = holed[38:, 1] = holed[:, 2] = np.nan
+    filled = bridged(holed, 3)
+    assert np.isfinite(filled[:, 0]).all()
+    np.testing.assert_allclose(filled[5:8, 0], rows[5:8, 0], atol=3e-3)
+    np.testing.assert_allclose(np.linalg.norm(filled[5:8, 0, :4], axis=1), 1.0, atol=1e-15)
+    heard = np.isfinite(holed[..., 0])
+    np.testing.assert_array_equal(filled[heard], holed[heard])
+    assert np.isnan(filled[10:15, 1]).all()
+    assert np.isnan(filled[38:, 1]).all()
+    assert np.isnan(filled[:, 2]).all()
+    assert np.isnan(holed[5:8, 0]).all(), "the bins that were handed in stay as they are"

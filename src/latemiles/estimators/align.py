@@ -299,6 +299,8 @@ class AlignStage:
             return
         for lane in range(self._lanes):
             inside = self._gap_from[lane] >= 0
+            if inside and is_gap[lane].all():
+                continue
             if not inside and not is_gap[lane].any():
                 self._heard[lane] = True
                 continue
