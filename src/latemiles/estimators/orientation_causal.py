@@ -11,6 +11,7 @@ from latemiles.errors import ShapeError
 from latemiles.estimators.course import Course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
 from latemiles.kernels.course import aim
+from latemiles.kernels.jit import settled
 from latemiles.kernels.lanes import pack, unpack
 from latemiles.kernels.orientation import STATE, new_state, run
 from latemiles.kernels.record import as_state
@@ -28,21 +29,20 @@ UNTOLD: Final = np.empty((2, 0))
 LaneOutput = tuple[F8, F8, I8, I8]
 """Orientation, bias, rest and quality bits of k samples of each lane, as in an ``OrientationBlock``."""
 
-ROOM: Final = 300
-"""Samples; arrays of so many are made at once."""
+FLOAT: Final = np.dtype(np.float64)
+WHOLE: Final = np.dtype(np.int64)
 
 
 class CausalLanes:
     """The causal filter for several sensors at one rate, without knowledge of grid or time."""
 
-    __slots__ = ("_coefficients", "_groups", "_lanes", "_room", "_size")
+    __slots__ = ("_coefficients", "_groups", "_lanes", "_run")
 
     def __init__(self, rate_hz: float, lanes: int, params: OrientationParams) -> None:
         self._coefficients = coefficients(params, check_rate(rate_hz, params)).reshape(1)
         self._lanes = lanes
         self._groups = pack(new_state(lanes, self._coefficients), self._coefficients)
-        self._room: list[tuple[F8, F8, I8, I8, I8]] = []
-        self._size = -1
+        self._run: Any = None
 
     @property
     def states(self) -> NDArray[Any]:
@@ -52,31 +52,27 @@ class CausalLanes:
 
     def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> LaneOutput:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits through the filter."""
-        k = quality.shape[1]
-        if k != self._size or not self._room:
-            self._make_room(k)
-        quat, bias, flags, rest, quality_out = self._room.pop()
-        told = UNTOLD if course is None else np.array((course.pace_m_s, course.gained_m_s))
-        run(
+        # A tick is over in microseconds, and half of that is what is done once: there is little of it here.
+        if not gyr.dtype is acc.dtype is FLOAT or quality.dtype is not WHOLE:
+            gyr, acc, quality = gyr.astype(FLOAT), acc.astype(FLOAT), quality.astype(WHOLE)
+        shape = quality.shape
+        quat, bias = np.empty((*shape, 4)), np.empty((*shape, 3))
+        rest, quality_out = np.empty(shape, WHOLE), np.empty(shape, WHOLE)
+        arguments = (
             self._groups,
             np.ascontiguousarray(gyr),
             np.ascontiguousarray(acc),
             np.ascontiguousarray(quality),
-            told,
+            UNTOLD if course is None else np.array((course.pace_m_s, course.gained_m_s)),
             quat,
             bias,
-            flags,
+            rest,
+            quality_out,
         )
+        if self._run is None:
+            self._run = settled(run, *arguments)
+        self._run(*arguments)
         return quat, bias, rest, quality_out
-
-    def _make_room(self, k: int) -> None:
-        # Pushes are mostly of one length, and in a tick of ten samples making arrays takes as long as filling
-        # them: they are cut from larger ones, so many at a time.
-        many = max(1, ROOM // max(1, k))
-        quat, bias = np.empty((many, self._lanes, k, 4)), np.empty((many, self._lanes, k, 3))
-        flags = np.empty((many, 2, self._lanes, k), dtype=np.int64)
-        self._size = k
-        self._room = list(zip(quat, bias, flags, flags[:, 0], flags[:, 1], strict=True))
 
     def aim(self, ahead: F8) -> None:
         """Hear of the forward axes (lanes, 3)."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from latemiles.kernels.ready import kind_of, load, place, text_of
 
-__all__ = ["Kernel", "is_compiled", "is_ready", "njit", "when_compiling"]
+__all__ = ["Kernel", "is_compiled", "is_ready", "njit", "settled", "when_compiling"]
 
 _TEACHERS: Final[list[str]] = []
 """Modules that teach the compiler something, to be imported before it is asked."""
@@ -60,6 +60,14 @@ def njit(**options: Any) -> Callable[[Any], Any]:
     return compiler().njit(**options)  # type: ignore[no-any-return]
 
 
+def settled(kernel: Any, *arguments: Any) -> Any:
+    """What to call in place of a kernel where all arguments to come are of the kinds of these.
+
+    Nobody looks at them any more, which in a tick of a live run takes longer than the work.
+    """
+    return kernel.code_of(arguments) if isinstance(kernel, Kernel) else kernel
+
+
 class Kernel:
     """A kernel whose code may be ready; numba takes it for one of its own.
 
@@ -80,11 +88,15 @@ class Kernel:
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it."""
+        return self.code_of(arguments)(*arguments)
+
+    def code_of(self, arguments: tuple[Any, ...]) -> Any:
+        """What runs for arguments of these kinds."""
         kinds = tuple(map(kind_of, arguments))
         code = self._codes.get(kinds)
         if code is None:
             code = self._codes[kinds] = self._found(kinds)
-        return code(*arguments)
+        return code
 
     def _found(self, kinds: tuple[Any, ...]) -> Any:
         try:

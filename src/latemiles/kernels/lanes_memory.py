@@ -14,6 +14,7 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr, signat
 from latemiles.kernels.lanes_llvm import FLOATS, INDEX, ROW, LanesType, at, model, typed
 from latemiles.kernels.lanes_plain import (
     LANES,
+    ask_for,
     fields,
     gather,
     gather_four,
@@ -203,6 +204,25 @@ def _gather(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _scatter(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     for k, place in enumerate(_places(context, builder, sig.args[0], *args[:4])):
         builder.store(builder.extract_element(args[4], at(k)), place)
+    return context.get_dummy_value()
+
+
+typed(
+    ask_for,
+    lambda array, *at: signature(types.none, array, *[types.intp] * 2) if _is_block(array) else None,
+)
+
+
+@lower_builtin(ask_for, types.Array, types.Integer, types.Integer)
+def _ask_for(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    array, group, i = args
+    # To be read (0), of use for long (3), data (1).
+    how = [ir.Constant(number, k) for k in (0, 3, 1)]
+    for place in _places(context, builder, sig.args[0], array, group, i, ir.Constant(INDEX, 0)):
+        builder.call(prefetch, [builder.bitcast(place, byte), *how])
     return context.get_dummy_value()
 
 

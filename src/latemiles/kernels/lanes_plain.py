@@ -10,6 +10,7 @@ __all__ = [
     "LANES",
     "all_of",
     "any_of",
+    "ask_for",
     "bits_of",
     "fields",
     "gather",
@@ -61,6 +62,10 @@ def gather(array, group, i, j):
 def scatter(array, group, i, j, value):
     """Write element (i, j) of each sensor of a group of ``array`` (sensors, n, m)."""
     array[group, i, j] = value
+
+
+def ask_for(array, group, i):
+    """Have the processor fetch sample i of each sensor of a group of ``array`` (sensors, n, m) from afar."""
 
 
 def gather_four(array, group, i):

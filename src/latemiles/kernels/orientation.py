@@ -32,6 +32,7 @@ from latemiles.kernels.lanes import (
     LANES,
     all_of,
     any_of,
+    ask_for,
     bits_of,
     fields,
     gather,
@@ -60,6 +61,9 @@ from latemiles.kernels.orientation_shared import (
 from latemiles.kernels.quaternion import exp_rotation, multiply, rotate, rotate_inverse, rotation_matrix
 
 __all__ = ["COEFFICIENTS", "STATE", "new_state", "run"]
+
+TICK = 16
+"""Samples of a sensor that come at once; of more the processor sees by itself where they lie."""
 
 STATE = np.dtype(
     (
@@ -335,15 +339,15 @@ def _step(st, co, gx, gy, gz, ax, ay, az, is_clean, pace, gained):
 
 
 @njit(cache=True)
-def _begin_flags(quality, flags):
+def _begin_flags(quality, rest, quality_out):
     # What holds for most samples: no rest, and the bits that came in. Returns whether any sample is clipped.
     seen = 0
     for sensor in range(quality.shape[0]):
-        bits, rest, out = quality[sensor], flags[0, sensor], flags[1, sensor]
+        bits, rests, out = quality[sensor], rest[sensor], quality_out[sensor]
         for i in range(out.size):
             seen |= bits[i]
             out[i] = bits[i]
-            rest[i] = 0
+            rests[i] = 0
     return seen & (ACC_CLIPPED | GYR_CLIPPED) != 0
 
 
@@ -359,19 +363,19 @@ def _clean_bits(quality, group, i):
 
 
 @njit(cache=True)
-def _tell(st, usable, group, i, flags):
+def _tell(st, usable, group, i, rest, quality_out):
     used, rests, settles = bits_of(usable), bits_of(st.rest > 0.0), bits_of(st.averaged >= 0.0)
-    for k in range(min(LANES, flags.shape[1] - group * LANES)):
+    for k in range(min(LANES, rest.shape[0] - group * LANES)):
         sensor = group * LANES + k
         if used >> k & 1:
-            flags[0, sensor, i] = rests >> k & 1
-            flags[1, sensor, i] |= SETTLING * (settles >> k & 1)
+            rest[sensor, i] = rests >> k & 1
+            quality_out[sensor, i] |= SETTLING * (settles >> k & 1)
         else:
-            flags[1, sensor, i] |= GAP
+            quality_out[sensor, i] |= GAP
 
 
 @njit(cache=True)
-def run(groups, gyr, acc, quality, told, quat, bias, flags):
+def run(groups, gyr, acc, quality, told, quat, bias, rest, quality_out):
     """Take k samples of each sensor through the filter.
 
     Parameters
@@ -388,17 +392,22 @@ def run(groups, gyr, acc, quality, told, quat, bias, flags):
         Out: sensor to earth; NaN in a hole.
     bias : float64 array, shape (lanes, k, 3)
         Out: rad/s, held in a hole.
-    flags : int64 array, shape (2, lanes, k)
-        Out: 1 at rest, 0 in a hole; then ``quality`` with GAP in a hole and SETTLING while gravity is still
-        averaged.
+    rest : int64 array, shape (lanes, k)
+        Out: 1 at rest, else 0, in a hole too.
+    quality_out : int64 array, shape (lanes, k)
+        Out: ``quality`` with GAP in a hole and SETTLING while gravity is still averaged.
     """
     spare = groups.shape[0] - 2
     co = fields(groups, spare + 1, COEFFICIENTS)
     is_told = told.shape[1] > 0
-    are_some_clipped = _begin_flags(quality, flags)
+    are_some_clipped = _begin_flags(quality, rest, quality_out)
     everyone = mask_of(-1)
     for group in range(spare):
         st = fields(groups, group, STATE)
+        # Ticks of several sensors lie in many places: all are asked for at once, not one after another.
+        for i in range(0, min(gyr.shape[1], TICK), 2):
+            ask_for(gyr, group, i)
+            ask_for(acc, group, i)
         for i in range(gyr.shape[1]):
             gx, gy, gz = gather(gyr, group, i, 0), gather(gyr, group, i, 1), gather(gyr, group, i, 2)
             ax, ay, az = gather(acc, group, i, 0), gather(acc, group, i, 1), gather(acc, group, i, 2)
@@ -425,4 +434,4 @@ def run(groups, gyr, acc, quality, told, quat, bias, flags):
             for j in range(3):
                 scatter(bias, group, i, j, st.bias[j])
             if not are_usable or any_of((st.rest > 0.0) | (st.averaged >= 0.0)):
-                _tell(st, usable, group, i, flags)
+                _tell(st, usable, group, i, rest, quality_out)
