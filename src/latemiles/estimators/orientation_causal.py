@@ -13,7 +13,8 @@ from latemiles.estimators.orientation_params import OrientationParams, check_rat
 from latemiles.kernels.course import aim
 from latemiles.kernels.jit import settled
 from latemiles.kernels.lanes import pack, unpack
-from latemiles.kernels.orientation import STATE, new_state, run
+from latemiles.kernels.orientation import run
+from latemiles.kernels.orientation_state import STATE, new_state
 from latemiles.kernels.record import as_state
 
 __all__ = ["CausalLanes", "LaneOutput"]

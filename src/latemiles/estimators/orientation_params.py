@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError
-from latemiles.kernels.orientation import COEFFICIENTS
+from latemiles.kernels.orientation_state import COEFFICIENTS
 
 __all__ = ["OrientationParams", "check_rate", "coefficients", "lowpass_coefficients"]
 
@@ -99,7 +99,7 @@ def lowpass_coefficients(tau: float, rate_hz: float) -> tuple[float, float, floa
 
 
 def coefficients(params: OrientationParams, rate_hz: float) -> NDArray[Any]:
-    """Coefficients of the kernels: a zero-dimensional array of ``kernels.orientation.COEFFICIENTS``."""
+    """Coefficients of the kernels: a zero-dimensional array of ``kernels.orientation_state.COEFFICIENTS``."""
     co = np.zeros((), dtype=COEFFICIENTS)
     dt = 1.0 / rate_hz
     co["dt"], co["rate"] = dt, 1.0 / dt

@@ -15,19 +15,17 @@ from latemiles.estimators.course import Course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
 from latemiles.kernels.course import aim
 from latemiles.kernels.lanes import pack, unpack
-from latemiles.kernels.orientation_epochs import (
-    SMOOTHER,
-    SMOOTHER_COEFFICIENTS,
-    Samples,
-    close_open,
-    forward,
-    new_smoother,
-    take_in,
-)
+from latemiles.kernels.orientation_epochs import close_open, forward, take_in
 from latemiles.kernels.orientation_kalman import EPOCH, N
 from latemiles.kernels.orientation_parts import PART_WORDS, PARTS
 from latemiles.kernels.orientation_render import finish
 from latemiles.kernels.orientation_rest import REST
+from latemiles.kernels.orientation_smoother import (
+    SMOOTHER,
+    SMOOTHER_COEFFICIENTS,
+    Samples,
+    new_smoother,
+)
 
 __all__ = ["SmoothedBlock", "SmoothedLanes"]
 
@@ -198,7 +196,7 @@ class SmoothedLanes:
             self._parts,
             *whole,
             at,
-            self._now,
+            tuple(self._now),
             self._before.quat,
             base,
             base + self._done,
@@ -216,7 +214,7 @@ class SmoothedLanes:
             self._rest,
             self._coefficients[()],
             self._parts,
-            self._now,
+            tuple(self._now),
             self._before.quat,
             self._base,
             self._base + self._done,
@@ -233,7 +231,7 @@ class SmoothedLanes:
         close_open(
             self._states,
             self._coefficients[()],
-            self._now,
+            tuple(self._now),
             self._before.quat,
             self._base,
             self._epochs,
@@ -264,8 +262,8 @@ class SmoothedLanes:
             self._work,
             self._heading,
             first,
-            part,
-            after,
+            tuple(part),
+            tuple(after),
             self._rest_samples,
             bias,
             rest,

@@ -7,16 +7,14 @@ what of a stretch does not divide into parts, is taken alone.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
-import numpy as np
-
-from latemiles.kernels.course import COURSE_FIELDS, follow_course
+from latemiles.kernels.course import follow_course
 from latemiles.kernels.jit import njit
 from latemiles.kernels.orientation_kalman import N, fill_transition, forget, measure_epoch, propagate
 from latemiles.kernels.orientation_parts import PARTS, integrate_parts, take_off_course
 from latemiles.kernels.orientation_rest import follow_rest
 from latemiles.kernels.orientation_shared import ACC_CLIPPED, GYR_CLIPPED, SMALLEST_ACC
+from latemiles.kernels.orientation_smoother import named
 from latemiles.kernels.quaternion import (
     exp_rotation,
     min_rotation,
@@ -26,107 +24,7 @@ from latemiles.kernels.quaternion import (
     rotation_matrix,
 )
 
-__all__ = [
-    "SMOOTHER",
-    "SMOOTHER_COEFFICIENTS",
-    "Samples",
-    "close_open",
-    "forward",
-    "new_smoother",
-    "take_in",
-]
-
-SMOOTHER = np.dtype(
-    (
-        np.record,
-        [
-            ("quat", np.float64, (4,)),  # sensor to earth as integrated
-            ("bias", np.float64, (3,)),  # rad/s, and the next: what the error state is relative to
-            ("velocity", np.float64, (2,)),  # m/s
-            ("cov", np.float64, (N, N)),  # of the error state at the start of the open epoch
-            ("last_gyr", np.float64, (3,)),  # rad/s
-            ("force_sum", np.float64, (3,)),  # m/s: integral of force over the epoch so far
-            ("velocity_sum", np.float64, (3,)),  # m: integral of that
-            ("turn_sum", np.float64, (9,)),  # s: integral of R
-            ("gyr_sum", np.float64, (3,)),  # rad
-            *COURSE_FIELDS,
-            ("age", np.float64),  # s since the last long hole
-            ("hole", np.float64),  # s without an open epoch
-            ("start", np.int64),  # sample index: first of the open epoch
-            ("end", np.int64),  # first after it
-            ("is_open", np.int64),
-            ("weight", np.float64),  # samples in it, bridged ones counted
-            ("quiet", np.float64),  # samples in it at rest
-            ("acc_clipped", np.float64),
-            ("gyr_clipped", np.float64),
-            ("level", np.float64),  # 1: the open epoch follows a long hole; its mean force will level it
-            ("missing", np.float64),  # samples since the last good one
-        ],
-    )
-)
-"""Forward state of one sensor."""
-
-SMOOTHER_COEFFICIENTS = np.dtype(
-    (
-        np.record,
-        [
-            ("dt", np.float64),
-            ("rest_tau", np.float64),
-            ("rest_b0", np.float64),
-            ("rest_a1", np.float64),
-            ("rest_a2", np.float64),
-            ("rest_min", np.float64),
-            ("rest_gyr_squared", np.float64),
-            ("rest_acc_squared", np.float64),
-            ("bias_clip", np.float64),
-            ("tilt_init", np.float64),  # variances: rad^2
-            ("velocity_init", np.float64),  # (m/s)^2
-            ("bias_init", np.float64),  # (rad/s)^2, also what the bias wanders within
-            ("tilt_noise", np.float64),  # rad^2/s
-            ("force_noise", np.float64),  # (m/s)^2/s
-            ("bias_tau", np.float64),  # s
-            ("velocity_spread", np.float64),  # (m/s)^2 s: variance of mean velocity over T is this over T
-            ("velocity_spread_rest", np.float64),
-            ("rate_spread_rest", np.float64),  # (rad/s)^2 s
-            ("acc_clip_noise", np.float64),  # (m/s)^2 a clipped sample
-            ("gyr_clip_noise", np.float64),  # rad^2 a clipped sample
-            ("settling", np.float64),  # s
-            ("course_gain", np.float64),  # of the low-passes of the direction of progression
-            ("hold_samples", np.float64),
-            ("epoch_samples", np.int64),
-        ],
-    )
-)
-"""What parameters and rate come down to; made by ``estimators.orientation_smoothed``."""
-
-
-class Samples(NamedTuple):
-    """Samples of all lanes that lie one after another, and what the forward filter says of them."""
-
-    gyr: np.ndarray
-    """float64 (lanes, n, 3), rad/s."""
-    acc: np.ndarray
-    """float64 (lanes, n, 3), m/s^2."""
-    quality: np.ndarray
-    """int64 (lanes, n), SampleQuality bits."""
-    told: np.ndarray
-    """float64 (2, n): speed over ground, m/s (NaN while unknown), and what of it was gained since the sample
-    before."""
-    quat: np.ndarray
-    """float64 (lanes, n, 4): orientation as integrated, NaN in a hole."""
-    rest: np.ndarray
-    """float64 (lanes, n, 1): 1 at rest, else 0; -1 in a hole."""
-
-
-def new_smoother(lanes, coefficients):
-    """State of ``lanes`` sensors that have not seen a sample: array of ``SMOOTHER``, shape (lanes,)."""
-    state = np.zeros(lanes, dtype=SMOOTHER)
-    state["quat"][:, 0] = 1.0
-    for j in range(3):
-        state["cov"][:, 4 + j, 4 + j] = coefficients["bias_init"]
-    # Nothing was heard before the first sample: it starts like one after a long hole.
-    state["missing"] = coefficients["hold_samples"] + 1
-    return state
+__all__ = ["close_open", "forward", "take_in"]
 
 
 @njit(cache=True)
@@ -335,6 +233,13 @@ def _go_on(st, co, parts, now, before, base, i, stop, epochs, counts, lane):
 
 
 @njit(cache=True)
+def _forward(states, quiet, co, parts, now, before, base, first, stop, epochs, counts):
+    follow_rest(quiet, co, now.gyr, now.acc, first - base, stop - base, now.rest)
+    for lane in range(counts.size):
+        _go_on(states[lane], co, parts, now, before, base, first, stop, epochs, counts, lane)
+
+
+@njit(cache=True)
 def forward(states, quiet, co, parts, now, before, base, first, stop, epochs, counts):
     """Take samples ``first`` to ``stop`` of each lane through the forward filter.
 
@@ -347,8 +252,8 @@ def forward(states, quiet, co, parts, now, before, base, first, stop, epochs, co
     co : record of SMOOTHER_COEFFICIENTS
     parts : float64 array, shape (PARTS, 1, PART_WORDS)
         Work space.
-    now : Samples
-        Its first row is sample ``base``; ``quat`` and ``rest`` are written.
+    now : tuple
+        The arrays of ``Samples``, the first row sample ``base``; ``quat`` and ``rest`` are written.
     before : float64 array, shape (lanes, m, 4)
         ``quat`` of the m samples before ``base``.
     base, first, stop : int
@@ -358,9 +263,7 @@ def forward(states, quiet, co, parts, now, before, base, first, stop, epochs, co
     counts : int64 array, shape (lanes,)
         How many epochs each lane has.
     """
-    follow_rest(quiet, co, now.gyr, now.acc, first - base, stop - base, now.rest)
-    for lane in range(counts.size):
-        _go_on(states[lane], co, parts, now, before, base, first, stop, epochs, counts, lane)
+    _forward(states, quiet, co, parts, named(now), before, base, first, stop, epochs, counts)
 
 
 @njit(cache=True)
@@ -386,7 +289,7 @@ def take_in(
     gyr, acc, quality : arrays, shape (lanes, k, 3) and (lanes, k)
         What came in; row ``at`` is sample ``first``.
     at : int
-    now : Samples
+    now : tuple
         Filled; but for ``told``, which is given.
     before, base
         As for ``forward``.
@@ -401,17 +304,18 @@ def take_in(
         The same afterwards.
     """
     per = co.epoch_samples
+    held = named(now)
     i = first
     while i < stop:
         until = min(stop, (i // per + 1) * per)
         a, b = at + i - first, at + until - first
         c, d = i - base, until - base
         for lane in range(counts.size):
-            _copy(gyr[lane, a:b], now.gyr[lane, c:d])
-            _copy(acc[lane, a:b], now.acc[lane, c:d])
-            _copy(quality[lane, a:b], now.quality[lane, c:d])
+            _copy(gyr[lane, a:b], held.gyr[lane, c:d])
+            _copy(acc[lane, a:b], held.acc[lane, c:d])
+            _copy(quality[lane, a:b], held.quality[lane, c:d])
         if until % per == 0:
-            forward(states, quiet, co, parts, now, before, base, done, until, epochs, counts)
+            _forward(states, quiet, co, parts, held, before, base, done, until, epochs, counts)
             done = until
         i = until
     return done
@@ -420,7 +324,8 @@ def take_in(
 @njit(cache=True)
 def close_open(states, co, now, before, base, epochs, counts, stop):
     """End the open epochs at the end of the stream, sample ``stop``; arguments as for ``forward``."""
+    held = named(now)
     for lane in range(counts.size):
         st = states[lane]
         if st.is_open == 1:
-            _close(st, co, stop - int(st.missing), base, now, before, epochs, counts, lane)
+            _close(st, co, stop - int(st.missing), base, held, before, epochs, counts, lane)

@@ -12,6 +12,7 @@ from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import LANES, gather_four, ladder, scatter_four
 from latemiles.kernels.orientation_kalman import backward, dot
 from latemiles.kernels.orientation_shared import GAP, SETTLING
+from latemiles.kernels.orientation_smoother import named
 from latemiles.kernels.quaternion import exp_rotation, multiply, of_half
 
 __all__ = ["finish", "render", "rest_from_its_start"]
@@ -179,8 +180,8 @@ def finish(epochs, counts, co, work, heading, first, part, after, n, bias, rest,
         As for ``render``; changed.
     first : int
         Number since the stream began of the first sample.
-    part, after : orientation_epochs.Samples
-        These m samples, whose ``quat`` is smoothed in place, and those after them.
+    part, after : tuple
+        The arrays of ``Samples`` of these m, whose ``quat`` is smoothed in place, and of those after them.
     n : int
         Samples of quiet that make one of rest.
     bias : float64 array, shape (lanes, m, 3)
@@ -188,10 +189,11 @@ def finish(epochs, counts, co, work, heading, first, part, after, n, bias, rest,
     rest, quality : int64 arrays, shape (lanes, m)
         Out: 1 at rest, and bits as ``render`` says.
     """
+    now, later = named(part), named(after)
     m = rest.shape[1]
     for lane in range(counts.size):
         own, count = epochs[lane], counts[lane]
-        quat, smooth = part.quat[lane].reshape(m, 1, 4), work[2:]
+        quat, smooth = now.quat[lane].reshape(m, 1, 4), work[2:]
         backward(own, count, smooth, work[:2])
         done, heading[lane] = render(
             own,
@@ -202,10 +204,10 @@ def finish(epochs, counts, co, work, heading, first, part, after, n, bias, rest,
             first,
             quat,
             bias[lane].reshape(m, 1, 3),
-            part.quality[lane],
+            now.quality[lane],
             quality[lane],
         )
-        rest_from_its_start(part.rest[lane], after.rest[lane], n, rest[lane])
+        rest_from_its_start(now.rest[lane], later.rest[lane], n, rest[lane])
         for k in range(count - done):
             own[k] = own[done + k]
         counts[lane] = count - done
