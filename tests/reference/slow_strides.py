@@ -77,6 +77,13 @@ def stride(
     return out, np.degrees(waves[:6])
 
 
+def ensemble(waves: F8, lanes) -> list[F8]:
+    """Whole waveforms of the pelvis over right strides, of the left hip and of the right one."""
+    own = [(1, 0), (1, 1), (1, 2), (0, 3), (0, 4), (0, 5), (1, 3), (1, 4), (1, 5)]
+    found = [waves[lanes == lane, row] for lane, row in own]
+    return [rows[np.isfinite(rows).all(axis=1)] for rows in found]
+
+
 def wander_covariance(t: F8, variance: float, tau: float, noise_var: float) -> F8:
     """Covariance matrix of the medians."""
     return variance * np.exp(-np.abs(t[:, None] - t[None, :]) / tau) + noise_var * np.eye(t.size)

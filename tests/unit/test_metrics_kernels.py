@@ -150,3 +150,16 @@ def test_strides_are_measured_from_the_ring_as_the_slow_twin_measures_them() -> 
         )
         np.testing.assert_allclose(rows[k, : len(want)], want, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(waves[k], wave, atol=1e-9)
+
+
+def test_waveforms_are_added_up_as_the_slow_twin_adds_them() -> None:
+    waves, lanes = RNG.normal(size=(40, 6, kernel.N_PHASES)), RNG.integers(0, 2, 40)
+    waves[5, 4, 17] = np.nan
+    count, mean, squares = np.zeros(9), np.zeros((9, kernel.N_PHASES)), np.zeros((9, kernel.N_PHASES))
+    kernel.add_strides(count, mean, squares, waves[:11], lanes[:11])
+    kernel.add_strides(count, mean, squares, waves[11:], lanes[11:])
+    want = slow.ensemble(waves, lanes)
+    for row, found in enumerate(want):
+        assert count[row] == len(found)
+        np.testing.assert_allclose(mean[row], found.mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(squares[row], ((found - found.mean(axis=0)) ** 2).sum(axis=0), rtol=1e-9)

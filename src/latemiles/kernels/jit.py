@@ -14,6 +14,8 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Final
 
+from numpy import ndarray
+
 from latemiles.kernels.ready import kind_of, load, place, text_of
 
 __all__ = ["Kernel", "is_compiled", "is_ready", "njit", "settled", "when_compiling"]
@@ -85,6 +87,8 @@ class Kernel:
         self._options = options
         self._codes: dict[Any, Any] = {}
         """What to call for each kind of arguments that came so far."""
+        self._ready: dict[str, Any] = {}
+        """The same, once for all that ready code takes alike."""
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it."""
@@ -92,10 +96,13 @@ class Kernel:
 
     def code_of(self, arguments: tuple[Any, ...]) -> Any:
         """What runs for arguments of these kinds."""
-        kinds = tuple(map(kind_of, arguments))
-        code = self._codes.get(kinds)
+        # Arrays are told apart here and not in a function: there are up to sixteen of them in a call.
+        seen = tuple(
+            [(a.dtype, a.ndim, a.flags.num) if type(a) is ndarray else kind_of(a) for a in arguments]
+        )
+        code = self._codes.get(seen)
         if code is None:
-            code = self._codes[kinds] = self._found(kinds)
+            code = self._codes[seen] = self._found(tuple(map(kind_of, arguments)))
         return code
 
     def _found(self, kinds: tuple[Any, ...]) -> Any:
@@ -103,7 +110,10 @@ class Kernel:
             text = text_of(kinds)
         except KeyError:
             return self.dispatcher
-        return load(f"{self.py_func.__module__}.{self.py_func.__qualname__}", text) or self.dispatcher
+        if text not in self._ready:
+            found = load(f"{self.py_func.__module__}.{self.py_func.__qualname__}", text)
+            self._ready[text] = found or self.dispatcher
+        return self._ready[text]
 
     @cached_property
     def dispatcher(self) -> Any:

@@ -18,6 +18,7 @@ __all__ = [
     "N_PHASES",
     "RING_ROWS",
     "WINDOW_ROWS",
+    "add_strides",
     "add_waves",
     "all_angle_features",
     "all_waves",
@@ -287,6 +288,28 @@ def add_waves(count, mean, squares, waves, first):
             step = waves[k, j] - mean[row, j]
             mean[row, j] += step / count[row]
             squares[row, j] += step * (waves[k, j] - mean[row, j])
+
+
+@njit(cache=True)
+def add_strides(count, mean, squares, waves, lanes):
+    """``add_waves`` of strides (n,) one after the other, each to the rows of its side.
+
+    Parameters
+    ----------
+    count : float64 array, shape (9,)
+        Changed in place, as are the next two.
+    mean, squares : float64 arrays, shape (9, 101)
+        The pelvis, over right strides; the left hip; the right hip.
+    waves : float64 array, shape (n, 6, 101)
+        The pelvis and the own hip.
+    lanes : int64 array, shape (n,)
+        0 left, 1 right.
+    """
+    for k in range(lanes.shape[0]):
+        # The pelvis is kept over right strides only: left ones hold the same samples half a stride later.
+        if lanes[k] == 1:
+            add_waves(count, mean, squares, waves[k, :3], 0)
+        add_waves(count, mean, squares, waves[k, 3:], 3 + 3 * lanes[k])
 
 
 @njit(cache=True)

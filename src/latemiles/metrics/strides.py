@@ -344,17 +344,18 @@ class StrideStage:
         lanes = np.array([p.lane for p in ready], dtype=np.int64)
         events = np.array([(p.t_ic, p.t_to, p.t_end) for p in ready])
         rows, seen, waves = self._features.measure(self._ring, self._quality, oldest, lanes, events)
-        bits, times = [], []
+        bits, times, steady, toe_offs = [], [], [], []
         for k, (p, (pelvis, thigh, is_whole)) in enumerate(zip(ready, seen.tolist(), strict=True)):
             quality = p.quality | _stride_bits(pelvis, thigh)
             if not is_whole:
                 # Began before the first sample that is still there: nothing to measure.
                 quality |= _GAP
             elif not quality & _EXCLUDING:
-                toe_off = 100.0 * (p.t_to - p.t_ic) / (p.t_end - p.t_ic)
-                self.waveforms.add(p.t_ic, p.lane, waves[k], toe_off)
+                steady.append(k)
+                toe_offs.append(100.0 * (p.t_to - p.t_ic) / (p.t_end - p.t_ic))
             times.append(temporal_columns(self._index + k, p))
             bits.append(quality | _NOT_OFFERED if self._blank.size else quality)
+        self.waveforms.add([ready[k].t_ic for k in steady], lanes[steady], waves[steady], toe_offs)
         rows[:, : len(times[0])] = times
         rows[:, self._blank] = NAN
         first, self._index = self._index, self._index + len(ready)

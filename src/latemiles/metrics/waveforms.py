@@ -7,18 +7,19 @@ Golub & LeVeque 1979), and when a run has more minutes than there is room for, n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.kernels.strides import N_PHASES, add_waves
+from latemiles.kernels.strides import N_PHASES, add_strides
 from latemiles.signals.results import Ensemble
 
 __all__ = ["WAVEFORMS", "WaveformBook"]
 
 F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
 
 WAVEFORMS: Final = (
     "pelvic_tilt",
@@ -70,35 +71,37 @@ class WaveformBook:
         self._bin_s = BIN_S
         self._bins: dict[int, _Sums] = {}
 
-    def add(self, t_s: float, lane: int, waves_deg: F8, toe_off_percent: float) -> None:
-        """Take in one stride.
+    def add(self, t_s: Sequence[float], lanes: I8, waves_deg: F8, toe_off_percent: Sequence[float]) -> None:
+        """Take in some strides.
 
         Parameters
         ----------
-        t_s : float
-            Its initial contact, s.
-        lane : int
+        t_s : sequence of float
+            Initial contact of each of n, s.
+        lanes : int64 array, shape (n,)
             0 left, 1 right.
-        waves_deg : float64 array, shape (6, 101)
+        waves_deg : float64 array, shape (n, 6, 101)
             Pelvis tilt, obliquity, rotation and the own hip's three angles, deg; a row with NaN is left out.
-        toe_off_percent : float
-            Toe-off, % of the stride; NaN where unknown.
+        toe_off_percent : sequence of float
+            Toe-off of each, % of the stride; NaN where unknown.
         """
-        key = int(t_s // self._bin_s)
-        sums = self._bins.get(key)
-        if sums is None:
-            sums = self._bins[key] = _Sums()
-        # The pelvis is kept over right strides only: left ones hold the same samples half a stride later.
-        if lane == 0:
-            add_waves(sums.count, sums.mean, sums.squares, waves_deg[3:], 3)
-        else:
-            add_waves(sums.count, sums.mean, sums.squares, waves_deg[:3], 0)
-            add_waves(sums.count, sums.mean, sums.squares, waves_deg[3:], 6)
-        if math.isfinite(toe_off_percent):
-            sums.toe_off[lane] += toe_off_percent
-            sums.toe_off_count[lane] += 1.0
-        if len(self._bins) > MOST_BINS:
-            self._halve()
+        at = 0
+        while at < len(t_s):
+            key, stop = int(t_s[at] // self._bin_s), at + 1
+            sums = self._bins.get(key)
+            if sums is None:
+                sums = self._bins[key] = _Sums()
+            # One too many are merged after the first stride of the new one, however strides come together.
+            while len(self._bins) <= MOST_BINS and stop < len(t_s) and int(t_s[stop] // self._bin_s) == key:
+                stop += 1
+            add_strides(sums.count, sums.mean, sums.squares, waves_deg[at:stop], lanes[at:stop])
+            for lane, toe_off in zip(lanes[at:stop].tolist(), toe_off_percent[at:stop], strict=True):
+                if math.isfinite(toe_off):
+                    sums.toe_off[lane] += toe_off
+                    sums.toe_off_count[lane] += 1.0
+            if len(self._bins) > MOST_BINS:
+                self._halve()
+            at = stop
 
     def ensemble(self, label: str, start_s: float, end_s: float) -> Ensemble:
         """Mean and SD over a part of the run.
