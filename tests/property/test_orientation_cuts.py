@@ -49,13 +49,16 @@ GAINED = np.nan_to_num(np.diff(PACE, prepend=3.0))
 AHEAD = np.array([[0.8, -0.6, 0.0], [0.0, 0.8, 0.6]])
 
 
-def _run(basis: str, is_told: bool, cuts: list[int], *, restores: bool) -> bytes:
+def _run(basis: str, is_told: bool, cuts: list[int], *, restores: bool, turns: int = 0) -> bytes:
+    """All that comes out; with ``turns`` the segments face another way from that sample on."""
     stage = OrientationStage(RATE_HZ, lanes=2, basis=basis)
     if is_told:
         stage.aim(AHEAD)
     parts = []
-    edges = [0, *sorted(cuts), N]
+    edges = [0, *sorted([*cuts, turns] if turns else cuts), N]
     for a, b in itertools.pairwise(edges):
+        if turns and a == turns:
+            stage.aim(AHEAD[::-1])
         if restores:
             saved = stage.save()
             stage = OrientationStage(RATE_HZ, lanes=2, basis=basis)
@@ -84,6 +87,26 @@ def _whole(basis: str, is_told: bool) -> bytes:
 @settings(max_examples=15, deadline=None, derandomize=True)
 def test_cutting_saving_and_restoring_change_no_byte(basis, is_told, cuts, restores):
     assert _run(basis, is_told, cuts, restores=restores) == _whole(basis, is_told)
+
+
+@pytest.mark.parametrize("basis", ["causal", "smoothed"])
+@given(cuts=st.lists(st.integers(0, N), max_size=6), restores=st.booleans())
+@settings(max_examples=5, deadline=None, derandomize=True)
+def test_segments_that_face_another_way_do_so_from_that_sample_on_however_it_is_cut(basis, cuts, restores):
+    turned = _run(basis, True, cuts, restores=restores, turns=1337)
+    assert turned == _run(basis, True, [], restores=False, turns=1337)
+    assert turned != _whole(basis, True)
+
+
+@pytest.mark.parametrize("basis", ["causal", "smoothed"])
+def test_numbers_of_another_kind_give_the_bytes_of_doubles(basis):
+    quats = []
+    for kind in (np.float64, np.float32):
+        stage = OrientationStage(RATE_HZ, lanes=2, basis=basis)
+        gyr, acc = GYR[:, :900].astype(np.float32).astype(kind), ACC[:, :900].astype(np.float32).astype(kind)
+        first = stage.push(GridBlock(0, RATE_HZ, acc, gyr, QUALITY[:, :900]))[1]
+        quats.append(np.concatenate([first.quat, stage.finish()[1].quat], axis=1).tobytes())
+    assert quats[0] == quats[1]
 
 
 @pytest.mark.parametrize("basis", ["causal", "smoothed"])

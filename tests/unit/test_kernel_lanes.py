@@ -14,6 +14,7 @@ from numba import njit
 from numba.core.runtime import _nrt_python as memory
 from numba.core.runtime import rtsys
 
+import latemiles.kernels.lanes_memory  # noqa: F401 - numba's own decorator learns of lanes
 from latemiles.estimators.course import Course
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.kernels.lanes import (
@@ -23,9 +24,11 @@ from latemiles.kernels.lanes import (
     bits_of,
     fields,
     gather,
+    gather_four,
     mask_of,
     pack,
     scatter,
+    scatter_four,
     select,
     unpack,
 )
@@ -61,6 +64,14 @@ def _turn(x, out):
         scatter(out, 0, i, 1, rx)
         scatter(out, 0, i, 2, ry)
         scatter(out, 0, i, 3, rz)
+
+
+@njit
+def _fours(x, out):
+    for group in range(-(-x.shape[0] // LANES)):
+        for i in range(x.shape[1]):
+            a, b, c, d = gather_four(x, group, i)
+            scatter_four(out, group, i, d, a + 1.0, c, b)
 
 
 @njit
@@ -172,6 +183,14 @@ def _outputs(grid: GridBlock, course: Course | None, basis: str, cuts: list[int]
     blocks.append(stage.finish()[1])
     names = ("quat", "gyr_bias", "rest", "quality")
     return [np.concatenate([getattr(b, name) for b in blocks], axis=1) for name in names]
+
+
+@pytest.mark.interpreted
+def test_four_numbers_of_a_sample_come_and_go_at_once():
+    x = np.random.default_rng(3).standard_normal((6, 5, 4))
+    out = np.full_like(x, np.nan)
+    _fours(x, out)
+    assert np.array_equal(out, x[..., [3, 0, 2, 1]] + [0.0, 1.0, 0.0, 0.0])
 
 
 @pytest.mark.parametrize("basis", ["causal", "smoothed"])

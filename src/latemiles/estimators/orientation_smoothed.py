@@ -163,7 +163,8 @@ class SmoothedLanes:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final."""
         ready = []
         k = quality.shape[1]
-        whole = [np.ascontiguousarray(x) for x in (gyr, acc, quality)]
+        kinds = (np.float64, np.float64, np.int64)
+        whole = [np.ascontiguousarray(x, kind) for x, kind in zip((gyr, acc, quality), kinds, strict=True)]
         at = 0
         while at < k:
             take = min(k - at, self._segment - self._fill)
