@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latemiles.kernels.foot import COUNT_DOUBT, FACING_DOUBT, HIPS_LOG, TURN_DOUBT, believe, doubt_feet
+from latemiles.kernels.foot import (
+    COUNT_DOUBT,
+    HIPS_LOG,
+    RIGHTING,
+    TURN_DOUBT,
+    TURNING,
+    believe,
+    doubt_feet,
+    impact_ratio,
+)
 from latemiles.kernels.gait_follow import contact_due, learn_rise
 from latemiles.kernels.gait_state import new_gait_state
 
@@ -20,7 +29,7 @@ def slow_believe(which, steps, is_odd, impact, hips):
     doubt = 0.5 if steps == 0 else COUNT_DOUBT if is_odd or steps > 1 else TURN_DOUBT
     turn = np.linalg.matrix_power(1.0 - stay, steps)
     feet = (1.0 - doubt) * turn + doubt * (1.0 - turn)
-    facing = (1.0 - FACING_DOUBT) * stay + FACING_DOUBT * (1.0 - stay)
+    facing = np.array([[1.0 - TURNING, RIGHTING], [TURNING, 1.0 - RIGHTING]])
     before = np.kron(feet, facing) @ which.ravel()
     foot, way = np.array([1.0, 1.0, -1.0, -1.0]), np.array([1.0, -1.0, 1.0, -1.0])
     says = 0.5 * np.nan_to_num(impact) * foot
@@ -66,6 +75,31 @@ def test_hips_calibrated_backwards_are_turned_round_by_the_impacts():
     foot = turns(300)
     got = told(foot * rng.normal(1.0, 0.7, 300), -3.0 * foot)
     np.testing.assert_array_equal(got[30:], foot[30:])
+
+
+def shaken(energies: np.ndarray) -> np.ndarray:
+    """What the impacts say, step by step, of thighs that are shaken with these energies (n, 2)."""
+    state = new_gait_state(100.0, 0)
+    state["n"], state["scissors"] = 60, 0.0
+    said = []
+    for left, right in energies:
+        state["force"] = 9.81
+        state["force"][0, 1:, 50] += np.sqrt([left / 6.0, right / 6.0])
+        said.append(impact_ratio(state[0], 50, 1))
+    return np.array(said)
+
+
+def test_impacts_that_tell_nothing_do_not_turn_the_hips_round():
+    rng = np.random.default_rng(4)
+    foot = turns(3000)
+    np.testing.assert_array_equal(told(shaken(rng.uniform(0.0, 20.0, (3000, 2))), 3.0 * foot), foot)
+
+
+def test_impacts_that_take_turns_do():
+    foot = turns(200)
+    rng = np.random.default_rng(5)
+    energies = rng.uniform(5.0, 20.0, (200, 2)) * np.stack([1.5 + foot, 1.5 - foot], axis=1)
+    np.testing.assert_array_equal(told(shaken(energies), -3.0 * foot)[30:], foot[30:])
 
 
 def test_a_new_calibration_that_turns_the_hips_round_is_noticed():

@@ -29,6 +29,12 @@ BACK_S: Final = 0.08
 LOOK_BACK_S: Final = 0.8
 """At least a whole running stride: what the legs are ahead of is the middle of their last swing."""
 LOOSE_SHARE: Final = 0.1
+BEATS: Final = 40.0
+"""Steps over which it is judged whether the impacts tell the feet apart,"""
+BEAT_NOISE: Final = 1.2
+"""and by how much one step's may differ by chance, as a share, three standard deviations:"""
+BEAT_SURE: Final = 0.25
+"""so much more than that, and they do. Fast runners on slow sensors have impacts that tell nothing."""
 IMPACT_LOG: Final = 2.0
 """Log likelihood ratio of an impact that only one thigh felt."""
 AHEAD_LOG: Final = 3.0
@@ -44,14 +50,15 @@ LEAN_RAD: Final = 0.044
 """Their usual size, rad."""
 PELVIS_LOG: Final = 1.5
 """Log likelihood ratio of a pelvis that rotates, or leans, as most do."""
-HIPS_LOG: Final = 4.0
+HIPS_LOG: Final = 3.0
 """The most that the hips may say in one step."""
-TURN_DOUBT: Final = 0.01
+TURN_DOUBT: Final = 0.003
 """How probable it is that the foot is not the one whose turn it is."""
 COUNT_DOUBT: Final = 0.15
 """The same where the time between two steps says that one was missed or is too many."""
-FACING_DOUBT: Final = 1e-3
-"""How probable it is that the hips have turned round since the step before: a new calibration."""
+TURNING: Final = 2e-4
+RIGHTING: Final = 2e-3
+"""How probable it is that a new calibration has turned the hips round, or back, since the step before."""
 
 
 @njit(cache=True)
@@ -85,8 +92,9 @@ def believe(which, steps, is_odd, impact, hips):
     for f in range(2):
         upright, turned = which[f, 0], which[f, 1]
         sign = 1.0 if f == 0 else -1.0
-        which[f, 0] = (upright + FACING_DOUBT * (turned - upright)) * math.exp(sign * (shaken + swung))
-        which[f, 1] = (turned + FACING_DOUBT * (upright - turned)) * math.exp(sign * (shaken - swung))
+        moved = TURNING * upright - RIGHTING * turned
+        which[f, 0] = (upright - moved) * math.exp(sign * (shaken + swung))
+        which[f, 1] = (turned + moved) * math.exp(sign * (shaken - swung))
     left, right = which[0, 0] + which[0, 1], which[1, 0] + which[1, 1]
     which /= left + right
     return (left - right) / (left + right)
@@ -100,11 +108,15 @@ def doubt_feet(which):
 
 
 @njit(cache=True)
-def impact_ratio(s, at):
+def impact_ratio(s, at, steps):
     """Log likelihood ratio of the thighs' shaking from sample ``at`` on, + for the left foot; NaN unknown.
 
     Where one thigh is missing, the other one's last step stands in for it. A sensor that hangs looser shakes
     more at every step; over the steps the sides are equal.
+
+    Hips that swing in turn fit both ways round, so which way is for the impacts alone to say, and pure noise
+    would turn them round some day. Therefore impacts count in so far as they take turns themselves. That
+    needs no foot to be known; ``steps`` were made since the last one, 0 if that is not known.
     """
     for lane in range(2):
         s.now[lane] = _impact(s, lane, at)
@@ -116,7 +128,15 @@ def impact_ratio(s, at):
         return ratio
     told = max(-1.0, min(1.0, ratio - s.loose))
     s.loose += LOOSE_SHARE * (ratio - s.loose)
-    return IMPACT_LOG * told
+    if steps == 0:
+        s.beats = 0.0
+    s.turn_of *= -1.0 if steps % 2 == 1 else 1.0
+    s.beats = min(BEATS, s.beats + 1.0)
+    s.beat += (told * s.turn_of - s.beat) / s.beats
+    if math.isnan(s.scissors[at]):
+        return IMPACT_LOG * told
+    known = (abs(s.beat) - BEAT_NOISE / math.sqrt(s.beats)) / BEAT_SURE
+    return IMPACT_LOG * told * max(0.0, min(1.0, known))
 
 
 @njit(cache=True)

@@ -177,7 +177,7 @@ def _landing_window(s, j, leave):
     # An impact where none is due, and nothing where one is: a stumble, a stop.
     if kink < LEAST_GAIN and gain > STARK_GAIN:
         return at, start, stop, math.nan
-    return again, near, far, due
+    return (again if kink >= LEAST_GAIN else int(due)), near, far, due
 
 
 @njit(cache=True)
@@ -196,7 +196,7 @@ def _running_step(s, j, out, count):
         return count
     steps = _steps_since(s, since) if is_next else 0
     is_odd = steps > 0 and since < SHORT_SHARE * s.interval
-    shaken, swung = impact_ratio(s, at), hips_ratio(s, at)
+    shaken, swung = impact_ratio(s, at, steps), hips_ratio(s, at)
     if math.isnan(shaken) and math.isnan(swung):
         shaken = pelvis_ratio(s, at)
     belief = believe(s.which, steps, is_odd, shaken, swung)
@@ -249,7 +249,7 @@ def _walking_step(s, j, out, count):
         return count
     known = (s.gait != 0 or s.held != 0) and time_of(s, at) - last < LONGEST_WALK_STEP_S
     steps = _steps_since(s, time_of(s, at) - last) if known else 0
-    belief = believe(s.which, steps, True, WALK_IMPACT * impact_ratio(s, at), WALK_AHEAD_LOG * ahead)
+    belief = believe(s.which, steps, True, WALK_IMPACT * impact_ratio(s, at, steps), WALK_AHEAD_LOG * ahead)
     if belief == 0.0:
         return count
     side = 0 if belief > 0.0 else 1
@@ -306,7 +306,9 @@ def _step(s, gait, t, side, confidence, leave, out, count):
         confidence *= 0.3
     if is_missed or since < SHORT_SHARE * s.interval:
         confidence *= 0.7
-    if confidence < LEAST_CONFIDENCE:
+    # A flight that comes when one is due is a step, however doubtful the foot: left out, it would make the
+    # next one look like the same foot's.
+    if confidence < LEAST_CONFIDENCE and (gait == WALKING or since < SHORT_SHARE * s.interval):
         return count
     if gait == RUNNING and not is_missed and s.ic + 0.08 < leave < t:
         count = _put(out, count, TO, leave, s.side, 0.8 * min(1.0, confidence / 0.7))
@@ -314,7 +316,8 @@ def _step(s, gait, t, side, confidence, leave, out, count):
     if s.strange >= 2:
         s.gait, s.strange = gait, 0
         count = _become(s, gait, t, out, count)
-    s.interval = since if s.interval == 0.0 else s.interval + 0.3 * (min(since, longest) - s.interval)
+    one = 0.5 * since if is_missed else since
+    s.interval = since if s.interval == 0.0 else s.interval + 0.3 * (min(one, longest) - s.interval)
     s.ic, s.side = t, side
     return _put(out, count, IC, t, side, confidence)
 

@@ -70,6 +70,9 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("strange", "i8"),
             ("which", "f8", (2, 2)),
             ("loose", "f8"),
+            ("turn_of", "f8"),
+            ("beat", "f8"),
+            ("beats", "f8"),
             ("before", "f8", (2,)),
             ("now", "f8", (2,)),
             # a first step, held until a second one shows that it was one
@@ -112,6 +115,7 @@ def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
     state["brief_window"][0, : 2 * brief_half + 1] = _hann(brief_half)
     for name in ("turn", "walk_turn", "usual", "before", "now"):
         state[name] = math.nan
+    state["turn_of"] = 1.0
     state["to_side"] = -1
     state["which"] = 0.5 * np.array([1.0 - TURNED, TURNED])
     state["activity"] = UNKNOWN
