@@ -66,6 +66,8 @@ class Calibrator:
         self.gait_start = 0
         """First bin of the stretch of walking or running that is going on or was the last."""
         self.gait_end = 0
+        self.paused = 0
+        """Bin at which the walking or running before that one ended."""
         self.stage = 0
         """0 nothing known, 1 known, 2 known for good."""
         self.current: Calibration | None = None
@@ -181,6 +183,8 @@ class Calibrator:
         p = self._params
         if gait != STILL:
             pause = end - round(p.bin_hz) - self.gait_end
+            if pause > _PAUSE_S * p.bin_hz:
+                self.paused = self.gait_end
             if gait != self.gait or pause > _PAUSE_S * p.bin_hz:
                 # The window that first shows it reaches back; its first half is the start of the gait.
                 self.gait_start = end - round(0.5 * p.window_s * p.bin_hz)
@@ -191,14 +195,24 @@ class Calibrator:
         p = self._params
         is_over = self.gait != STILL and self.gait_end == end
         limit = self.gait_start - round(0.5 * p.window_s * p.bin_hz) if is_over else end
-        stances = [self.stance] if self.stance is not None else self.finder.stances
-        for stance in stances:
-            if stance is not None and first <= stance.end < limit:
+        for stance in self._stances(self.paused if is_over else self.gait_end):
+            if first <= stance.end < limit:
                 part = rows[stance.end - first : limit - first]
                 movement = find_movement(part, stance.end, stance, p, is_over=is_over)
                 if movement is not None:
                     self.stance, self.movement = stance, movement
                     return
+
+    def _stances(self, since: int) -> list[Stance]:
+        """Stances that a movement may belong to: those of this pause, then earlier ones, the last first."""
+        told = self.stance
+        if told is not None and told.is_told:
+            return [told]
+        found = self.finder.stances if told is None else [told, *self.finder.stances]
+        return [
+            *(stance for stance in found if stance.start >= since),
+            *(stance for stance in found[::-1] if stance.start < since),
+        ]
 
     def _from_movement(self, rows: F8, first: int) -> Calibration | None:
         if self.stance is None or self.movement is None or self.movement.start < first:
@@ -313,7 +327,7 @@ class Calibrator:
             "refused": [asdict(x) for x in self.refused],
             "stance": None if self.stance is None else asdict(self.stance),
             "movement": None if self.movement is None else asdict(self.movement),
-            "gait": [self.gait, self.gait_start, self.gait_end, self.stage],
+            "gait": [self.gait, self.gait_start, self.gait_end, self.paused, self.stage],
             "movement_axes": [
                 None if x is None else [x.left.tolist(), x.sd_rad, x.residual_rad] for x in self.movement_axes
             ],
@@ -331,7 +345,7 @@ class Calibrator:
         self.stance = None if state["stance"] is None else _stance(state["stance"])
         moved = state["movement"]
         self.movement = None if moved is None else Movement(**{**moved, "repeats": _tuples(moved["repeats"])})
-        self.gait, self.gait_start, self.gait_end, self.stage = state["gait"]
+        self.gait, self.gait_start, self.gait_end, self.paused, self.stage = state["gait"]
         self.movement_axes = [
             None if x is None else Axis(np.array(x[0]), x[1], x[2]) for x in state["movement_axes"]
         ]

@@ -101,11 +101,15 @@ def bridged(rows: F8, longest: int) -> F8:
 
 
 def stance_of(rows: F8, start: int, is_told: bool = False) -> Stance:
-    """Mean over the bins ``rows`` (n, lanes, 10), the first of which is bin ``start``."""
+    """Mean over the bins ``rows`` (n, lanes, 10), the first of which is bin ``start``.
+
+    Who stands still feels gravity and nothing else, so up is the mean force itself: the orientation still
+    leans by degrees after a sudden stop, and a short stance is over before it has come back.
+    """
     heard = np.isfinite(rows[..., 0])
     count = heard.sum(axis=0)[:, None]
     weight = np.where(count > 0, count, np.nan)
-    up = np.where(heard[..., None], up_in_sensor(rows), 0.0).sum(axis=0) / weight
+    up = np.where(heard[..., None], rows[..., 7:10], 0.0).sum(axis=0) / weight
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     gyr = np.where(heard[..., None], rows[..., 4:7], 0.0).sum(axis=0) / weight
     quat = [_mean_quat(rows[heard[:, lane], lane, :4]) for lane in range(rows.shape[1])]

@@ -22,6 +22,8 @@ _OTHER_WAY_RAD: Final = 1.0
 """Turn of an axis that is no refinement any more, rad."""
 _FRESH_S: Final = 60.0
 """How long after standing a relative heading still belongs to it, s: 0.06 deg/s make 4 degrees by then."""
+_MOST_TURNED_RAD: Final = 0.6
+"""Nobody stands with a hip turned further than this: then the earth frames have turned."""
 _FORWARD: Final = np.array([1.0, 0.0, 0.0])
 _LEFT: Final = np.array([0.0, 1.0, 0.0])
 
@@ -126,7 +128,9 @@ def face_forward(relative: RelativeHeading, stance: Stance, now_bin: float, moun
     parallel = facing(np.array(stance.quat)[None], mounts)
     for side in (0, 1):
         off = relative.x[side, 0] - parallel[side]
-        if relative.known[side] and np.isfinite(off):
+        off = float(np.arctan2(np.sin(off), np.cos(off)))
+        # NaN where a sensor is missing.
+        if relative.known[side] and abs(off) <= _MOST_TURNED_RAD:
             # The thigh faces `off` to the left of the pelvis: its axes turn right by as much.
             turn = np.array([np.cos(off / 2.0), 0.0, 0.0, np.sin(off / 2.0)])
             mounts[1 + side] = quat_multiply(turn, mounts[1 + side])
