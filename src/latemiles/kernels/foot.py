@@ -31,7 +31,7 @@ LOOK_BACK_S: Final = 0.8
 LOOSE_SHARE: Final = 0.1
 BEATS: Final = 40.0
 """Steps over which it is judged whether the impacts tell the feet apart,"""
-BEAT_NOISE: Final = 1.2
+BEAT_NOISE: Final = 0.9
 """and by how much one step's may differ by chance, as a share, three standard deviations:"""
 BEAT_SURE: Final = 0.25
 """so much more than that, and they do. Fast runners on slow sensors have impacts that tell nothing."""
