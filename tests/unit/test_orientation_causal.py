@@ -11,6 +11,7 @@ from latemiles.estimators.orientation import (
     OrientationFilter,
     OrientationParams,
     OrientationStage,
+    check_units,
     orientation,
 )
 from latemiles.signals.blocks import GridBlock
@@ -189,6 +190,8 @@ def test_running_hard_is_not_taken_for_wrong_units():
     gyr[::7] *= 8.0
     acc[::9] = 157.0
     assert np.isfinite(orientation(gyr, acc, RATE_HZ).quat).all()
+    # A thigh at 5.6 m/s, nothing but running in the recording.
+    check_units(gyr, acc * 42.0 / np.median(np.linalg.norm(acc, axis=1)), RATE_HZ)
 
 
 def test_unknown_bases_rates_and_parameters_are_refused():

@@ -33,8 +33,9 @@ I8 = NDArray[np.int64]
 
 BASES: Final = ("causal", "smoothed")
 
-MEDIAN_FORCE: Final = (3.0, 40.0)
-"""m/s^2; the median |acc| of any second or more of a person's life lies between, running included; data in
+MEDIAN_FORCE: Final = (3.0, 90.0)
+"""m/s^2; the median |acc| of any second or more of a person's life lies between, sprints included (a thigh
+at 5.6 m/s has 41); data in
 g (1), mg (1000) and raw counts do not."""
 REST_FORCE: Final = (0.8 * GRAVITY_M_S2, 1.2 * GRAVITY_M_S2)
 """m/s^2; |acc| at rest. Twenty percent is five times the worst scale error of consumer parts."""
