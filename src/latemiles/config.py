@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from latemiles.errors import ConfigError
 from latemiles.estimators.align import AlignParams
-from latemiles.estimators.orientation_params import OrientationParams
+from latemiles.estimators.orientation_params import OrientationParams, worn
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.metrics.strides import StrideParams
 from latemiles.trends.monitor import MonitorParams
@@ -24,7 +24,7 @@ class Config:
     """Settings of every stage; the defaults are documented where each stage defines them."""
 
     align: AlignParams = field(default_factory=AlignParams)
-    orientation: OrientationParams = field(default_factory=OrientationParams)
+    orientation: OrientationParams = field(default_factory=worn)
     posture: PostureParams = field(default_factory=PostureParams)
     strides: StrideParams = field(default_factory=StrideParams)
     monitor: MonitorParams = field(default_factory=MonitorParams)

@@ -83,6 +83,29 @@ def test_a_clock_that_runs_slow_scales_times_and_leaves_the_angles():
         assert b[angle] == pytest.approx(a[angle], abs=0.5 if angle in HEADING_BOUND else 0.15)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_gyro_whose_zero_is_far_off_costs_nothing_once_the_runner_has_stood(axis):
+    phases = (
+        Phase("standing", 8.0),
+        Phase("squats", 10.0),
+        Phase("running", 40.0, 3.0),
+        Phase("standing", 12.0),
+        Phase("running", 40.0, 3.0),
+    )
+    run = simulate(RunnerPlan(phases, sensors=Sensors(rate_hz=104.0)), seed=31)
+    streams = {s.value: x for s, x in run.streams().items()}
+    plain = analyze(streams).strides
+    for name, degrees_s in (("pelvis", 4.0), ("left_thigh", -5.0)):
+        x, off = streams[name], np.zeros(3)
+        off[axis] = np.radians(degrees_s)
+        streams[name] = ImuStream(x.t, x.acc, x.gyr + off)
+    other = analyze(streams).strides
+    for begins, ends in ((25.0, 58.0), (72.0, 110.0)):
+        a, b = (medians(s, steady(s) & (s["t_ic_s"] > begins) & (s["t_ic_s"] < ends)) for s in (plain, other))
+        for angle in ANGLES:
+            assert b[angle] == pytest.approx(a[angle], abs=0.6 if angle in HEADING_BOUND else 0.3)
+
+
 def test_a_runner_who_turns_round_a_corner_reads_the_same_after_it():
     phases = (
         Phase("standing", 8.0),

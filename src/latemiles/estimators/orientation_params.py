@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latemiles.errors import ConfigError
 from latemiles.kernels.orientation_state import COEFFICIENTS
 
-__all__ = ["OrientationParams", "check_rate", "coefficients", "lowpass_coefficients"]
+__all__ = ["OrientationParams", "check_rate", "coefficients", "lowpass_coefficients", "worn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class OrientationParams:
     """Weight of the pseudo-measurement "no bias about the vertical", which motion cannot see, against
     that of the horizontal ones."""
     bias_clip: float = math.radians(2.0)
-    """rad/s; no bias is larger, and no single disagreement counts for more."""
+    """rad/s; no bias is larger, and no single disagreement counts for more. See also ``worn``."""
     course_tau: float = 0.1
     """s; time constant of each of the two low-passes of the direction of progression."""
     hold: float = 0.1
@@ -61,6 +61,15 @@ class OrientationParams:
                     f"orientation.{field.name}",
                     f"must be positive and finite, is {value}. Leave it out for the default.",
                 )
+
+
+def worn() -> OrientationParams:
+    """Return the settings for a sensor that a person wears.
+
+    Gyros of small sensors are off by several degrees a second when they are new, more than VQF allows for: it
+    takes a larger mean rate for a slow turn and never sees rest. Nobody who wears a sensor turns so evenly.
+    """
+    return OrientationParams(bias_clip=math.radians(6.0))
 
 
 def check_rate(rate_hz: float, params: OrientationParams) -> float:
