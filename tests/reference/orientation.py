@@ -182,11 +182,10 @@ def smoothed(
                 values.append(gyr[part].mean(axis=0)[axis] - bias[axis])
                 variances.append(v_rest / span)
         # A velocity that is far from zero has changed since the epoch before: what was predicted knew less.
-        jumps = [
-            value**2 if abs(value) > 2.5 * np.sqrt(row @ cov @ row + variance) else 0.0
-            for row, value, variance in zip(rows[:2], values[:2], variances[:2], strict=True)
-        ]
-        cov = cov + np.diag([0.0, 0.0, *jumps, 0.0, 0.0, 0.0])
+        level, seen = np.array(rows[:2]), np.array(values[:2])
+        if seen @ np.linalg.solve(level @ cov @ level.T + variances[0] * np.eye(2), seen) > 7.4:
+            cov = cov.copy()
+            cov[2:4, 2:4] += np.outer(seen, seen)
         if predicted:
             predicted[-1] = cov
         state = np.zeros(7)

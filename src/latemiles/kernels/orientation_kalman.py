@@ -50,8 +50,9 @@ __all__ = [
     "propagate",
 ]
 
-JUMP = 6.25
-"""A velocity further from zero than 2.5 standard deviations is one that has changed."""
+JUMP = 7.4
+"""A velocity whose Mahalanobis distance from zero, squared, is larger is one that has changed: 2.5 % of those
+that have not are so far away in two dimensions, as beyond 2.5 standard deviations in two of one."""
 N = 7
 """Size of the error state: theta 0-1, v 2-3, b 4-6."""
 UPDATES = 5
@@ -122,13 +123,22 @@ def _measure(ep, j, y, variance):
 
 
 @njit(cache=True)
-def _jump(ep, j, y, variance):
-    # Variance of a change of the person's own velocity that innovation y of measurement j asks for.
-    h, p = ep.row[j], ep.cov
-    total = variance
+def _jump(ep, y0, y1, variance):
+    # Whoever starts, stops or turns round has another mean velocity from then on. Were it held against the
+    # old one, the tilt would take the blame for ten seconds before and after. The change is looked for in
+    # both directions at once, as which way the earth frame faces is chance.
+    h0, h1, p = ep.row[0], ep.row[1], ep.cov
+    s00, s01, s11 = variance, 0.0, variance
     for a in range(N):
-        total += h[a] * dot(p[a], h)
-    return y * y if y * y > JUMP * total else 0.0
+        along, across = dot(p[a], h0), dot(p[a], h1)
+        s00 += h0[a] * along
+        s01 += h0[a] * across
+        s11 += h1[a] * across
+    if y0 * y0 * s11 - 2.0 * y0 * y1 * s01 + y1 * y1 * s00 > JUMP * (s00 * s11 - s01 * s01):
+        p[2, 2] += y0 * y0
+        p[3, 3] += y1 * y1
+        p[2, 3] += y0 * y1
+        p[3, 2] += y0 * y1
 
 
 @njit(cache=True)
@@ -153,11 +163,7 @@ def measure_epoch(st, co, ep):
     ep.row[1, 3] = 1.0
     ep.row[1, 0] = -v[2] / span
     y0, y1 = -st.velocity[0] - v[0] / span, -st.velocity[1] - v[1] / span
-    # Whoever starts, stops or turns round has another mean velocity from then on. Were it held against the
-    # old one, the tilt would take the blame for ten seconds before and after.
-    jump0, jump1 = _jump(ep, 0, y0, spread), _jump(ep, 1, y1, spread)
-    ep.cov[2, 2] += jump0
-    ep.cov[3, 3] += jump1
+    _jump(ep, y0, y1, spread)
     _measure(ep, 0, y0, spread)
     _measure(ep, 1, y1, spread)
     if rests:
