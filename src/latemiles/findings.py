@@ -37,6 +37,8 @@ MUCH: Final = 0.1
 FEW_HZ: Final = 45.0
 """Sensors of 50 samples a second are the slowest that still show the impacts of running."""
 
+_THIGHS: Final = (Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
+
 
 @dataclass(slots=True)
 class Findings:
@@ -139,9 +141,6 @@ def quality_report(pipeline: Pipeline, found: Findings, table: StrideTable) -> Q
         left_out=table.left_out(),
         notes=tuple(_notes(pipeline, found, calibration)),
     )
-
-
-_THIGHS: Final = (Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
 
 
 def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | None) -> Iterable[str]:

@@ -163,6 +163,18 @@ def test_a_thigh_that_was_not_heard_is_named_in_the_answer() -> None:
     assert not any("was heard for" in s for s in sentences_of(page_of("half_marathon")))
 
 
+def test_the_answer_says_that_a_pelvis_alone_may_exchange_left_and_right() -> None:
+    run = made_up_run("half_marathon")
+    sensors = tuple(
+        replace(s, samples=0) if s.segment is not Segment.PELVIS else s for s in run.quality.sensors
+    )
+    alone = build_page(replace(run, quality=replace(run.quality, sensors=sensors)), "mile")
+    said = "Left and right are told from the pelvis alone and may be exchanged."
+    assert said in sentences_of(alone)
+    assert said not in sentences_of(page_of("no_thigh"))
+    assert said not in sentences_of(page_of("half_marathon"))
+
+
 def test_a_thigh_that_died_on_the_way_is_not_said_to_have_been_heard_to_the_end() -> None:
     run = made_up_run("half_marathon")
     sensors = tuple(

@@ -247,6 +247,9 @@ def _silent(page: Page) -> list[str]:
         elif share < MOSTLY_HEARD:
             heard = f"The {segment.label} sensor was heard for {percent(share)} of the run"
             sentences.append(f"{heard}; {what} missing for the rest.")
+    pelvis, *thighs = SEGMENTS
+    if page.heard(pelvis) and not any(page.heard(thigh) for thigh in thighs):
+        sentences.append("Left and right are told from the pelvis alone and may be exchanged.")
     return sentences
 
 
