@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from numpy import ascontiguousarray, empty
 from numpy.typing import NDArray
 
 from latemiles.errors import ShapeError
@@ -37,13 +38,17 @@ WHOLE: Final = np.dtype(np.int64)
 class CausalLanes:
     """The causal filter for several sensors at one rate, without knowledge of grid or time."""
 
-    __slots__ = ("_coefficients", "_groups", "_lanes", "_run")
+    __slots__ = ("_coefficients", "_groups", "_lanes", "_run", "_shape", "_shapes")
 
     def __init__(self, rate_hz: float, lanes: int, params: OrientationParams) -> None:
         self._coefficients = coefficients(params, check_rate(rate_hz, params)).reshape(1)
         self._lanes = lanes
         self._groups = pack(new_state(lanes, self._coefficients), self._coefficients)
         self._run: Any = None
+        self._shape: tuple[int, ...] = ()
+        """Of the quality bits that came last;"""
+        self._shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        """of the quaternions and biases that go with them."""
 
     @property
     def states(self) -> NDArray[Any]:
@@ -54,25 +59,20 @@ class CausalLanes:
     def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> LaneOutput:
         """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits through the filter."""
         # A tick is over in microseconds, and half of that is what is done once: there is little of it here.
-        if not gyr.dtype is acc.dtype is FLOAT or quality.dtype is not WHOLE:
-            gyr, acc, quality = gyr.astype(FLOAT), acc.astype(FLOAT), quality.astype(WHOLE)
+        gyr, acc = ascontiguousarray(gyr, FLOAT), ascontiguousarray(acc, FLOAT)
+        quality = ascontiguousarray(quality, WHOLE)
         shape = quality.shape
-        quat, bias = np.empty((*shape, 4)), np.empty((*shape, 3))
-        rest, quality_out = np.empty(shape, WHOLE), np.empty(shape, WHOLE)
-        arguments = (
-            self._groups,
-            np.ascontiguousarray(gyr),
-            np.ascontiguousarray(acc),
-            np.ascontiguousarray(quality),
-            UNTOLD if course is None else np.array((course.pace_m_s, course.gained_m_s)),
-            quat,
-            bias,
-            rest,
-            quality_out,
-        )
-        if self._run is None:
-            self._run = settled(run, *arguments)
-        self._run(*arguments)
+        if shape != self._shape:
+            self._shape, self._shapes = shape, ((*shape, 4), (*shape, 3))
+        of_quat, of_bias = self._shapes
+        quat, bias = empty(of_quat), empty(of_bias)
+        rest, quality_out = empty(shape, WHOLE), empty(shape, WHOLE)
+        told = UNTOLD if course is None else np.array((course.pace_m_s, course.gained_m_s))
+        step = self._run
+        if step is None:
+            step = settled(run, self._groups, gyr, acc, quality, told, quat, bias, rest, quality_out)
+            self._run = step
+        step(self._groups, gyr, acc, quality, told, quat, bias, rest, quality_out)
         return quat, bias, rest, quality_out
 
     def aim(self, ahead: F8) -> None:
