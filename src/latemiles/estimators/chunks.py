@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError
 from latemiles.signals.blocks import GridBlock
 
 __all__ = ["GridChunks"]
 
-_HEAD = struct.Struct("<3q")
+_HEAD = struct.Struct("<5q")
 
 
 class GridChunks:
     """Collects grid samples and gives them out in whole chunks.
 
-    A chunk ends before each index that is a multiple of ``length``; the first one of a run may be shorter.
+    A chunk ends before each index that is a multiple of ``length``, so that the first one of a run may be
+    shorter; or, with ``from_first``, chunks are counted from the run's first sample.
 
     Parameters
     ----------
@@ -27,37 +30,43 @@ class GridChunks:
         Rows of the grid.
     rate_hz : float
         Of the grid.
+    from_first : bool
     """
 
-    def __init__(self, length: int, lanes: int, rate_hz: float) -> None:
+    def __init__(self, length: int, lanes: int, rate_hz: float, *, from_first: bool = False) -> None:
         self._length = length
         self._rate_hz = rate_hz
         empty = np.empty((lanes, 0, 3))
-        self._block = GridBlock(0, rate_hz, empty, empty, np.empty((lanes, 0), dtype=np.int64))
-        self._more: list[GridBlock] = []
-        """What came after the block and is not joined to it yet."""
+        self._none = GridBlock(0, rate_hz, empty, empty, np.empty((lanes, 0), dtype=np.int64))
+        self._zero: int | None = None if from_first else 0
+        """A sample at which a chunk begins; None until the first one comes."""
+        self._blocks: list[GridBlock] = []
+        """What came and was not given out."""
+        self._first = 0
+        """Number of the first sample of it, or of the one to come."""
         self._count = 0
 
     @property
     def held(self) -> tuple[int, int]:
         """First sample that waits and the end of those that do."""
-        return self._block.first, self._block.first + self._count
+        return self._first, self._first + self._count
 
     def push(self, grid: GridBlock) -> None:
         """Take the samples that follow on the last ones."""
         if grid.quality.shape[1] == 0:
             return
+        if self._zero is None:
+            self._zero = grid.first
         if self._count == 0:
-            self._block, self._more = grid, []
-        else:
-            self._more.append(grid)
+            self._first = grid.first
+        self._blocks.append(grid)
         self._count += grid.quality.shape[1]
 
     def take(self) -> list[GridBlock]:
         """Give out the chunks that are whole."""
         out: list[GridBlock] = []
         while True:
-            count = self._length - self._block.first % self._length
+            count = self._length - (self._first - (self._zero or 0)) % self._length
             if self._count < count:
                 return out
             out.append(self._cut(count))
@@ -65,29 +74,33 @@ class GridChunks:
     def take_joined(self) -> GridBlock:
         """Give out all chunks that are whole as one block; it is empty where there are none."""
         first, stop = self.held
-        return self._cut(max(0, stop - stop % self._length - first))
+        return self._cut(max(0, stop - (stop - (self._zero or 0)) % self._length - first))
 
     def rest(self) -> list[GridBlock]:
         """Give out what is left, at the end of a run."""
         return [self._cut(self._count)] if self._count else []
 
     def _cut(self, count: int) -> GridBlock:
-        whole = self._whole()
-        self._block = whole.part(count, self._count)
+        """Give out the first ``count`` samples, copied once at most."""
+        parts, left = [], count
+        while left:
+            block = self._blocks.pop(0)
+            k = block.quality.shape[1]
+            if k > left:
+                self._blocks.insert(0, _cut(block, left, k))
+                block = _cut(block, 0, left)
+            parts.append(block)
+            left -= min(k, left)
+        first = self._first
+        self._first += count
         self._count -= count
-        return whole.part(0, count)
-
-    def _whole(self) -> GridBlock:
-        if self._more:
-            parts = [self._block, *self._more]
-            acc, gyr, quality = (np.concatenate([p[c] for p in parts], axis=1) for c in (2, 3, 4))
-            self._block, self._more = GridBlock(self._block.first, self._rate_hz, acc, gyr, quality), []
-        return self._block
+        return _joined(first, parts) if parts else self._none
 
     def save(self) -> bytes:
         """State as bytes."""
-        whole = self._whole()
-        head = _HEAD.pack(whole.first, *whole.quality.shape)
+        whole = _joined(self._first, self._blocks) if self._blocks else self._none
+        shape = whole.quality.shape
+        head = _HEAD.pack(self._zero is not None, self._zero or 0, self._first, *shape)
         return head + whole.acc.tobytes() + whole.gyr.tobytes() + whole.quality.tobytes()
 
     def load(self, state: bytes) -> None:
@@ -98,11 +111,36 @@ class GridChunks:
         ConfigError
             If the bytes are not such a state.
         """
-        first, lanes, count = _HEAD.unpack_from(state)
+        has_zero, zero, first, lanes, count = _HEAD.unpack_from(state)
         if len(state) != _HEAD.size + 56 * lanes * count:
             raise ConfigError("state", "is not one of the grid's chunks. Start from the recording instead.")
         numbers = np.frombuffer(state, dtype=np.float64, offset=_HEAD.size, count=6 * lanes * count)
         acc, gyr = (part.reshape(lanes, count, 3).copy() for part in np.split(numbers, 2))
         flags = np.frombuffer(state, dtype=np.int64, offset=_HEAD.size + numbers.nbytes)
-        self._block = GridBlock(first, self._rate_hz, acc, gyr, flags.reshape(lanes, count).copy())
-        self._more, self._count = [], count
+        flags = flags.reshape(lanes, count).copy()
+        self._zero = zero if has_zero else None
+        self._blocks = [GridBlock(first, self._rate_hz, acc, gyr, flags)] if count else []
+        self._first, self._count = first, count
+
+
+def _cut(block: GridBlock, start: int, stop: int) -> GridBlock:
+    """Samples ``start`` to ``stop`` of a block where they lie."""
+    part = slice(start, stop)
+    return GridBlock(
+        block.first + start, block.rate_hz, block.acc[:, part], block.gyr[:, part], block.quality[:, part]
+    )
+
+
+def _joined(first: int, parts: list[GridBlock]) -> GridBlock:
+    """Blocks that follow on each other as one, whose memory is in one piece."""
+
+    def whole(of_parts: list[NDArray[Any]]) -> NDArray[Any]:
+        return np.ascontiguousarray(of_parts[0]) if len(of_parts) == 1 else np.concatenate(of_parts, axis=1)
+
+    return GridBlock(
+        first,
+        parts[0].rate_hz,
+        whole([p.acc for p in parts]),
+        whole([p.gyr for p in parts]),
+        whole([p.quality for p in parts]),
+    )
