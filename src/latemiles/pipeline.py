@@ -20,6 +20,7 @@ from latemiles.estimators.gait_events import GaitStage
 from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
+from latemiles.estimators.orientation_smoothed import SEGMENT_S
 from latemiles.estimators.posture import PostureStage
 from latemiles.estimators.posture_buffers import still_of
 from latemiles.estimators.scout import FirstPass, Rest
@@ -43,9 +44,8 @@ __all__ = ["GIVEN", "FirstPass", "Pipeline", "grid_rate_hz"]
 CHUNK_S: Final = 0.1
 """The causal basis goes through the stages in pieces this long: ten looks a second."""
 SCOUT_CHUNK_S: Final = 1.0
-"""A scout's mounting changes once a second, and nobody looks at its angles."""
-SMOOTHED_CHUNK_S: Final = 20.0
-"""The smoothed basis lags by far more than this anyway; larger pieces cost less."""
+"""A scout's mounting changes once a second, and nobody looks at its angles. The smoothed basis goes by what
+its smoother takes without copying."""
 SMOOTHED_WAIT_S: Final = 60.0
 """How long the smoothed basis waits for samples that are sent again, s."""
 GIVEN: Final = "calibration"
@@ -140,8 +140,9 @@ class Pipeline:
         self._offers = [Offer(i.segment, i.rate_hz, d.capabilities.has_clock) for i, d in sensors]
         self._intake = Intake(self.rate_hz, sensors, params, known.clocks if known else {})
         self.tally = Tally(self._intake, self.rate_hz)
-        chunk_s = SMOOTHED_CHUNK_S if smoothed else SCOUT_CHUNK_S if self._is_scout else CHUNK_S
-        self._chunks = GridChunks(round(chunk_s * self.rate_hz), len(SEGMENTS), self.rate_hz)
+        chunk_s = SEGMENT_S if smoothed else SCOUT_CHUNK_S if self._is_scout else CHUNK_S
+        length = round(chunk_s * self.rate_hz)
+        self._chunks = GridChunks(length, len(SEGMENTS), self.rate_hz, from_first=smoothed)
 
     def _build_stages(self, known: FirstPass | None, poses: Sequence[Pose]) -> None:
         """Make the stages from orientation to trends."""
@@ -211,7 +212,8 @@ class Pipeline:
         self._chunks.push(grid)
         for chunk in (*self._chunks.take(), *self._chunks.rest()):
             events += self._scouted(chunk) if self._is_scout else self._levelled(chunk)
-        events += self._through(*self._orientation.finish())
+        for held in self._orientation.drain():
+            events += self._through(*held)
         events += self._after_posture(*self._posture.finish())
         last = self._gait.finish()
         strides = [*self._strides.push(None, last), *self._strides.finish()]

@@ -25,6 +25,7 @@ from latemiles.kernels.lanes import (
     fields,
     gather,
     gather_four,
+    gather_three,
     mask_of,
     pack,
     scatter,
@@ -72,6 +73,16 @@ def _fours(x, out):
         for i in range(x.shape[1]):
             a, b, c, d = gather_four(x, group, i)
             scatter_four(out, group, i, d, a + 1.0, c, b)
+
+
+@njit
+def _threes(x, out):
+    for group in range(-(-x.shape[0] // LANES)):
+        for i in range(x.shape[1]):
+            a, b, c = gather_three(x, group, i)
+            scatter(out, group, i, 0, c)
+            scatter(out, group, i, 1, a)
+            scatter(out, group, i, 2, b + 1.0)
 
 
 @njit
@@ -191,6 +202,13 @@ def test_four_numbers_of_a_sample_come_and_go_at_once():
     out = np.full_like(x, np.nan)
     _fours(x, out)
     assert np.array_equal(out, x[..., [3, 0, 2, 1]] + [0.0, 1.0, 0.0, 0.0])
+
+
+def test_three_numbers_of_a_sample_come_at_once():
+    x = np.random.default_rng(4).standard_normal((7, 5, 3))
+    out = np.full_like(x, np.nan)
+    _threes(x, out)
+    assert np.array_equal(out, x[..., [2, 0, 1]] + [0.0, 0.0, 1.0])
 
 
 @pytest.mark.parametrize("basis", ["causal", "smoothed"])

@@ -11,9 +11,9 @@ from latemiles.estimators.orientation import (
     OrientationFilter,
     OrientationParams,
     OrientationStage,
-    check_units,
     orientation,
 )
+from latemiles.estimators.units import check_units
 from latemiles.signals.blocks import GridBlock
 from latemiles.signals.quality import SampleQuality
 from reference.broad import TRIALS, broad_trial
@@ -183,6 +183,23 @@ def test_acceleration_in_g_and_rates_in_degrees_are_refused():
     gyr, acc = still(10.0)
     with pytest.raises(UnitError, match="rest"):
         orientation(gyr, acc * 1.5, RATE_HZ)
+
+
+def test_units_are_seen_in_the_one_second_of_a_long_stream_that_can_be_used():
+    gyr, acc = moving(300.0)
+    acc[: -int(RATE_HZ) - 5] = np.nan
+    with pytest.raises(UnitError, match=r"9\.81"):
+        check_units(gyr, acc / 9.81, RATE_HZ)
+    check_units(gyr, acc, RATE_HZ)
+
+
+def test_units_of_a_long_stream_are_judged_all_over_it():
+    gyr, acc = moving(300.0)
+    # In degrees it moves too fast only here, and at neither end.
+    part = slice(12_000, 18_000)
+    gyr[part] = np.degrees(gyr[part])
+    with pytest.raises(UnitError, match="pi / 180"):
+        check_units(gyr, acc, RATE_HZ)
 
 
 def test_running_hard_is_not_taken_for_wrong_units():

@@ -191,6 +191,27 @@ def test_what_is_final_lags_by_one_to_two_minutes_and_nothing_is_lost():
     assert final + out.quat.shape[1] == len(gyr)
 
 
+def test_a_whole_segment_is_held_as_it_lies_and_gives_the_bytes_of_its_pieces():
+    rate_hz = 20.0
+    gyr, acc, _ = swinging(3.0 * SEGMENT_S + 7.0, rate_hz, seed=9)
+    gyr[700:705] = np.nan
+    outs = []
+    for step in (round(SEGMENT_S * rate_hz), 50):
+        stage = OrientationStage(rate_hz, lanes=1, basis="smoothed")
+        pairs = []
+        for k in range(0, len(gyr), step):
+            part = slice(k, min(k + step, len(gyr)))
+            flags = np.zeros((1, part.stop - k), dtype=np.int64)
+            pairs.append(stage.push(GridBlock(k, rate_hz, acc[None, part], gyr[None, part], flags)))
+        pairs += stage.drain()
+        is_held = [np.shares_memory(grid.gyr, gyr) for grid, _ in pairs if grid.gyr.size]
+        assert is_held == ([True, True, True, False] if step == stage.piece else [False] * len(is_held))
+        blocks = [np.concatenate([x[k] for _, x in pairs], axis=1) for k in range(2, 6)]
+        outs.append([x.tobytes() for x in blocks])
+    assert outs[0] == outs[1]
+    assert np.isnan(blocks[0]).any()
+
+
 @pytest.mark.skipif(not has_rbds(), reason="real running poses are not here; set LATEMILES_DATA")
 def test_real_running_is_at_least_as_level_as_with_offline_vqf():
     session = rbds_session("2.5ms", seed=1)

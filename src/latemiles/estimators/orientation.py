@@ -6,6 +6,7 @@ the grid blocks of the pipeline. All three run the same kernels and give the sam
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from latemiles.estimators.course import Course
 from latemiles.estimators.orientation_causal import CausalLanes
 from latemiles.estimators.orientation_params import OrientationParams
 from latemiles.estimators.orientation_smoothed import SmoothedBlock, SmoothedLanes
+from latemiles.estimators.units import check_units
 from latemiles.signals.blocks import GridBlock, OrientationBlock
 from latemiles.signals.frames import GRAVITY_M_S2
 
@@ -24,7 +26,6 @@ __all__ = [
     "OrientationFilter",
     "OrientationParams",
     "OrientationStage",
-    "check_units",
     "orientation",
 ]
 
@@ -32,15 +33,11 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 BASES: Final = ("causal", "smoothed")
+PIECE_S: Final = 10.0
+"""So much of a whole stream goes through the causal filter at once, s; it fits into a near cache."""
 
-MEDIAN_FORCE: Final = (3.0, 90.0)
-"""m/s^2; the median |acc| of any second or more of a person's life lies between, sprints included (a thigh
-at 5.6 m/s has 41); data in
-g (1), mg (1000) and raw counts do not."""
 REST_FORCE: Final = (0.8 * GRAVITY_M_S2, 1.2 * GRAVITY_M_S2)
 """m/s^2; |acc| at rest. Twenty percent is five times the worst scale error of consumer parts."""
-BUSY_RATE: Final = 35.0
-"""rad/s; not one percent of the samples of a body segment lie above (2000 deg/s), jogging in deg/s does."""
 
 
 class Orientation(NamedTuple):
@@ -97,11 +94,12 @@ def orientation(
     check_units(gyr, acc, rate_hz)
     n = gyr.shape[0]
     grid = GridBlock(0, float(rate_hz), acc[np.newaxis], gyr[np.newaxis], np.zeros((1, n), dtype=np.int64))
-    _, first = stage.push(grid)
-    _, last = stage.finish()
-    quat = np.concatenate([first.quat[0], last.quat[0]])
-    bias = np.concatenate([first.gyr_bias[0], last.gyr_bias[0]])
-    rest = np.concatenate([first.rest[0], last.rest[0]]) == 1
+    quat, bias, rest = np.empty((n, 4)), np.empty((n, 3)), np.empty(n, dtype=np.bool_)
+    at = 0
+    for out in _pieces(stage, grid):
+        part = slice(at, at + out.quality.shape[1])
+        quat[part], bias[part], rest[part] = out.quat[0], out.gyr_bias[0], out.rest[0]
+        at = part.stop
     resting_force = np.linalg.norm(acc[rest], axis=1)
     if resting_force.size >= rate_hz and not REST_FORCE[0] <= np.median(resting_force) <= REST_FORCE[1]:
         raise UnitError(
@@ -112,35 +110,13 @@ def orientation(
     return Orientation(quat, bias, rest)
 
 
-def check_units(gyr: F8, acc: F8, rate_hz: float) -> None:
-    """Refuse arrays (n, 3) that cannot be rad/s and m/s^2 of a sensor on a person.
-
-    Decided on medians over at least a second of good samples, so that impacts, holes and clipping do not
-    matter; shorter arrays pass.
-
-    Raises
-    ------
-    UnitError
-        With what the numbers look like.
-    """
-    # NaN fails the comparison; beyond a million it is garbage in any unit, and squares overflow further on.
-    good = (np.abs(gyr) < 1e6).all(axis=1) & (np.abs(acc) < 1e6).all(axis=1) & np.any(acc != 0.0, axis=1)
-    if np.count_nonzero(good) < rate_hz:
-        return
-    force = float(np.median(np.linalg.norm(acc[good], axis=1)))
-    if not MEDIAN_FORCE[0] <= force <= MEDIAN_FORCE[1]:
-        raise UnitError(
-            "acc in m/s^2, about 9.81 at rest",
-            f"a median |acc| of {force:.3g}",
-            "Convert acc to m/s^2: times 9.81 if it is in g.",
-        )
-    rate = float(np.percentile(np.linalg.norm(gyr[good], axis=1), 99.0))
-    if rate > BUSY_RATE:
-        raise UnitError(
-            "gyr in rad/s, below 35 nearly always",
-            f"|gyr| above {rate:.3g} in one percent of the samples",
-            "Convert gyr to rad/s: times pi / 180 if it is in deg/s.",
-        )
+def _pieces(stage: OrientationStage, grid: GridBlock) -> Iterator[OrientationBlock]:
+    """What a stage says of a whole stream, while it is still in a near cache."""
+    n = grid.quality.shape[1]
+    for start in range(0, n, stage.piece):
+        yield stage.push(grid.part(start, min(n, start + stage.piece)))[1]
+    for _, out in stage.drain():
+        yield out
 
 
 class OrientationFilter:
@@ -264,6 +240,13 @@ class OrientationStage:
             raise ShapeError(f"axes ({self.lanes}, 3)", f"{ahead.shape}", "Hand in one row a sensor.")
         self._filter.aim(np.ascontiguousarray(ahead, dtype=np.float64))
 
+    @property
+    def piece(self) -> int:
+        """Samples that are best pushed at once, where all of them are there."""
+        if isinstance(self._filter, SmoothedLanes):
+            return self._filter.segment
+        return max(1, round(PIECE_S * self.rate_hz))
+
     def push(self, grid: GridBlock, course: Course | None = None) -> tuple[GridBlock, OrientationBlock]:
         """Take the next samples of the grid; return those that are ready, the same in both blocks.
 
@@ -300,17 +283,21 @@ class OrientationStage:
             raise ShapeError(f"a course of {k} samples", f"{course.pace_m_s.shape}", "Cut it like the grid.")
         self._next = grid.first + k
         if isinstance(self._filter, SmoothedLanes):
-            return self._final(self._filter.push(grid.gyr, grid.acc, grid.quality, course))
+            ready = self._filter.push(grid.gyr, grid.acc, grid.quality, course)
+            return self._final(_joined(ready, self.lanes))
         self._ready = self._next
         out = self._filter.push(grid.gyr, grid.acc, grid.quality, course)
         return grid, OrientationBlock(grid.first, self.rate_hz, *out)
 
     def finish(self) -> tuple[GridBlock, OrientationBlock]:
         """Return what is still held back, after the last push."""
+        held = list(self._filter.finish()) if isinstance(self._filter, SmoothedLanes) else []
+        return self._final(_joined(held, self.lanes))
+
+    def drain(self) -> Iterator[tuple[GridBlock, OrientationBlock]]:
+        """Give what ``finish`` returns in pieces: nobody has to hold or copy all of it."""
         if isinstance(self._filter, SmoothedLanes):
-            return self._final(self._filter.finish())
-        none, flags = np.empty((self.lanes, 0, 3)), np.empty((self.lanes, 0), dtype=np.int64)
-        return self._final(SmoothedBlock(none, none, flags, np.empty((self.lanes, 0, 4)), none, flags, flags))
+            yield from map(self._final, self._filter.finish())
 
     def _final(self, b: SmoothedBlock) -> tuple[GridBlock, OrientationBlock]:
         first = self._ready
@@ -336,6 +323,20 @@ class OrientationStage:
         self._filter.load(saved[16:])
         following, self._ready = (int(x) for x in np.frombuffer(saved[:16], dtype=np.int64))
         self._next = None if following < 0 else following
+
+
+def _joined(blocks: list[SmoothedBlock], lanes: int) -> SmoothedBlock:
+    if len(blocks) == 1:
+        return blocks[0]
+    if blocks:
+        # One after another, and what is joined is let go: the next one finds memory that is at hand.
+        parts = [list(block) for block in blocks]
+        blocks.clear()
+        return SmoothedBlock(
+            *(np.concatenate([part.pop(0) for part in parts], axis=1) for _ in SmoothedBlock._fields)
+        )
+    none, flags = np.empty((lanes, 0, 3)), np.empty((lanes, 0), dtype=np.int64)
+    return SmoothedBlock(none, none, flags, np.empty((lanes, 0, 4)), none, flags, flags)
 
 
 def _pair(gyr: object, acc: object) -> tuple[F8, F8]:

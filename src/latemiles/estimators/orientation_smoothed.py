@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +16,7 @@ from latemiles.estimators.course import Course
 from latemiles.estimators.orientation_params import OrientationParams, check_rate, coefficients
 from latemiles.kernels.course import aim
 from latemiles.kernels.lanes import pack, unpack
-from latemiles.kernels.orientation_epochs import close_open, forward, take_in
+from latemiles.kernels.orientation_epochs import close_open, take_in
 from latemiles.kernels.orientation_kalman import EPOCH, N
 from latemiles.kernels.orientation_parts import PART_WORDS, PARTS
 from latemiles.kernels.orientation_render import finish
@@ -80,16 +81,17 @@ class SmoothedBlock(NamedTuple):
     quality_out: I8
 
 
-def _room(lanes: int, k: int) -> Samples:
-    """Make room for k samples."""
-    return Samples(
-        np.empty((lanes, k, 3)),
-        np.empty((lanes, k, 3)),
-        np.empty((lanes, k), dtype=np.int64),
-        np.empty((2, k)),
-        np.empty((lanes, k, 4)),
-        np.empty((lanes, k, 1)),
+def _room(lanes: int, k: int, told: F8) -> Samples:
+    """Make room for k samples that come in."""
+    return _beside(
+        np.empty((lanes, k, 3)), np.empty((lanes, k, 3)), np.empty((lanes, k), dtype=np.int64), told
     )
+
+
+def _beside(gyr: F8, acc: F8, quality: I8, told: F8) -> Samples:
+    """Make room for what the filter says of samples."""
+    shape = quality.shape
+    return Samples(gyr, acc, quality, told, np.empty((*shape, 4)), np.empty(shape, dtype=np.int8))
 
 
 def _start(part: Samples, fill: int, done: int) -> list[NDArray[Any]]:
@@ -125,6 +127,7 @@ class SmoothedLanes:
         "_rest_samples",
         "_segment",
         "_states",
+        "_told",
         "_work",
     )
 
@@ -144,8 +147,10 @@ class SmoothedLanes:
         self._counts = np.zeros(lanes, dtype=np.int64)
         self._heading = np.zeros(lanes)
         self._work = np.zeros((most + 2, N))
-        self._before = _room(lanes, 0)
-        self._now = _room(lanes, 0)
+        self._told = np.empty((2, self._segment))
+        """Of the segment that fills: nobody asks afterwards."""
+        self._before = self._nothing()
+        self._now = self._nothing()
         self._base = 0
         """Number of the first sample of ``_now``."""
         self._fill = 0
@@ -156,78 +161,91 @@ class SmoothedLanes:
     def aim(self, ahead: F8) -> None:
         """Hear of the forward axes (lanes, 3)."""
         if not np.array_equal(self._states["ahead"], np.nan_to_num(ahead)):
-            self._go_forward()
+            self._flush()
             aim(self._states, ahead)
 
-    def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> SmoothedBlock:
-        """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final."""
-        ready = []
+    def _nothing(self) -> Samples:
+        return _room(self._counts.size, 0, self._told)
+
+    @property
+    def segment(self) -> int:
+        """Samples that become final at once."""
+        return self._segment
+
+    def push(self, gyr: F8, acc: F8, quality: I8, course: Course | None = None) -> list[SmoothedBlock]:
+        """Take (lanes, k, 3) rates and forces and (lanes, k) quality bits; return what became final.
+
+        Arrays that are a whole segment are not copied: they are held, and given back when it is final.
+        """
+        ready: list[SmoothedBlock] = []
         k = quality.shape[1]
         kinds = (np.float64, np.float64, np.int64)
         whole = [np.ascontiguousarray(x, kind) for x, kind in zip((gyr, acc, quality), kinds, strict=True)]
         at = 0
         while at < k:
             take = min(k - at, self._segment - self._fill)
-            if self._fill == 0:
-                # Only now, since what became final last may have been given back by its user.
-                self._now = _room(len(self._states), self._segment)
-            self._take_in(whole, at, take, course)
+            self._tell(course, at, take)
+            is_held = self._fill == 0 and self._begin([x[:, at : at + take] for x in whole])
+            self._fill += take
+            self._go_forward(whole, -1 if is_held else at, self._fill - take)
             at += take
             if self._fill == self._segment:
                 if self._before.quality.size:
                     ready.append(self._final(self._before, self._base - self._segment, self._now))
-                self._before, self._now = self._now, _room(len(self._states), 0)
+                self._before, self._now = self._now, self._nothing()
                 self._base += self._segment
                 self._fill = self._done = 0
-        return self._joined(ready)
+        return ready
 
-    def _take_in(self, whole: list[Any], at: int, take: int, course: Course | None) -> None:
-        """Take rates, forces and bits from row ``at`` on in, and whole seconds through the filter."""
-        old, new = self._fill, self._fill + take
-        if course is None:
-            self._now.told[:, old:new] = math.nan
+    def _begin(self, new: list[NDArray[Any]]) -> bool:
+        """Begin a segment with these samples; say whether they are all of it and are held as they lie."""
+        # Not before they come: what became final last may have been given back by its user.
+        is_held = new[0].shape[1] == self._segment and all(x.flags.carray for x in new)
+        if is_held:
+            gyr, acc, quality = new
+            self._now = _beside(gyr, acc, quality, self._told)
         else:
-            self._now.told[0, old:new] = course.pace_m_s[at : at + take]
-            self._now.told[1, old:new] = course.gained_m_s[at : at + take]
+            self._now = _room(self._counts.size, self._segment, self._told)
+        return is_held
+
+    def _tell(self, course: Course | None, at: int, take: int) -> None:
+        """Write down what is told of the samples to come."""
+        told = self._told[:, self._fill : self._fill + take]
+        if course is None:
+            told[:] = math.nan
+        else:
+            told[0] = course.pace_m_s[at : at + take]
+            told[1] = course.gained_m_s[at : at + take]
+
+    def _go_forward(self, new: Sequence[NDArray[Any]], at: int, first: int, *, flush: bool = False) -> None:
+        """Take samples from ``first`` on in, rows of ``new``, and whole seconds through the filter."""
         base = self._base
         done = take_in(
             self._states,
             self._rest,
             self._coefficients[()],
             self._parts,
-            *whole,
+            *new,
             at,
             tuple(self._now),
             self._before.quat,
             base,
             base + self._done,
-            base + old,
-            base + new,
+            base + first,
+            base + self._fill,
+            flush,
             self._epochs,
             self._counts,
         )
-        self._fill, self._done = new, done - base
+        self._done = done - base
 
-    def _go_forward(self) -> None:
+    def _flush(self) -> None:
         """Take all that has come in through the forward filter."""
-        forward(
-            self._states,
-            self._rest,
-            self._coefficients[()],
-            self._parts,
-            tuple(self._now),
-            self._before.quat,
-            self._base,
-            self._base + self._done,
-            self._base + self._fill,
-            self._epochs,
-            self._counts,
-        )
-        self._done = self._fill
+        self._go_forward(self._now[:3], -1, self._done, flush=True)
 
-    def finish(self) -> SmoothedBlock:
-        """Return all that is held back."""
-        self._go_forward()
+    def finish(self) -> Iterator[SmoothedBlock]:
+        """Give all that is held back, a segment at a time."""
+        self._flush()
         stop = self._base + self._fill
         close_open(
             self._states,
@@ -239,17 +257,16 @@ class SmoothedLanes:
             self._counts,
             stop,
         )
-        ready = []
-        none = _room(len(self._states), 0)
-        # Kernels take whole arrays; what is left is short or joined anyway.
+        none = self._nothing()
+        # Kernels take whole arrays.
         last = Samples(*(np.ascontiguousarray(x) for x in _start(self._now, self._fill, self._done)))
-        self._now = none
-        if self._before.quality.size:
-            ready.append(self._final(self._before, self._base - self._segment, last))
-        if self._fill:
-            ready.append(self._final(last, self._base, none))
-        self._base, self._fill, self._done, self._before = stop, 0, 0, none
-        return self._joined(ready)
+        before, base = self._before, self._base
+        self._base, self._fill, self._done, self._before, self._now = stop, 0, 0, none, none
+        if before.quality.size:
+            yield self._final(before, base - self._segment, last)
+            del before
+        if last.quality.size:
+            yield self._final(last, base, none)
 
     def _final(self, part: Samples, first: int, after: Samples) -> SmoothedBlock:
         """Smooth a segment whose first sample has this number; nothing of it is held afterwards."""
@@ -272,23 +289,10 @@ class SmoothedLanes:
         )
         return SmoothedBlock(part.gyr, part.acc, part.quality, part.quat, bias, rest, quality)
 
-    def _joined(self, blocks: list[SmoothedBlock]) -> SmoothedBlock:
-        lanes = self._counts.size
-        if len(blocks) == 1:
-            return blocks[0]
-        if blocks:
-            # One after another, and what is joined is let go: the next one finds memory that is at hand.
-            parts = [list(block) for block in blocks]
-            blocks.clear()
-            return SmoothedBlock(
-                *(np.concatenate([part.pop(0) for part in parts], axis=1) for _ in SmoothedBlock._fields)
-            )
-        none, flags = np.empty((lanes, 0, 3)), np.empty((lanes, 0), dtype=np.int64)
-        return SmoothedBlock(none, none, flags, np.empty((lanes, 0, 4)), none, flags, flags)
-
     def _held(self) -> list[NDArray[Any]]:
         """All that is held of samples."""
-        return [*self._before, *_start(self._now, self._fill, self._done)]
+        before = self._before
+        return [*before[:3], *before[4:], *_start(self._now, self._fill, self._done)]
 
     def save(self) -> bytes:
         """Return the state as bytes; what is held back is part of it."""
@@ -339,11 +343,13 @@ class SmoothedLanes:
         states = read((lanes,), SMOOTHER).copy()
         rest = pack(read((lanes,), REST), np.zeros(1, dtype=REST))
         epochs = [read((c,), EPOCH) for c in counts]
-        held, now = _room(lanes, before), _room(lanes, self._segment if fill else 0)
-        for part in [*held, *_start(now, fill, done)]:
+        told = np.empty((2, self._segment))
+        held, now = _room(lanes, before, told), _room(lanes, self._segment if fill else 0, told)
+        for part in [*held[:3], *held[4:], *_start(now, fill, done)]:
             part[:] = read(part.shape, part.dtype)
         if source.read(1):
             raise wrong
+        self._told = told
         self._base, self._fill, self._done, self._before, self._now = base, fill, done, held, now
         self._heading, self._states, self._rest = heading, states, rest
         self._counts[:] = counts

@@ -18,6 +18,7 @@ from latemiles.kernels.lanes_plain import (
     fields,
     gather,
     gather_four,
+    gather_three,
     row,
     scatter,
     scatter_four,
@@ -226,16 +227,17 @@ def _ask_for(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return context.get_dummy_value()
 
 
+def _mixed(builder: Any, a: Any, b: Any, places: list[int]) -> Any:
+    """Places of two vectors, those of the second counted on from the first's, as one vector."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places))
+
+
 def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     """Four vectors of four, the k-th of what was in place k of each."""
-
-    def mixed(a: Any, b: Any, places: list[int]) -> Any:
-        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), 4), places))
-
     even, odd = [0, 4, 2, 6], [1, 5, 3, 7]
     low, high = [0, 1, 4, 5], [2, 3, 6, 7]
-    pairs = [mixed(rows[k], rows[k + 1], places) for places in (even, odd) for k in (0, 2)]
-    return [mixed(pairs[k], pairs[k + 1], places) for places in (low, high) for k in (0, 2)]
+    pairs = [_mixed(builder, rows[k], rows[k + 1], places) for places in (even, odd) for k in (0, 2)]
+    return [_mixed(builder, pairs[k], pairs[k + 1], places) for places in (low, high) for k in (0, 2)]
 
 
 def _fours(context: Any, builder: Any, sig: Any, args: Any) -> list[Any]:
@@ -243,6 +245,31 @@ def _fours(context: Any, builder: Any, sig: Any, args: Any) -> list[Any]:
     array, group, i = args[:3]
     first = _places(context, builder, sig.args[0], array, group, i, ir.Constant(INDEX, 0))
     return [builder.bitcast(place, ROW.as_pointer()) for place in first]
+
+
+typed(
+    gather_three,
+    lambda array, *at: (
+        signature(types.UniTuple(FLOATS, 3), array, *[types.intp] * 2) if _is_block(array) else None
+    ),
+)
+
+
+@lower_builtin(gather_three, types.Array, types.Integer, types.Integer)
+def _gather_three(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    array, group, i = args
+    first, third = (
+        _places(context, builder, sig.args[0], array, group, i, ir.Constant(INDEX, j)) for j in (0, 2)
+    )
+    # The first two of a sensor come in one load; a third of the loads, and of what puts them together.
+    two = ir.VectorType(ir.DoubleType(), 2).as_pointer()
+    pairs = [_load(builder, builder.bitcast(place, two)) for place in first]
+    even, odd = (_mixed(builder, pairs[k], pairs[k + 2], [0, 1, 2, 3]) for k in (0, 1))
+    x, y = (_mixed(builder, even, odd, places) for places in ([0, 4, 2, 6], [1, 5, 3, 7]))
+    z = ir.Constant(ROW, ir.Undefined)
+    for k, place in enumerate(third):
+        z = builder.insert_element(z, builder.load(place), at(k))
+    return context.make_tuple(builder, sig.return_type, [x, y, z])
 
 
 typed(

@@ -15,6 +15,7 @@ __all__ = [
     "fields",
     "gather",
     "gather_four",
+    "gather_three",
     "ladder",
     "mask_of",
     "row",
@@ -71,6 +72,11 @@ def ask_for(array, group, i):
 def gather_four(array, group, i):
     """Elements (i, 0) to (i, 3) of each sensor of a group of ``array`` (sensors, n, 4)."""
     return array[group, i, 0], array[group, i, 1], array[group, i, 2], array[group, i, 3]
+
+
+def gather_three(array, group, i):
+    """Elements (i, 0) to (i, 2) of each sensor of a group of ``array`` (sensors, n, 3)."""
+    return array[group, i, 0], array[group, i, 1], array[group, i, 2]
 
 
 def scatter_four(array, group, i, a, b, c, d):

@@ -33,7 +33,7 @@ from latemiles.kernels.lanes import (
     ask_for,
     bits_of,
     fields,
-    gather,
+    gather_three,
     keep,
     mask_of,
     put_back,
@@ -341,8 +341,8 @@ def run(groups, gyr, acc, quality, told, quat, bias, rest, quality_out):
             ask_for(gyr, group, i)
             ask_for(acc, group, i)
         for i in range(gyr.shape[1]):
-            gx, gy, gz = gather(gyr, group, i, 0), gather(gyr, group, i, 1), gather(gyr, group, i, 2)
-            ax, ay, az = gather(acc, group, i, 0), gather(acc, group, i, 1), gather(acc, group, i, 2)
+            gx, gy, gz = gather_three(gyr, group, i)
+            ax, ay, az = gather_three(acc, group, i)
             usable = is_usable(gx, gy, gz, ax, ay, az)
             speed, gain = (told[0, i], told[1, i]) if is_told else (math.nan, 0.0)
             w = x = y = z = math.nan

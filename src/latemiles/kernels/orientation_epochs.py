@@ -24,7 +24,7 @@ from latemiles.kernels.quaternion import (
     rotation_matrix,
 )
 
-__all__ = ["close_open", "forward", "take_in"]
+__all__ = ["close_open", "take_in"]
 
 
 @njit(cache=True)
@@ -161,15 +161,16 @@ def _close(st, co, end, base, now, before, epochs, counts, lane):
 @njit(cache=True)
 def _count(st, quality, rest):
     # Samples at rest and clipped ones of a stretch without holes.
-    quiet, acc, gyr = 0.0, 0.0, 0.0
+    quiet, seen = 0, 0
     for p in range(quality.size):
-        quiet += rest[p, 0]
-        acc += 1.0 if quality[p] & ACC_CLIPPED else 0.0
-        gyr += 1.0 if quality[p] & GYR_CLIPPED else 0.0
+        quiet += rest[p]
+        seen |= quality[p]
     st.weight += quality.size
     st.quiet += quiet
-    st.acc_clipped += acc
-    st.gyr_clipped += gyr
+    if seen & (ACC_CLIPPED | GYR_CLIPPED):
+        for p in range(quality.size):
+            st.acc_clipped += 1.0 if quality[p] & ACC_CLIPPED else 0.0
+            st.gyr_clipped += 1.0 if quality[p] & GYR_CLIPPED else 0.0
 
 
 @njit(cache=True)
@@ -187,20 +188,20 @@ def _miss(st, co, end, base, now, before, epochs, counts, lane):
 @njit(cache=True)
 def _count_good(rest):
     # Samples before the first hole.
-    for p in range(rest.shape[0]):
-        if rest[p, 0] < 0.0:
+    for p in range(rest.size):
+        if rest[p] < 0:
             return p
-    return rest.shape[0]
+    return rest.size
 
 
 @njit(cache=True)
-def _take(st, co, parts, now, lane, a, b):
+def _take(st, co, parts, now, lane, a, b, are_whole):
     # Samples a to b of one lane, the first of them good: all up to a hole, side by side, or one alone.
     # Returns where it ends.
     gyr, acc, quat, rest = now.gyr[lane], now.acc[lane], now.quat[lane], now.rest[lane]
     quality, told = now.quality[lane], now.told
     if st.missing == 0.0:
-        m = _count_good(rest[a:b]) // PARTS
+        m = (b - a if are_whole else _count_good(rest[a:b])) // PARTS
         b = a + PARTS * m
         if m > 0:
             integrate_parts(st, co, gyr[a:b], acc[a:b], quat[a:b], parts)
@@ -215,17 +216,17 @@ def _take(st, co, parts, now, lane, a, b):
         quat[a, j] = st.quat[j]
     # It was quiet for as long as it stands for.
     st.weight += st.missing
-    st.quiet += st.missing * rest[a, 0]
+    st.quiet += st.missing * rest[a]
     st.missing = 0.0
     _count(st, quality[a : a + 1], rest[a : a + 1])
     return a + 1
 
 
 @njit(cache=True)
-def _go_on(st, co, parts, now, before, base, i, stop, epochs, counts, lane):
+def _go_on(st, co, parts, now, before, base, i, stop, epochs, counts, lane, are_whole):
     # Samples i to ``stop`` of one lane.
     while i < stop:
-        if now.rest[lane, i - base, 0] < 0.0:
+        if now.rest[lane, i - base] < 0:
             i += 1
             _miss(st, co, i, base, now, before, epochs, counts, lane)
             continue
@@ -234,43 +235,16 @@ def _go_on(st, co, parts, now, before, base, i, stop, epochs, counts, lane):
             st.missing = 0.0
         elif st.is_open == 0:
             _open(st, co, i - int(st.missing))
-        i = base + _take(st, co, parts, now, lane, i - base, min(stop, st.end) - base)
+        i = base + _take(st, co, parts, now, lane, i - base, min(stop, st.end) - base, are_whole)
         if i >= st.end:
             _close(st, co, i, base, now, before, epochs, counts, lane)
 
 
 @njit(cache=True)
 def _forward(states, quiet, co, parts, now, before, base, first, stop, epochs, counts):
-    follow_rest(quiet, co, now.gyr, now.acc, first - base, stop - base, now.rest)
+    are_whole = follow_rest(quiet, co, now.gyr, now.acc, first - base, stop - base, now.rest)
     for lane in range(counts.size):
-        _go_on(states[lane], co, parts, now, before, base, first, stop, epochs, counts, lane)
-
-
-@njit(cache=True)
-def forward(states, quiet, co, parts, now, before, base, first, stop, epochs, counts):
-    """Take samples ``first`` to ``stop`` of each lane through the forward filter.
-
-    Parameters
-    ----------
-    states : array of SMOOTHER, shape (lanes,)
-        Changed in place.
-    quiet : float64 array, shape (groups + 2, words, LANES)
-        ``REST`` of the same lanes from ``lanes.pack``; changed in place.
-    co : record of SMOOTHER_COEFFICIENTS
-    parts : float64 array, shape (PARTS, 1, PART_WORDS)
-        Work space.
-    now : tuple
-        The arrays of ``Samples``, the first row sample ``base``; ``quat`` and ``rest`` are written.
-    before : float64 array, shape (lanes, m, 4)
-        ``quat`` of the m samples before ``base``.
-    base, first, stop : int
-        Sample numbers since the stream began.
-    epochs : array of EPOCH, shape (lanes, e)
-        Out: epochs that ended are appended.
-    counts : int64 array, shape (lanes,)
-        How many epochs each lane has.
-    """
-    _forward(states, quiet, co, parts, named(now), before, base, first, stop, epochs, counts)
+        _go_on(states[lane], co, parts, now, before, base, first, stop, epochs, counts, lane, are_whole)
 
 
 @njit(cache=True)
@@ -283,54 +257,85 @@ def _copy(old, new):
 
 @njit(cache=True)
 def take_in(
-    states, quiet, co, parts, gyr, acc, quality, at, now, before, base, done, first, stop, epochs, counts
+    states,
+    quiet,
+    co,
+    parts,
+    gyr,
+    acc,
+    quality,
+    at,
+    now,
+    before,
+    base,
+    done,
+    first,
+    stop,
+    flush,
+    epochs,
+    counts,
 ):
-    """Copy samples ``first`` to ``stop`` and take whole seconds of what is there through the forward filter.
+    """Take samples ``first`` to ``stop`` of each lane in, and whole seconds of them through the filter.
 
-    Each second is copied and filtered while it is in the nearest cache.
+    What has to be copied is copied second by second, and filtered while it is in the nearest cache.
 
     Parameters
     ----------
-    states, quiet, co, parts
-        As for ``forward``.
+    states : array of SMOOTHER, shape (lanes,)
+        Changed in place.
+    quiet : float64 array, shape (groups + 2, words, LANES)
+        ``REST`` of the same lanes from ``lanes.pack``; changed in place.
+    co : record of SMOOTHER_COEFFICIENTS
+    parts : float64 array, shape (PARTS, 1, PART_WORDS)
+        Work space.
     gyr, acc, quality : arrays, shape (lanes, k, 3) and (lanes, k)
         What came in; row ``at`` is sample ``first``.
     at : int
+        -1: the samples are in ``now`` already.
     now : tuple
-        Filled; but for ``told``, which is given.
-    before, base
-        As for ``forward``.
+        The arrays of ``Samples``, the first row sample ``base``. ``told`` is given, ``quat`` and ``rest`` are
+        written.
+    before : float64 array, shape (lanes, m, 4)
+        ``quat`` of the m samples before ``base``.
+    base : int
+        Samples are numbered since the stream began.
     done : int
         First sample that the filter has not taken.
-    first, stop, epochs, counts
-        As for ``forward``.
+    first, stop : int
+    flush : bool
+        Take the last second through the filter though it is not whole.
+    epochs : array of EPOCH, shape (lanes, e)
+        Out: epochs that ended are appended.
+    counts : int64 array, shape (lanes,)
+        How many epochs each lane has.
 
     Returns
     -------
     int
-        The same afterwards.
+        ``done`` afterwards.
     """
     per = co.epoch_samples
     held = named(now)
     i = first
     while i < stop:
         until = min(stop, (i // per + 1) * per)
-        a, b = at + i - first, at + until - first
-        c, d = i - base, until - base
-        for lane in range(counts.size):
-            _copy(gyr[lane, a:b], held.gyr[lane, c:d])
-            _copy(acc[lane, a:b], held.acc[lane, c:d])
-            _copy(quality[lane, a:b], held.quality[lane, c:d])
-        if until % per == 0:
+        if at >= 0:
+            a, b = at + i - first, at + until - first
+            c, d = i - base, until - base
+            for lane in range(counts.size):
+                _copy(gyr[lane, a:b], held.gyr[lane, c:d])
+                _copy(acc[lane, a:b], held.acc[lane, c:d])
+                _copy(quality[lane, a:b], held.quality[lane, c:d])
+        i = until
+        if until % per == 0 or (flush and until == stop):
             _forward(states, quiet, co, parts, held, before, base, done, until, epochs, counts)
             done = until
-        i = until
     return done
 
 
 @njit(cache=True)
 def close_open(states, co, now, before, base, epochs, counts, stop):
-    """End the open epochs at the end of the stream, sample ``stop``; arguments as for ``forward``."""
+    """End the open epochs at the end of the stream, sample ``stop``; arguments as for ``take_in``."""
     held = named(now)
     for lane in range(counts.size):
         st = states[lane]

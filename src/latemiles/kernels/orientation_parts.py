@@ -17,7 +17,7 @@ from typing import Final
 
 from latemiles.kernels.course import follow_course
 from latemiles.kernels.jit import njit
-from latemiles.kernels.lanes import LANES, gather, gather_four, ladder, scatter, scatter_four
+from latemiles.kernels.lanes import LANES, gather, gather_four, gather_three, ladder, scatter, scatter_four
 from latemiles.kernels.quaternion import exp_rotation, multiply, normalize, rotate, rotation_matrix
 
 __all__ = ["PARTS", "PART_WORDS", "integrate_parts", "take_off_course"]
@@ -43,8 +43,8 @@ def _sum_parts(gyr, acc, group, bias, dt, quat, parts):
     fx, fy, fz, vx, vy, vz, ux, uy, uz = zero, zero, zero, zero, zero, zero, zero, zero, zero
     t0, t1, t2, t3, t4, t5, t6, t7, t8 = zero, zero, zero, zero, zero, zero, zero, zero, zero
     for i in range(gyr.shape[1]):
-        gx, gy, gz = gather(gyr, group, i, 0), gather(gyr, group, i, 1), gather(gyr, group, i, 2)
-        ax, ay, az = gather(acc, group, i, 0), gather(acc, group, i, 1), gather(acc, group, i, 2)
+        gx, gy, gz = gather_three(gyr, group, i)
+        ax, ay, az = gather_three(acc, group, i)
         dw, dx, dy, dz = exp_rotation((gx - bias[0]) * dt, (gy - bias[1]) * dt, (gz - bias[2]) * dt)
         w, x, y, z = multiply(w, x, y, z, dw, dx, dy, dz)
         scatter_four(quat, group, i, w, x, y, z)
@@ -122,7 +122,7 @@ def integrate_parts(st, co, gyr, acc, quat, parts):
 def take_off_course(st, co, told, first, quat):
     """Take the runner's own change of velocity off the epoch's sums: of the n samples of ``quat`` (n, 4).
 
-    What is left of the velocity is the body part's against the runner's. ``told`` is as for ``forward``,
+    What is left of the velocity is the body part's against the runner's. ``told`` is as for ``take_in``,
     ``first`` its column for the first sample.
     """
     n = quat.shape[0]

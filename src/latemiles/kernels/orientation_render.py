@@ -141,26 +141,26 @@ def render(epochs, count, co, smooth, heading, first, quat, bias, quality, out):
 def rest_from_its_start(rest, after, n, out):
     """Write rest of samples as 0 or 1 to ``out`` (m,): also of the n whose quiet made one rest.
 
-    Rest is noticed after it has lasted; who knows the future may say so from its start. ``rest`` (m, 1) is as
-    noticed, ``after`` (l, 1) the samples that follow; a hole (-1) has none.
+    Rest is noticed after it has lasted; who knows the future may say so from its start. ``rest`` (m,) is as
+    noticed, ``after`` (l,) the samples that follow; a hole (-1) has none.
     """
-    m = rest.shape[0]
+    m = rest.size
     for i in range(m):
-        out[i] = 1 if rest[i, 0] > 0.0 else 0
-    last = rest[m - 1, 0]
-    for i in range(min(n, after.shape[0])):
-        if after[i, 0] > 0.0 and last <= 0.0:
+        out[i] = 1 if rest[i] > 0 else 0
+    last = rest[m - 1]
+    for i in range(min(n, after.size)):
+        if after[i] > 0 and last <= 0:
             _fill_rest(rest, max(0, m + i - n + 1), m, out)
-        last = after[i, 0]
+        last = after[i]
     for i in range(1, m):
-        if rest[i, 0] > 0.0 and rest[i - 1, 0] <= 0.0:
+        if rest[i] > 0 and rest[i - 1] <= 0:
             _fill_rest(rest, max(0, i - n + 1), i, out)
 
 
 @njit(cache=True)
 def _fill_rest(rest, first, stop, out):
     for i in range(first, stop):
-        out[i] = 1 if rest[i, 0] >= 0.0 else 0
+        out[i] = 1 if rest[i] >= 0 else 0
 
 
 @njit(cache=True)

@@ -91,7 +91,7 @@ class Samples(NamedTuple):
     quat: np.ndarray
     """float64 (lanes, n, 4): orientation as integrated, NaN in a hole."""
     rest: np.ndarray
-    """float64 (lanes, n, 1): 1 at rest, else 0; -1 in a hole."""
+    """int8 (lanes, n): 1 at rest, else 0; -1 in a hole."""
 
 
 @njit(cache=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import InputError, TimeOrderError, UnitError
-from latemiles.estimators.orientation import check_units
+from latemiles.estimators.units import check_units
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import RunHeader
