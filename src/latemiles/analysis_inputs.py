@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError, UnitError
-from latemiles.recording.importers.checks import check_stream, check_together, with_full_scales
+from latemiles.recording.checks import check_stream, check_together, with_full_scales
 from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers.samples import records as sample_records
 from latemiles.signals.blocks import ImuStream

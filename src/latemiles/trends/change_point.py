@@ -57,7 +57,8 @@ def find_change_point(values: F8, model: WanderModel) -> ChangePoint | None:
     if t.size < 8:
         return None
     starts = t[2:-3]
-    starts = starts[np.unique(np.linspace(0, starts.size - 1, MOST_STARTS).astype(np.int64))]
+    chosen = np.linspace(0, starts.size - 1, MOST_STARTS).astype(np.int64)
+    starts = starts[chosen[np.diff(chosen, prepend=-1) > 0]]
     # A rise that began with the run must be in the choice, or its beginning would be put later.
     starts = np.concatenate([t[:1], starts])
     whole = max(float(t[-1] - t[0]), 1.0)

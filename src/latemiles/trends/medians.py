@@ -80,7 +80,7 @@ def make_blocks(table: StrideTable, params: DriftParams) -> Blocks:
     rows = rows[np.argsort(t_all[rows], kind="stable")]
     t, lanes = t_all[rows], table.lanes[rows]
     running = running_time(t)
-    sides = max(1, len(np.unique(lanes)))
+    sides = max(1, len(set(lanes.tolist())))
     full = params.block_strides * sides
     block = _block_numbers(t, full, params.block_gap_s)
     counts = np.bincount(block) if block.size else np.zeros(0, dtype=np.int64)

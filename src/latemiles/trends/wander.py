@@ -64,7 +64,7 @@ class WanderModel:
 
     def contrast_variances(self, contrast: F8) -> F8:
         """Variance of ``sum(contrast * medians)`` for each pair, shape (g,)."""
-        unit = {tau: kernel.ou_quadratic(self.t_s, contrast, tau) for tau in np.unique(self.taus_s)}
+        unit = {tau: kernel.ou_quadratic(self.t_s, contrast, tau) for tau in set(self.taus_s.tolist())}
         of_wander = self.variances * np.array([unit[tau] for tau in self.taus_s])
         return np.asarray(of_wander + self.noise_var * float(np.sum(contrast**2)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from latemiles.errors import ConfigError
-from latemiles.recording.importers.checks import (
+from latemiles.recording.checks import (
     Imported,
     check_finite,
     check_stream,

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from latemiles.errors import InputError, TimeOrderError, UnitError
-from latemiles.recording.importers.checks import Imported
+from latemiles.recording.checks import Imported
 from latemiles.recording.reader import open_file
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment

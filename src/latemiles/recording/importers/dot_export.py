@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import InputError, TimeOrderError
-from latemiles.recording.importers.checks import Imported, named
+from latemiles.recording.checks import Imported, named
 from latemiles.recording.reader import open_file
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import GRAVITY_M_S2, Segment, quat_conj, quat_multiply, quat_rotate
