@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.metrics.needs import SIDES_UNSURE
 from latemiles.metrics.rows import StrideRows
 from latemiles.metrics.table import StrideTable
 from latemiles.pipeline import Pipeline
@@ -161,8 +162,9 @@ def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | 
                 f"The {segment.label} sensor gave {heard[segment].rate_hz:.0f} samples a second; "
                 f"below {FEW_HZ:.0f} the impacts of running are missed and its angles are coarse."
             )
-    if found.strides and Segment.PELVIS in heard and heard.keys().isdisjoint(_THIGHS):
-        yield "Left and right are told from the pelvis alone and may be exchanged; its tilt does not mind."
+    is_alone = Segment.PELVIS in heard and heard.keys().isdisjoint(_THIGHS)
+    if found.strides and is_alone and SIDES_UNSURE not in pipeline.limits:
+        yield SIDES_UNSURE
     for pose in found.refused:
         yield (
             f"The {pose.kind} told at {pose.start_s:.10g} to {pose.end_s:.10g} s was not used "

@@ -9,7 +9,7 @@ import pytest
 
 from latemiles.analysis import analyze
 from latemiles.metrics.catalogue import CATALOGUE, NUMERIC_COLUMNS, blanked
-from latemiles.metrics.needs import Need, Offer, lacking, limits
+from latemiles.metrics.needs import SIDES_UNSURE, Need, Offer, lacking, limits
 from latemiles.pipeline import Pipeline
 from latemiles.recording.reader import Recording
 from latemiles.recording.writer import RecordingWriter
@@ -50,6 +50,14 @@ def test_the_tilt_is_never_blank_and_contact_time_always_when_something_lacks():
     assert blanked(Need.NOTHING) == ()
     assert "hip_flexion_ic_deg" in {m.name for m in blanked(Need.CLOCK)}
     assert "hip_flexion_ic_deg" not in {m.name for m in blanked(Need.RATE)}
+
+
+def test_a_pelvis_alone_says_so_before_the_run_and_once_after_it():
+    assert limits([Offer(PELVIS, 208.0, has_clock=True)]) == [SIDES_UNSURE]
+    assert limits([Offer(s, 208.0, has_clock=True) for s in (PELVIS, LEFT)]) == []
+    streams = simulate(PLAN, 3).streams()
+    notes = analyze({PELVIS.value: streams[PELVIS]}).quality.notes
+    assert notes.count(SIDES_UNSURE) == 1
 
 
 def test_the_sentences_name_the_sensors_and_every_family_that_is_blank():

@@ -9,10 +9,14 @@ from typing import Final, NamedTuple
 
 from latemiles.signals.frames import Segment
 
-__all__ = ["LEAST_HZ", "SHORT_WORDS", "Need", "Offer", "lacking", "limits"]
+__all__ = ["LEAST_HZ", "SHORT_WORDS", "SIDES_UNSURE", "Need", "Offer", "lacking", "limits"]
 
 LEAST_HZ: Final = 95.0
 """Rate from which contact and toe-off are timed to half a sample, 5 ms: sensors of 100 Hz, a little slow."""
+
+SIDES_UNSURE: Final = (
+    "Left and right are told from the pelvis alone and may be exchanged; its tilt does not mind."
+)
 
 
 class Need(Flag):
@@ -62,10 +66,10 @@ def lacking(offers: Iterable[Offer]) -> Need:
 
 
 def limits(offers: Sequence[Offer]) -> list[str]:
-    """Plain sentences: which sensors lack what, and what is left blank for it."""
+    """Plain sentences: which sensors lack what, and what is blank or uncertain for it."""
     slow = [o for o in offers if isfinite(o.rate_hz) and o.rate_hz < LEAST_HZ]
     adrift = [o for o in offers if not o.has_clock]
-    said = []
+    said = [SIDES_UNSURE] if {o.segment for o in offers} == {Segment.PELVIS} else []
     if slow:
         rate = min(o.rate_hz for o in slow)
         gives = "give" if len(slow) > 1 else "gives"
