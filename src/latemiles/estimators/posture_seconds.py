@@ -206,21 +206,17 @@ class Seconds:
         """
         saved = [array.copy() for array in self._rewound]
         count, due = self._forward(samples, at, first, most)
-        last, slipped, mounts = count - 1, None, self.mounts
-        for k, gait in enumerate(self._run.gait[:last].tolist()):
-            slipped = self._slips.push(self._run.features[k], gait, mounts)
-            if slipped is not None:
-                # What came after was worked out with the mounts of before.
-                for array, value in zip(self._rewound, saved, strict=True):
-                    array[...] = value
-                count, due = self._forward(samples, at, first, k + 1)
-                last = k
-                break
+        seen = self._run.features[:count], self._run.gait[:count]
+        taken, slipped = self._slips.push_many(*seen, self.mounts)
+        if taken < count:
+            # What came after was worked out with the mounts of before.
+            for array, value in zip(self._rewound, saved, strict=True):
+                array[...] = value
+            count, due = self._forward(samples, at, first, taken)
+        last = count - 1
         known = self._known(first, 0, last)
         end = (first + count * self.samples) // self.thinned.per_bin
         self._heed(due, end)
-        if slipped is None:
-            slipped = self._slips.push(self._run.features[last], int(self._run.gait[last]), self.mounts)
         if slipped is not None:
             self._slip(slipped, end)
         newest = self._known(first, last, count)

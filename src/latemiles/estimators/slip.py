@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.posture_params import PostureParams
-from latemiles.kernels.slip import STEP_COLUMNS, VIGOUR, step_statistic, watch_step, without_lean
+from latemiles.kernels.slip import STEP_COLUMNS, step_statistic, watch_windows, without_lean
 
 __all__ = ["SlipFinder", "Slipped"]
 
 F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
 
 _OTHERS: Final = 0.5
 """The other sensors move by less than this part of the step; a change of pace or grade moves all of them."""
@@ -62,8 +62,10 @@ class SlipFinder:
         """Step statistic of each lane one window ago, rad; zero where it was no slip."""
         self._lean: F8 = np.empty((size, 3, 2))
         self._upright: F8 = np.empty((size, 4, 3))
-        self._scratch: F8 = np.empty(params.slip_side)
+        self._scratch: F8 = np.empty((2, params.slip_side))
         self._step: F8 = np.empty((4, STEP_COLUMNS))
+        least = params.slip_rad, params.slip_thigh_rad
+        self._limits = (*least, float(_SIGMAS * _MEAN_ERROR), _OTHERS, _ABRUPT, params.slip_pace)
 
     def clear(self) -> None:
         """Forget the windows: after a slip, a stop or a change of gait."""
@@ -87,35 +89,30 @@ class SlipFinder:
         Slipped or None
             A slip that is certain now.
         """
-        if gait == 0:
-            self.clear()
-            return None
-        if not watch_step(
-            self.windows,
-            features,
-            mounts,
-            self._params.slip_side,
-            _NEAR,
-            self._lean,
-            self._upright,
-            self._scratch,
-            self._step,
-        ):
-            return None
-        sizes = [size if math.isfinite(size) else 0.0 for size in self._step[:3, 6].tolist()]
-        last = self.last.tolist()
-        lane, peak = sizes.index(max(sizes)), last.index(max(last))
-        is_slip = self._is_slip(lane, sizes)
-        if last[peak] > 0.0 and not (is_slip and lane == peak and sizes[lane] > last[peak]):
-            self._look_without(peak, mounts)
-            pair = self._step[peak, :6].reshape(2, 3).copy()
-            found = Slipped(peak, float(self._step[peak, 6]), self._ago(peak, pair), pair[0], pair[1])
-            self.clear()
-            return found
-        self.last[:] = 0.0
-        if is_slip:
-            self.last[lane] = sizes[lane]
-        return None
+        return self.push_many(features[None], np.array([gait]), mounts)[1]
+
+    def push_many(self, features: F8, gaits: I8, mounts: F8) -> tuple[int, Slipped | None]:
+        """Take the next windows, (m, 3, 7) and (m,), as ``push`` one after the other, up to a slip.
+
+        Returns
+        -------
+        int
+            Windows taken.
+        Slipped or None
+            A slip that is certain with the last of them.
+        """
+        side = self._params.slip_side
+        scratch = self._lean, self._upright, self._scratch, self._step
+        taken, lane = watch_windows(
+            self.windows, self.last, features, gaits, mounts, self._limits, side, _NEAR, *scratch
+        )
+        if lane < 0:
+            return taken, None
+        self._look_without(lane, mounts)
+        pair = self._step[lane, :6].reshape(2, 3).copy()
+        found = Slipped(lane, float(self._step[lane, 6]), self._ago(lane, pair), pair[0], pair[1])
+        self.clear()
+        return taken, found
 
     def _look_without(self, lane: int, mounts: F8) -> None:
         """Work out the step statistic anew, with the lean from the sensors other than the one that slips."""
@@ -130,16 +127,3 @@ class SlipFinder:
         # Below the middle before the step, above it after: the running sum is least at the step.
         last_before = int(np.argmin(np.cumsum(beyond)))
         return len(self.windows) - 1.5 - last_before
-
-    def _is_slip(self, lane: int, sizes: list[float]) -> bool:
-        p = self._params
-        error = _MEAN_ERROR * float(self._step[lane, 8]) / math.sqrt(p.slip_side)
-        least = p.slip_rad if lane == 0 else p.slip_thigh_rad
-        if not sizes[lane] > max(least, _SIGMAS * error):
-            return False
-        vigour = self._step[VIGOUR].tolist()
-        is_steady = all(abs(vigour[3 + k] - vigour[k]) <= p.slip_pace * vigour[k] for k in (0, 1))
-        others = max(sizes[k] for k in range(3) if k != lane)
-        is_alone = others < _OTHERS * sizes[lane]
-        is_abrupt = self._step[lane, 7] > _ABRUPT * sizes[lane]
-        return bool(is_steady and is_alone and is_abrupt)

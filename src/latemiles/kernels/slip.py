@@ -7,7 +7,7 @@ import math
 from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate_inverse
 
-__all__ = ["STEP_COLUMNS", "VIGOUR", "keep_window", "step_statistic", "watch_step", "without_lean"]
+__all__ = ["STEP_COLUMNS", "VIGOUR", "keep_window", "step_statistic", "watch_windows", "without_lean"]
 
 STEP_COLUMNS = 9
 VIGOUR = 3
@@ -48,19 +48,22 @@ def keep_window(windows, features):
 def _midmean(values, first, stop, j, k, scratch):
     """Mean of the middle half of ``values[first:stop, j, k]``; NaN if one of them is."""
     n = stop - first
+    total = 0.0
     for i in range(n):
-        x = values[first + i, j, k]
-        if math.isnan(x):
-            return math.nan
-        at = i
-        while at > 0 and scratch[at - 1] > x:
-            scratch[at] = scratch[at - 1]
-            at -= 1
-        scratch[at] = x
+        scratch[0, i] = values[first + i, j, k]
+        total += scratch[0, i]
+    if math.isnan(total):
+        return math.nan
+    # Each to its rank: more comparisons than sorting takes, but four at once and nothing to foresee.
+    for i in range(n):
+        x, rank = scratch[0, i], 0
+        for m in range(n):
+            rank += (scratch[0, m] < x) | ((scratch[0, m] == x) & (m < i))
+        scratch[1, rank] = x
     cut = n // 4
     total = 0.0
     for i in range(cut, n - cut):
-        total += scratch[i]
+        total += scratch[1, i]
     return total / (n - 2 * cut)
 
 
@@ -78,6 +81,35 @@ def _squares(values, first, stop, j, k):
 
 
 @njit(cache=True)
+def _far_step(windows, side, lane, scratch, out):
+    """Means before and after of one lane and the length of their difference, see ``step_statistic``."""
+    n = windows.shape[0]
+    far = 0.0
+    for k in range(3):
+        before = _midmean(windows, 0, side, lane, k, scratch)
+        after = _midmean(windows, n - side, n, lane, k, scratch)
+        out[lane, k] = before
+        out[lane, 3 + k] = after
+        far += (after - before) ** 2
+    out[lane, 6] = math.sqrt(far)
+
+
+@njit(cache=True)
+def _near_step(windows, side, near, lane, scratch, out):
+    """The nearest windows' difference of one lane, and the scatter, see ``step_statistic``."""
+    n = windows.shape[0]
+    close = 0.0
+    scatter = 0.0
+    for k in range(3):
+        before = _midmean(windows, side - near, side, lane, k, scratch)
+        after = _midmean(windows, n - side, n - side + near, lane, k, scratch)
+        close += (after - before) ** 2
+        scatter += _squares(windows, 0, side, lane, k) + _squares(windows, n - side, n, lane, k)
+    out[lane, 7] = math.sqrt(close)
+    out[lane, 8] = math.sqrt(scatter / (2 * side - 2))
+
+
+@njit(cache=True)
 def step_statistic(windows, side, near, scratch, out):
     """Means of the windows before and after the middle ones, each of the middle half of its values.
 
@@ -89,31 +121,16 @@ def step_statistic(windows, side, near, scratch, out):
         Windows on either side.
     near : int
         Windows nearest to the middle whose own step is worked out too.
-    scratch : float64 array, shape (side,)
+    scratch : float64 array, shape (2, side)
         Room for sorting.
     out : float64 array, shape (lanes, 9)
         Mean before (3), mean after (3), length of their difference, length of the nearest windows'
         difference, scatter of the windows of one side about their mean (root mean square of the length);
         NaN where a window is missing.
     """
-    n = windows.shape[0]
     for lane in range(windows.shape[1]):
-        far = 0.0
-        close = 0.0
-        scatter = 0.0
-        for k in range(3):
-            before = _midmean(windows, 0, side, lane, k, scratch)
-            after = _midmean(windows, n - side, n, lane, k, scratch)
-            out[lane, k] = before
-            out[lane, 3 + k] = after
-            far += (after - before) ** 2
-            before = _midmean(windows, side - near, side, lane, k, scratch)
-            after = _midmean(windows, n - side, n - side + near, lane, k, scratch)
-            close += (after - before) ** 2
-            scatter += _squares(windows, 0, side, lane, k) + _squares(windows, n - side, n, lane, k)
-        out[lane, 6] = math.sqrt(far)
-        out[lane, 7] = math.sqrt(close)
-        out[lane, 8] = math.sqrt(scatter / (2 * side - 2))
+        _far_step(windows, side, lane, scratch, out)
+        _near_step(windows, side, near, lane, scratch, out)
 
 
 @njit(cache=True)
@@ -153,17 +170,18 @@ def without_lean(windows, mounts, side, lane, lean, out):
                     mean += lean[i, k, axis] / side
             for i in range(n):
                 lean[i, k, axis] -= mean
-    for i in range(n):
-        for axis in range(2):
-            shared = _shared(lean[i, 0, axis], lean[i, 1, axis], lean[i, 2, axis], lane)
-            if not math.isfinite(shared):
-                continue
-            for k in range(3):
-                w, x, y, z = mounts[k]
-                ax, ay, az = rotate_inverse(w, x, y, z, 1.0 - axis, 1.0 * axis, 0.0)
-                out[i, k, 0] -= shared * ax
-                out[i, k, 1] -= shared * ay
-                out[i, k, 2] -= shared * az
+    for axis in range(2):
+        for i in range(n):
+            lean[i, 0, axis] = _shared(lean[i, 0, axis], lean[i, 1, axis], lean[i, 2, axis], lane)
+        for k in range(3):
+            w, x, y, z = mounts[k]
+            ax, ay, az = rotate_inverse(w, x, y, z, 1.0 - axis, 1.0 * axis, 0.0)
+            for i in range(n):
+                shared = lean[i, 0, axis]
+                if math.isfinite(shared):
+                    out[i, k, 0] -= shared * ax
+                    out[i, k, 1] -= shared * ay
+                    out[i, k, 2] -= shared * az
 
 
 @njit(cache=True)
@@ -183,34 +201,84 @@ def _shared(pelvis, left, right, lane):
 
 
 @njit(cache=True)
-def watch_step(windows, features, mounts, side, near, lean, upright, scratch, out):
-    """Take in a window and work out the step statistic, as soon as there are windows enough.
+def _is_slip(upright, side, near, lane, limits, scratch, out):
+    """Whether the longest far step, of this lane, is a slip; ``out`` has those of all three lanes."""
+    least_pelvis, least_thigh, sigmas, of_others, of_near, pace = limits
+    size = out[lane, 6]
+    if not size > (least_pelvis if lane == 0 else least_thigh):
+        return False
+    for k in range(3):
+        if k != lane and not out[k, 6] < of_others * size:
+            return False
+    _near_step(upright, side, near, lane, scratch, out)
+    if not (size > sigmas * out[lane, 8] / math.sqrt(side) and out[lane, 7] > of_near * size):
+        return False
+    _far_step(upright, side, VIGOUR, scratch, out)
+    for k in range(2):
+        before = out[VIGOUR, k]
+        if not abs(out[VIGOUR, 3 + k] - before) <= pace * before:
+            return False
+    return True
+
+
+@njit(cache=True)
+def watch_windows(windows, last, features, gaits, mounts, limits, side, near, lean, upright, scratch, out):
+    """Take in windows, one after the other, until a slip is certain.
 
     Parameters
     ----------
-    windows, features : arrays
-        See ``keep_window``.
+    windows : float64 array, shape (n, 4, 3)
+        See ``keep_window``; NaN where nothing came yet.
+    last : float64 array, shape (3,)
+        Length of the step one window ago, of the lane in which it was a slip; changed in place.
+    features : float64 array, shape (m, 3, 7)
+        Of each window, see ``keep_window``.
+    gaits : int64 array, shape (m,)
+        0 none, which forgets the windows.
     mounts : float64 array, shape (3, 4)
         See ``without_lean``, which takes off what the sensors share.
+    limits : tuple of float
+        Least step of the pelvis and of a thigh, rad; standard errors that it exceeds, in terms of the
+        scatter over the root of ``side``; the part of it that the others' stay below; the part that is there
+        between the nearest windows; and how far the vigour may change, as a part of it.
     side, near : int
         See ``step_statistic``.
     lean : float64 array, shape (n, 3, 2)
         Scratch.
     upright : float64 array, shape (n, 4, 3)
         Gets the windows without the lean.
-    scratch : float64 array, shape (side,)
+    scratch : float64 array, shape (2, side)
         Scratch.
     out : float64 array, shape (4, 9)
-        See ``step_statistic``.
+        Scratch.
 
     Returns
     -------
-    bool
-        Whether there are enough; ``out`` is left alone while there are not.
+    taken : int
+        Windows taken in; the last of them is the one with which the slip became certain.
+    lane : int
+        That slipped; -1: none did.
     """
-    keep_window(windows, features)
-    if math.isnan(windows[0, VIGOUR, 0]):
-        return False
-    without_lean(windows, mounts, side, -1, lean, upright)
-    step_statistic(upright, side, near, scratch, out)
-    return True
+    for w in range(gaits.shape[0]):
+        if gaits[w] == 0:
+            windows[:], last[:] = math.nan, 0.0
+            continue
+        keep_window(windows, features[w])
+        if math.isnan(windows[0, VIGOUR, 0]):
+            continue
+        without_lean(windows, mounts, side, -1, lean, upright)
+        lane, peak = 0, 0
+        for k in range(3):
+            _far_step(upright, side, k, scratch, out)
+            if not math.isfinite(out[k, 6]):
+                out[k, 6] = 0.0
+            lane = k if out[k, 6] > out[lane, 6] else lane
+            peak = k if last[k] > last[peak] else peak
+        is_slip = _is_slip(upright, side, near, lane, limits, scratch, out)
+        grows = is_slip and lane == peak and out[lane, 6] > last[peak]
+        if last[peak] > 0.0 and not grows:
+            return w + 1, peak
+        last[:] = 0.0
+        if is_slip:
+            last[lane] = out[lane, 6]
+    return gaits.shape[0], -1
