@@ -63,7 +63,9 @@ def test_the_onset_equals_the_slow_twin():
         force[:, at:] += rng.normal(0.0, 5.0, (3, 80 - at))
         force[int(rng.integers(0, 3)), 10:20] = np.nan
         use = np.array([1, int(rng.integers(0, 2)), 1])
-        got = pick_onset(force, use, 5, 78, 200.0)
+        bent = np.zeros_like(force)
+        bent[:, 2:] = np.nan_to_num(np.diff(force, 2)) ** 2
+        got = pick_onset(bent, use, 5, 78, 200.0, np.empty((2, 3)))
         assert got == pytest.approx(twin.pick_onset(force, use.tolist(), 5, 78, 200.0))
 
 

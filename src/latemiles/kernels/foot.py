@@ -187,4 +187,4 @@ def _impact(s, lane, at):
     stop = min(s.n, at + 1 + int(IMPACT_S * s.rate))
     if math.isnan(s.force[1 + lane, at]):
         return math.nan
-    return bent_energy(s.force, 1 + lane, max(2, at - 1), stop)
+    return bent_energy(s.bent, 1 + lane, max(2, at - 1), stop)

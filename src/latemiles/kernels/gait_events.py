@@ -142,13 +142,13 @@ def _put(out, count, what, t, side, confidence):
 @njit(cache=True)
 def _contact(s, start, stop, leave):
     """Onset of the impact in [start, stop), which is not the kink that the toe-off at ``leave`` makes."""
-    at, gain = pick_onset(s.force, s.use, start, stop, s.rate)
+    at, gain = pick_onset(s.bent, s.use, start, stop, s.rate, s.sums)
     near = TOE_OFF_S * s.rate
     if not at <= leave + near:
         return at, gain
     # So long after it, no second difference holds the toe-off any more. If nothing begins there, then
     # what is there was the contact: in a short flight the two are close.
-    later, later_gain = pick_onset(s.force, s.use, int(leave + near), stop, s.rate)
+    later, later_gain = pick_onset(s.bent, s.use, int(leave + near), stop, s.rate, s.sums)
     if later_gain > 0.5 * SURE_GAIN:
         return later, later_gain
     return at, gain
@@ -243,7 +243,7 @@ def _walking_step(s, j, out, count):
         return count
     s.use[:] = 1
     start, stop = max(2, high - int(0.2 * rate)), min(s.n, high + 1 + int(0.03 * rate))
-    at, gain = pick_onset(s.force, s.use, start, stop, rate)
+    at, gain = pick_onset(s.bent, s.use, start, stop, rate, s.sums)
     ahead = _ahead(s, high)
     if abs(ahead) < LEAST_AHEAD or (math.isnan(ahead) and gain < LEAST_GAIN):
         return count
@@ -254,7 +254,7 @@ def _walking_step(s, j, out, count):
         return count
     side = 0 if belief > 0.0 else 1
     s.use[1 + (1 - side)] = 0
-    at, gain = pick_onset(s.force, s.use, start, stop, rate)
+    at, gain = pick_onset(s.bent, s.use, start, stop, rate, s.sums)
     confidence = (0.4 + 0.4 * min(1.0, gain / SURE_GAIN)) * (0.4 + 0.6 * abs(belief))
     before = count
     count = _step(s, WALKING, time_of(s, at + WITHIN), side, confidence, math.nan, out, count)

@@ -10,6 +10,7 @@ import numpy as np
 from latemiles.kernels.foot import doubt_feet
 from latemiles.kernels.jit import njit
 from latemiles.kernels.landing import KNOTS, SPAN
+from latemiles.kernels.onset import bend
 from latemiles.kernels.record import as_state
 
 __all__ = ["UNKNOWN", "append_sample", "forget_steps", "gait_dtype", "new_gait_state", "time_of"]
@@ -36,6 +37,7 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("zero", "i8"),
             ("n", "i8"),
             ("force", "f8", (3, capacity)),
+            ("bent", "f8", (3, capacity)),  # squared second differences of the force
             ("flexion", "f8", (2, capacity)),
             ("pelvis", "f8", (2, capacity)),
             ("trunk", "f8", (capacity,)),
@@ -45,6 +47,7 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("window", "f8", (capacity,)),
             ("brief_window", "f8", (capacity,)),
             ("use", "i8", (3,)),
+            ("sums", "f8", (2, 3)),
             # the low-passed force: going up or down since its last turn; a flight that waits for its end
             ("is_rising", "i8"),
             ("turn", "f8"),
@@ -157,6 +160,7 @@ def _shift(s):
     for k in range(s.n - drop):
         for lane in range(3):
             s.force[lane, k] = s.force[lane, k + drop]
+            s.bent[lane, k] = s.bent[lane, k + drop]
         s.flexion[0, k] = s.flexion[0, k + drop]
         s.flexion[1, k] = s.flexion[1, k + drop]
         s.pelvis[0, k] = s.pelvis[0, k + drop]
@@ -186,6 +190,9 @@ def append_sample(s, pelvis, left, right, flexion_left, flexion_right, lean, tur
         _shift(s)
     k = s.n
     s.force[0, k], s.force[1, k], s.force[2, k] = pelvis, left, right
+    for lane in range(3):
+        b = bend(s.force, lane, k) if k > 1 else 0.0
+        s.bent[lane, k] = b * b
     thighs = 0.5 * (left + right)
     if math.isnan(thighs):
         thighs = right if math.isnan(left) else left

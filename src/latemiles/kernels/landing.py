@@ -114,16 +114,21 @@ def where_it_begins(shape):
     stop = min(high, burst + 1 + TAIL * PER_SAMPLE)
     start = max(low, burst - BEFORE * PER_SAMPLE)
     best, at = math.inf, burst
-    for k in range(start + 2 * PER_SAMPLE, stop):
-        cost = 0.0
-        for lane in range(2):
-            before, after = 0.0, 0.0
-            for j in range(start, k):
-                before += shape[lane, j] ** 2
-            for j in range(k, stop):
-                after += shape[lane, j] ** 2
-            cost += (k - start) * math.log(before / (k - start) + NOISE * NOISE)
-            cost += (stop - k) * math.log(after / (stop - k) + NOISE * NOISE)
+    first = start + 2 * PER_SAMPLE
+    pelvis, thigh, all_pelvis, all_thigh = 0.0, 0.0, 0.0, 0.0
+    for j in range(start, stop):
+        all_pelvis += shape[0, j] ** 2
+        all_thigh += shape[1, j] ** 2
+    for j in range(start, min(first, stop)):
+        pelvis += shape[0, j] ** 2
+        thigh += shape[1, j] ** 2
+    for k in range(first, stop):
+        n, m = k - start, stop - k
+        left = max(0.0, all_pelvis - pelvis) / m + NOISE * NOISE
+        low = (pelvis / n + NOISE * NOISE) * (thigh / n + NOISE * NOISE)
+        cost = n * math.log(low) + m * math.log(left * (max(0.0, all_thigh - thigh) / m + NOISE * NOISE))
+        pelvis += shape[0, k] ** 2
+        thigh += shape[1, k] ** 2
         if cost < best:
             best, at = cost, k
     return (at - 0.5) / PER_SAMPLE - BEFORE

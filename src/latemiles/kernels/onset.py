@@ -18,7 +18,16 @@ from typing import Final
 
 from latemiles.kernels.jit import njit
 
-__all__ = ["FIRST_BURST", "NOISE", "TAIL", "bend", "bent_energy", "falling_foot", "pick_onset", "rising_foot"]
+__all__ = [
+    "FIRST_BURST",
+    "NOISE",
+    "TAIL",
+    "bend",
+    "bent_energy",
+    "falling_foot",
+    "pick_onset",
+    "rising_foot",
+]
 
 NOISE: Final = 0.05
 """Least second difference that means anything, m/s^2: bounds the likelihood of a perfectly smooth flight."""
@@ -37,29 +46,30 @@ def bend(force, lane, k):
 
 
 @njit(cache=True)
-def bent_energy(force, lane, start, stop):
-    """Sum of squared second differences of one lane over samples [start, stop)."""
+def bent_energy(bent, lane, start, stop):
+    """Sum of one lane's squared second differences, see ``pick_onset``, over samples [start, stop)."""
     total = 0.0
     for k in range(max(2, start), stop):
-        b = bend(force, lane, k)
-        total += b * b
+        total += bent[lane, k]
     return total
 
 
 @njit(cache=True)
-def pick_onset(force, use, start, stop, rate_hz):
+def pick_onset(bent, use, start, stop, rate_hz, sums):
     """Sample at which a burst of bending begins.
 
     Parameters
     ----------
-    force : float64 array, shape (lanes, n)
-        Vertical specific force, m/s^2; NaN counts as smooth.
+    bent : float64 array, shape (lanes, n)
+        Squares of the second differences (``bend``) of the vertical specific force, (m/s^2)^2.
     use : int64 array, shape (lanes,)
         1 for the lanes to look at.
     start, stop : int
-        The window; two samples before it are read.
+        The window.
     rate_hz : float
         Sample rate.
+    sums : float64 array, shape (2, lanes)
+        Scratch.
 
     Returns
     -------
@@ -70,44 +80,50 @@ def pick_onset(force, use, start, stop, rate_hz):
     start = max(2, start)
     strongest = 0.0
     for k in range(start, stop):
-        strongest = max(strongest, _energy(force, use, k))
+        strongest = max(strongest, _energy(bent, use, k))
     burst = start
-    while burst < stop - 1 and _energy(force, use, burst) < FIRST_BURST * strongest:
+    while burst < stop - 1 and _energy(bent, use, burst) < FIRST_BURST * strongest:
         burst += 1
     stop = min(stop, burst + 1 + TAIL)
     start = max(start, burst - int(BACK_S * rate_hz))
     best, gain, at = math.inf, 0.0, burst
+    for lane in range(bent.shape[0]):
+        sums[0, lane] = bent_energy(bent, lane, start, min(start + 1, stop))
+        sums[1, lane] = bent_energy(bent, lane, start, stop)
     for k in range(start + 2, stop):
-        cost, ratio = _split_cost(force, use, start, k, stop)
+        cost, ratio = _split_cost(bent, use, start, k, stop, sums)
         if cost < best:
             best, gain, at = cost, ratio, k
     return at - 1, max(0.0, gain)
 
 
 @njit(cache=True)
-def _energy(force, use, k):
+def _energy(bent, use, k):
     total = 0.0
-    for lane in range(force.shape[0]):
+    for lane in range(bent.shape[0]):
         if use[lane]:
-            b = bend(force, lane, k)
-            total += b * b
+            total += bent[lane, k]
     return total
 
 
 @njit(cache=True)
-def _split_cost(force, use, start, k, stop):
-    """Minus twice the log likelihood of one variance before sample k and another from it on."""
-    cost, ratio, lanes = 0.0, 0.0, 0
+def _split_cost(bent, use, start, k, stop, sums):
+    """Minus twice the log likelihood of one variance before sample k and another from it on.
+
+    ``sums`` holds each lane's energy before sample k - 1, and afterwards that before sample k; and the whole.
+    """
+    low, high, lanes = 1.0, 1.0, 0
     before, after = k - start, stop - k
-    for lane in range(force.shape[0]):
-        if not use[lane]:
-            continue
-        low = math.log(bent_energy(force, lane, start, k) / before + NOISE * NOISE)
-        high = math.log(bent_energy(force, lane, k, stop) / after + NOISE * NOISE)
-        cost += before * low + after * high
-        ratio += high - low
-        lanes += 1
-    return cost, ratio / max(1, lanes)
+    for lane in range(bent.shape[0]):
+        if use[lane]:
+            sums[0, lane] += bent[lane, k - 1]
+            left = max(0.0, sums[1, lane] - sums[0, lane])
+            # One logarithm of the product, not one a lane.
+            low *= sums[0, lane] / before + NOISE * NOISE
+            high *= left / after + NOISE * NOISE
+            lanes += 1
+    low, high = math.log(low), math.log(high)
+    return before * low + after * high, (high - low) / max(1, lanes)
 
 
 @njit(cache=True)
