@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from latemiles.kernels.angles import joint_angles
+from latemiles.kernels.angles import SCRATCH, joint_angles
 from latemiles.kernels.heading import (
     FEATURES,
     kalman_predict,
@@ -17,7 +17,7 @@ from latemiles.kernels.heading import (
     window_features,
 )
 from latemiles.kernels.posture_bins import fill_bins, follow_heading, heading_at_samples
-from latemiles.kernels.slip import STEP_COLUMNS, keep_window, step_statistic, watch_step, without_lean
+from latemiles.kernels.slip import STEP_COLUMNS, keep_window, step_statistic, watch_windows, without_lean
 from latemiles.signals.frames import pelvis_quat
 from reference import posture_twins as twins
 
@@ -35,7 +35,7 @@ def hann(n):
 def run_angles(quat, acc, mounts, heading, delta):
     n = quat.shape[1]
     out = np.empty((n, 3)), np.empty((2, n, 3)), np.empty((3, n)), np.empty((n, 2))
-    joint_angles(quat, acc, 0, mounts, heading, delta, 0, *out)
+    joint_angles(quat, acc, 0, mounts, heading, delta, 0, *out, np.empty(SCRATCH))
     return out
 
 
@@ -216,10 +216,10 @@ def test_the_filter_takes_angles_round_the_circle_and_refuses_outliers():
 def test_the_step_statistic_matches_the_twin(rng):
     windows = rng.standard_normal((27, 4, 3))
     out = np.empty((4, STEP_COLUMNS))
-    step_statistic(windows, 12, 4, np.empty(12), out)
+    step_statistic(windows, 12, 4, np.empty((2, 12)), out)
     np.testing.assert_allclose(out, twins.step_statistic(windows, 12, 4), atol=1e-14)
     windows[3, 1, 0] = np.nan
-    step_statistic(windows, 12, 4, np.empty(12), out)
+    step_statistic(windows, 12, 4, np.empty((2, 12)), out)
     assert np.isnan(out[1, 6])
     assert np.isfinite(out[0]).all()
 
@@ -248,12 +248,52 @@ def test_a_window_is_kept_as_the_twin_keeps_it(rng):
     np.testing.assert_allclose(windows, wanted, atol=1e-15)
 
 
-def test_steps_are_looked_for_once_there_are_windows_enough(rng):
-    windows, mounts = np.full((27, 4, 3), np.nan), unit(rng, 3)
-    lean, upright, scratch, out = np.empty((27, 3, 2)), np.empty((27, 4, 3)), np.empty(12), np.zeros((4, 9))
-    for count in range(1, 28):
-        features = rng.standard_normal((3, 7))
-        assert watch_step(windows, features, mounts, 12, 4, lean, upright, scratch, out) == (count == 27)
-        assert out.any() == (count == 27)
-    wanted = twins.step_statistic(twins.without_lean(windows, mounts, 12, -1), 12, 4)
-    np.testing.assert_allclose(out, wanted, atol=1e-12)
+LIMITS = (0.03, 0.04, 6.0, 0.5, 0.45, 0.08)
+
+
+def slow_watch(windows, last, features, gaits, mounts, side, near):
+    """What ``watch_windows`` finds, window after window; windows, last, how many were taken, and the lane."""
+    least = np.array([LIMITS[0], LIMITS[1], LIMITS[1]])
+    for k, (feature, gait) in enumerate(zip(features, gaits, strict=True)):
+        if gait == 0:
+            windows, last = np.full_like(windows, np.nan), np.zeros(3)
+            continue
+        windows = twins.keep_window(windows, feature)
+        if np.isnan(windows[0, 3, 0]):
+            continue
+        step = twins.step_statistic(twins.without_lean(windows, mounts, side, -1), side, near)
+        size, peak = np.nan_to_num(step[:3, 6]), int(np.argmax(last))
+        lane = int(np.argmax(size))
+        is_slip = (
+            size[lane] > max(least[lane], LIMITS[2] * step[lane, 8] / np.sqrt(side))
+            and np.delete(size, lane).max() < LIMITS[3] * size[lane]
+            and step[lane, 7] > LIMITS[4] * size[lane]
+            and (abs(step[3, 3:5] - step[3, :2]) <= LIMITS[5] * step[3, :2]).all()
+        )
+        if last[peak] > 0.0 and not (is_slip and lane == peak and size[lane] > last[peak]):
+            return windows, last, k + 1, peak
+        last = np.zeros(3)
+        last[lane] = size[lane] if is_slip else 0.0
+    return windows, last, len(gaits), -1
+
+
+def test_windows_are_watched_for_slips_as_the_twin_watches_them(rng):
+    side, near = 12, 4
+    scratch = np.empty((27, 3, 2)), np.empty((27, 4, 3)), np.empty((2, side)), np.empty((4, STEP_COLUMNS))
+    slips = 0
+    for run in range(12):
+        mounts = unit(rng, 3)
+        features = np.zeros((120, 3, 7))
+        features[..., :3] = unit(rng, 3)[:, :3] + rng.normal(0.0, 0.004, (120, 3, 3))
+        features[60:, run % 3, :3] += 0.05 * (run % 4) * unit(rng)[:3]
+        features[..., 3], features[..., 4] = 4.0, 6.0 + rng.normal(0.0, 0.02, (120, 3))
+        features[rng.integers(0, 120, run % 2), 1] = np.nan
+        gaits = np.where(np.arange(120) == 17, 0, 2)
+        windows, last = np.full((27, 4, 3), np.nan), np.zeros(3)
+        wanted = slow_watch(windows, last, features, gaits, mounts, side, near)
+        found = watch_windows(windows, last, features, gaits, mounts, LIMITS, side, near, *scratch)
+        assert found == wanted[2:]
+        np.testing.assert_allclose(windows, wanted[0], atol=1e-12)
+        np.testing.assert_allclose(last, wanted[1], atol=1e-12)
+        slips += found[1] >= 0
+    assert 3 <= slips <= 9

@@ -186,12 +186,9 @@ class PostureStage:
         if self._held is not None:
             self._held.release(self._emitted, known, angles)
             self._emitted += count * self._second
-        for _ in range(count):
-            if self._held is not None:
-                stop = self.taken + self._second
-                self._held.put(Samples(self._next, orient.quat, grid.acc, quality, self.taken, stop))
-            self._next += self._second
-            self.taken += self._second
+            self._held.put_seconds(self._next, self.taken, count, orient.quat, grid.acc, quality)
+        self._next += count * self._second
+        self.taken += count * self._second
 
     def _take_some(
         self, grid: GridBlock, orient: OrientationBlock, quality: NDArray[np.int64], angles: AngleBlock

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.kernels.angles import joint_angles
+from latemiles.kernels.angles import SCRATCH, joint_angles
 from latemiles.kernels.seconds import release_seconds
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import LiveState
@@ -97,6 +97,14 @@ class Held:
         self.acc[row, :, here] = samples.acc[:, there]
         self.quality[row, :, here] = samples.quality[:, there]
 
+    def put_seconds(self, first: int, at: int, count: int, quat: F8, acc: F8, quality: I8) -> None:
+        """Keep ``count`` whole seconds from grid sample ``first`` on, columns ``at`` on of a block."""
+        rows = (first // self.size + np.arange(count)) % len(self.quat)
+        here = slice(at, at + count * self.size)
+        for kept, whole in ((self.quat, quat), (self.acc, acc), (self.quality, quality)):
+            part = whole[:, here]
+            kept[rows] = part.reshape(len(part), count, self.size, *part.shape[2:]).swapaxes(0, 1)
+
     def get(self, first: int, stop: int) -> Samples:
         """Return samples ``first`` to ``stop`` of one second."""
         row = first // self.size % len(self.quat)
@@ -111,6 +119,7 @@ class Held:
             *known,
             first - out.first,
             (out.pelvis, out.hip, out.force_up, out.force_horizontal, out.quality),
+            np.empty(SCRATCH),
         )
 
 
@@ -142,6 +151,7 @@ def fill_angles(out: AngleBlock, samples: Samples, mounts: F8, heading: F8, delt
         out.hip,
         out.force_up,
         out.force_horizontal,
+        np.empty(SCRATCH),
     )
     said = samples.quality[:, samples.start : samples.stop]
     np.bitwise_or(said, flags[:, None], out=out.quality[:, at : at + len(samples)])
