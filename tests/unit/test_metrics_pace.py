@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latemiles.kernels.pace import pace_at
 from latemiles.metrics.pace import Pace
 from latemiles.metrics.speed import SpeedTrack
 from latemiles.signals.records import Speed
+from reference import slow_pace
 
 
 def words(t, speed, **more):
@@ -135,3 +137,13 @@ def test_samples_that_wait_go_by_the_words_known_when_they_came_however_late_the
     assert np.isfinite(whole.pace_m_s).any()
     assert whole.pace_m_s.tobytes() == np.concatenate(parts).tobytes()
     assert late.course(first, 50, 10.0).pace_m_s.tobytes() == soon.course(first, 50, 10.0).pace_m_s.tobytes()
+
+
+def test_the_pace_at_many_times_equals_the_slow_twin():
+    rng = np.random.default_rng(2)
+    words = np.stack([np.cumsum(rng.choice([0.5, 1.0, 12.0, 40.0], 60)), rng.uniform(2.0, 5.0, 60)], axis=1)
+    t = np.sort(rng.uniform(-5.0, words[-1, 0] + 30.0, 900))
+    for known in (np.full(900, 60), np.arange(900) // 20, np.arange(900) // 12 - 3):
+        out = np.empty(900)
+        pace_at(words, t, known, 30.0, 10.0, out)
+        np.testing.assert_allclose(out, slow_pace.pace_at(words, t, known, 30.0, 10.0), atol=1e-12)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.course import Course, no_course
+from latemiles.kernels.pace import pace_at
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.speed import BRIDGE_S, HOLD_S, KEPT_S, SpeedTrack
 from latemiles.signals.records import Speed
@@ -30,7 +31,6 @@ CHANGE_S: Final = 8.0
 """A change of speed is judged from so much before to so much after, s."""
 CHANGE_M_S: Final = 0.5
 """Change over that time that is believed by half: several times what a receiver's noise makes of it."""
-NAN: Final = math.nan
 
 
 class Pace:
@@ -134,18 +134,9 @@ class Pace:
         from_, to = (bisect_right(self._words, (float(end), math.inf)) for end in (t[0], t[-1]))
         from_ = max(0, from_ - 1)
         near = np.array(self._words[from_ : to + 1]).reshape(-1, 2)
-        if not len(near):
-            return np.full(len(t), NAN)
-        k = np.searchsorted(near[:, 0], t, side="right")
-        is_last = k == len(near)
-        if known is not None:
-            is_last |= k + from_ >= known
-            k = np.minimum(k, np.maximum(known - from_, 0))
-        before, after = np.maximum(k - 1, 0), np.minimum(k, len(near) - 1)
-        since = t - near[before, 0]
-        wide = near[after, 0] - near[before, 0] > BRIDGE_S
-        speed: F8 = np.where(is_last, near[before, 1], np.interp(t, near[:, 0], near[:, 1]))
-        speed[(k == 0) | (is_last & (since > HOLD_S)) | (~is_last & wide)] = NAN
+        speed = np.empty(len(t))
+        by = np.full(len(t), len(near)) if known is None else known - from_
+        pace_at(near, t, by, BRIDGE_S, HOLD_S, speed)
         return speed
 
 
