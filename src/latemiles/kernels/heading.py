@@ -340,11 +340,12 @@ def smooth_back(history, newest, oldest, out):
        AIAA J 3 (1965) 1445-1450, eq. 3.27-3.31.
     """
     n = history.shape[0]
+    row = newest % n
     for j in range(3):
-        out[newest % n, j] = history[newest % n, 13 + j]
-    for k in range(newest - 1, oldest - 1, -1):
-        here = history[k % n]
-        after = history[(k + 1) % n]
+        out[row, j] = history[row, 13 + j]
+    for _ in range(newest - oldest):
+        later, row = row, row - 1 if row > 0 else n - 1
+        here, after = history[row], history[later]
         h = after[0]
         a, b, c = after[4], after[5], after[6]
         d, e, f = after[8], after[9], after[12]
@@ -354,17 +355,15 @@ def smooth_back(history, newest, oldest, out):
         det = a * i00 + b * i01 + c * i02
         if not det > 0.0:
             for j in range(3):
-                out[k % n, j] = here[13 + j]
+                out[row, j] = here[13 + j]
             continue
-        r0 = (out[(k + 1) % n, 0] - after[1]) / det
-        r1 = (out[(k + 1) % n, 1] - after[2]) / det
-        r2 = (out[(k + 1) % n, 2] - after[3]) / det
+        r0 = (out[later, 0] - after[1]) / det
+        r1 = (out[later, 1] - after[2]) / det
+        r2 = (out[later, 2] - after[3]) / det
         v0 = i00 * r0 + i01 * r1 + i02 * r2
         v1 = i01 * r0 + i11 * r1 + i12 * r2
         v2 = i02 * r0 + i12 * r1 + i22 * r2
         # F' v with F = [[1, h, 0], [0, 1, 0], [0, 0, 1]].
         v1 += h * v0
         for j in range(3):
-            out[k % n, j] = (
-                here[13 + j] + here[16 + 3 * j] * v0 + here[17 + 3 * j] * v1 + here[18 + 3 * j] * v2
-            )
+            out[row, j] = here[13 + j] + here[16 + 3 * j] * v0 + here[17 + 3 * j] * v1 + here[18 + 3 * j] * v2

@@ -131,12 +131,14 @@ def _leave_out_lost(history, newest, oldest, smoothed):
     """NaN for the steps at which nothing was known, nor later before the heading was lost."""
     rows = history.shape[0]
     is_known = False
-    for k in range(newest, oldest - 1, -1):
-        is_known = is_known or history[k % rows, 25] > 0.0
+    row = newest % rows
+    for _ in range(newest + 1 - oldest):
+        is_known = is_known or history[row, 25] > 0.0
         if not is_known:
-            smoothed[k % rows, :] = math.nan
-        if history[k % rows, 26] > 0.0:
+            smoothed[row, :] = math.nan
+        if history[row, 26] > 0.0:
             is_known = False
+        row = row - 1 if row > 0 else rows - 1
 
 
 @njit(cache=True)

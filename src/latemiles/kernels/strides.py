@@ -55,8 +55,8 @@ def trig_table(n_harmonics):
 def fill_ring(ring, quality_ring, first, pelvis, hip, force_up, force_horizontal, quality):
     """Write samples ``first ...`` into the ring, each at its grid index modulo the ring's length."""
     capacity = ring.shape[1]
+    at = first % capacity
     for k in range(pelvis.shape[0]):
-        at = (first + k) % capacity
         for c in range(3):
             ring[c, at] = pelvis[k, c]
             ring[3 + c, at] = hip[0, k, c]
@@ -66,18 +66,20 @@ def fill_ring(ring, quality_ring, first, pelvis, hip, force_up, force_horizontal
         ring[11, at] = force_horizontal[k, 1]
         for lane in range(quality_ring.shape[0]):
             quality_ring[lane, at] = quality[lane, k]
+        at = at + 1 if at + 1 < capacity else 0
 
 
 @njit(cache=True)
 def gather(ring, start, n, lane, window):
     """Copy samples ``start ... start + n - 1`` of the pelvis and of hip ``lane`` (0 left, 1 right)."""
     capacity = ring.shape[1]
+    at = start % capacity
     for k in range(n):
-        at = (start + k) % capacity
         for c in range(3):
             window[c, k] = ring[c, at]
             window[3 + c, k] = ring[3 + 3 * lane + c, at]
             window[6 + c, k] = ring[9 + c, at]
+        at = at + 1 if at + 1 < capacity else 0
 
 
 @njit(cache=True)
@@ -85,10 +87,11 @@ def or_quality(quality_ring, lane, start, n):
     """All quality bits that the pelvis and one lane showed over ``start ... start + n - 1``."""
     pelvis = thigh = 0
     capacity = quality_ring.shape[1]
-    for k in range(n):
-        at = (start + k) % capacity
+    at = start % capacity
+    for _ in range(n):
         pelvis |= quality_ring[0, at]
         thigh |= quality_ring[lane, at]
+        at = at + 1 if at + 1 < capacity else 0
     return pelvis, thigh
 
 
@@ -120,7 +123,8 @@ def _highest(window, row, sign, begin, end):
     """Largest value of ``sign`` times the row between two fractional places, ends included."""
     best = max(sign * _read(window, row, begin), sign * _read(window, row, end))
     for k in range(math.ceil(begin), int(end) + 1):
-        best = max(best, sign * window[row, k])
+        value = sign * window[row, k]
+        best = value if value > best else best
     return best
 
 
@@ -135,9 +139,11 @@ def angle_features(window, row, begin, toe_off, end, factor, peak_sign, out):
     """
     for k in range(6):
         out[k] = math.nan
+    total = 0.0
     for k in range(int(begin), math.ceil(end) + 1):
-        if math.isnan(window[row, k]):
-            return
+        total += window[row, k]
+    if math.isnan(total):
+        return
     out[0] = factor * _mean(window, row, begin, end)
     spread = _highest(window, row, 1.0, begin, end) + _highest(window, row, -1.0, begin, end)
     out[1] = abs(factor) * spread

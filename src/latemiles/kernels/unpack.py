@@ -95,8 +95,7 @@ def scan_messages(data, at, channel, sequence, log_time, start, stop):
 
 @njit(cache=True)
 def _signed16(data, at):
-    value = int(data[at]) | int(data[at + 1]) << 8
-    return value - 65536 if value >= 32768 else value
+    return ((int(data[at]) | int(data[at + 1]) << 8) ^ 32768) - 32768
 
 
 @njit(cache=True)
