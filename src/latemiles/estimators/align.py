@@ -38,6 +38,7 @@ _GAP: Final = int(SampleQuality.GAP)
 _HEAD = struct.Struct("<8q2d")
 _LANE = struct.Struct("<5q2d")
 _NO_PACKETS = np.empty((0, 3), dtype=np.int64)
+_NO_MARKS = np.empty(0, dtype=np.int64)
 _NO_SAMPLES = (np.empty(0), np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64))
 
 
@@ -116,11 +117,18 @@ class AlignStage:
         self._heard = [False] * self._lanes
         self._notes: list[tuple[float, int]] = [(-inf, 0)] * self._lanes
         self._late = np.zeros(self._lanes, dtype=np.int64)
+        self.reached = _NO_MARKS
+        """Index of the grid sample that came next before each packet that the last ``push_run`` marks."""
 
     @property
     def late_samples(self) -> tuple[int, ...]:
         """Samples of each lane that came after the grid had passed, and were dropped."""
         return tuple(self._late.tolist())
+
+    @property
+    def following(self) -> int:
+        """Index of the grid sample that comes next; 0 before the first."""
+        return self._next
 
     def note(self, segment: Segment, t_s: float, reason: str) -> None:
         """Tell why a sensor is not heard around a time; the gap that holds ``t_s`` will carry the reason."""
@@ -153,7 +161,9 @@ class AlignStage:
         run = TimedRun(np.ascontiguousarray(packets), np.ones(stops[-1:].sum(), dtype=np.int64), *columns)
         return self.push_run(run, 0, len(heard))
 
-    def push_run(self, run: TimedRun, start: int, stop: int) -> tuple[GridBlock, list[Gap]]:
+    def push_run(
+        self, run: TimedRun, start: int, stop: int, marks: NDArray[np.int64] = _NO_MARKS
+    ) -> tuple[GridBlock, list[Gap]]:
         """Take in packets ``start`` to ``stop`` of many; the same as ``push`` of their blocks.
 
         Parameters
@@ -162,6 +172,8 @@ class AlignStage:
             Packets in order of arrival.
         start, stop : int
             Those to take.
+        marks : int64 array, shape (n,)
+            Packets, in order: how far the grid reaches before each is put into ``reached``.
 
         Returns
         -------
@@ -174,9 +186,10 @@ class AlignStage:
         gaps: list[Gap] = []
         taken = run.packets[start:stop]
         self._make_room(int((taken[:, 2] - taken[:, 1]).sum()))
-        at, is_due = start, False
+        at, is_due, mark = start, False, 0
+        self.reached = np.full(len(marks), self._next)
         while at < stop:
-            at, is_due = insert_many(
+            at, is_due, mark = insert_many(
                 self._rows,
                 self._heads,
                 self._tails,
@@ -191,6 +204,10 @@ class AlignStage:
                 is_due,
                 (self._started, self._next, self.rate_hz, self.params.max_wait_s),
                 self._limits,
+                marks,
+                self.reached,
+                mark,
+                self._at,
             )
             self._advance(pieces, gaps)
         return self._joined(pieces), gaps

@@ -123,7 +123,7 @@ class DecodeStage:
                 continue
             limit = NEAR_LIMIT * full_scale
             # The extremes first: nearly every packet is far from its limits. NaN compares false.
-            if np.fmax.reduce(values, axis=None) < limit and np.fmin.reduce(values, axis=None) > -limit:
+            if values.max() < limit and values.min() > -limit:
                 continue
             flags = flags | np.where((np.abs(values) >= limit).any(axis=1), int(bit), 0)
         self.clipped_acc += int(np.count_nonzero(flags & int(SampleQuality.ACC_CLIPPED)))

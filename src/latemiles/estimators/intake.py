@@ -73,6 +73,7 @@ class Intake:
             )
             rates[info.segment.lane] = rate
         self.align = AlignStage(rate_hz, rates, params)
+        self.reached: list[int] = []
 
     def push(self, packet: Packet) -> tuple[GridBlock | None, list[Event]]:
         """Take one packet; grid samples that became certain, marks and gaps."""
@@ -100,9 +101,11 @@ class Intake:
         return grid, [*events, *gaps]
 
     def push_stretch(
-        self, stretch: Stretch, others: Sequence[tuple[int, Record]]
+        self, stretch: Stretch, others: Sequence[tuple[int, Record]], marks: Sequence[int] = ()
     ) -> Iterator[tuple[GridBlock | None, list[Event], Record | None]]:
         """Take the packets of a stretch; what ``push`` makes of them one by one, cut where ``others`` lie.
+
+        In the end ``reached`` says how far the grid was before each packet of ``marks``, which are in order.
 
         Yields
         ------
@@ -115,8 +118,10 @@ class Intake:
         """
         run, stops = self._timed(stretch)
         at = 0
+        asked = np.array(marks, dtype=np.int64)
+        self.reached = []
         for before, what in sorted([*others, *stops], key=lambda stop: stop[0]):
-            grid, gaps = self.align.push_run(run, at, before) if before > at else (None, [])
+            grid, gaps = self._aligned(run, at, before, asked) if before > at else (None, [])
             at = before
             events: list[Event] = list(gaps)
             if isinstance(what, _Note):
@@ -127,8 +132,19 @@ class Intake:
             else:
                 yield grid, events, what
         if at < len(run.packets):
-            grid, gaps = self.align.push_run(run, at, len(run.packets))
+            grid, gaps = self._aligned(run, at, len(run.packets), asked)
             yield grid, list(gaps), None
+        self.reached += [self.align.following] * (len(marks) - len(self.reached))
+
+    def _aligned(
+        self, run: TimedRun, at: int, stop: int, marks: NDArray[np.int64]
+    ) -> tuple[GridBlock, list[Gap]]:
+        """Packets ``at`` to ``stop`` on the grid."""
+        here = marks[len(self.reached) :]
+        here = here[here <= stop]
+        out = self.align.push_run(run, at, stop, here)
+        self.reached += self.align.reached.tolist()
+        return out
 
     def hear(self, stretch: Stretch) -> None:
         """Take the packets of a stretch for the clocks alone."""

@@ -69,12 +69,15 @@ class StuckStage:
         """Many packets, as ``push`` of one after the other; also ``is_stuck`` after each, (m,)."""
         after = np.full(len(packets.sizes), self.is_stuck)
         stuck = np.zeros(len(packets.flags), dtype=np.bool_)
-        resent = np.repeat(packets.is_resent, packets.sizes)
-        for stream, rows in enumerate((~resent, resent)):
-            if rows.all() and rows.size:
-                stuck = self._repeats(stream, packets.acc, packets.gyr)
-            elif rows.any():
-                stuck[rows] = self._repeats(stream, packets.acc[rows], packets.gyr[rows])
+        if packets.is_resent.any():
+            resent = np.repeat(packets.is_resent, packets.sizes)
+            for stream, rows in enumerate((~resent, resent)):
+                if rows.any():
+                    stuck[rows] = self._repeats(stream, packets.acc[rows], packets.gyr[rows])
+        elif len(stuck):
+            stuck = self._repeats(0, packets.acc, packets.gyr)
+        if not (stuck.any() or self.is_stuck):
+            return packets, after
         live = np.flatnonzero(~packets.is_resent & (packets.sizes > 0))
         if live.size:
             ends = stuck[np.cumsum(packets.sizes)[live] - 1]
@@ -90,9 +93,12 @@ class StuckStage:
     def _repeats(self, stream: int, acc: F8, gyr: F8) -> B1:
         """Which samples of one stream only repeat what came before."""
         last = self._last[stream]
-        same = np.empty(len(acc), dtype=np.bool_)
+        same = np.zeros(len(acc), dtype=np.bool_)
         same[0] = bool((acc[0] == last[:3]).all() and (gyr[0] == last[3:]).all())
-        same[1:] = _equal_rows(acc) & _equal_rows(gyr)
+        # One column first: of a sensor that moves hardly a row is left.
+        alike = np.flatnonzero(gyr[1:, 0] == gyr[:-1, 0])
+        if alike.size:
+            same[1 + alike] = _equal_rows(acc, alike) & _equal_rows(gyr, alike)
         last[:3], last[3:] = acc[-1], gyr[-1]
         if not same.any():
             self._run[stream] = 0
@@ -120,9 +126,9 @@ class StuckStage:
         self._run = [live, resent]
 
 
-def _equal_rows(values: F8) -> B1:
-    """Which rows (n, 3) from the second on are those before them."""
-    equal = values[1:] == values[:-1]
+def _equal_rows(values: F8, which: I8) -> B1:
+    """Which rows of ``values`` (n, 3) after these are as they are."""
+    equal = values[1 + which] == values[which]
     # Column by column: numpy reduces short rows one at a time.
     rows: B1 = equal[:, 0] & equal[:, 1] & equal[:, 2]
     return rows

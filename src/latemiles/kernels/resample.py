@@ -40,10 +40,8 @@ def insert_samples(rows, head, tail, t, acc, gyr, flags, oldest):
     late = 0
     moved = 0
     for i in range(t.shape[0]):
-        good = math.isfinite(t[i])
-        for c in range(3):
-            good = good and math.isfinite(acc[i, c]) and math.isfinite(gyr[i, c])
-        if not good:
+        total = t[i] + (acc[i, 0] + acc[i, 1] + acc[i, 2]) + (gyr[i, 0] + gyr[i, 1] + gyr[i, 2])
+        if not math.isfinite(total):
             continue
         if t[i] < oldest:
             late += 1
@@ -85,7 +83,24 @@ def _insert_kept(rows, head, tail, t, acc, gyr, flags, keep, a, b, oldest):
 
 @njit(cache=True)
 def insert_many(
-    buffers, heads, tails, ends_s, late, newest_s, packets, keep, samples, at, stop, is_due, grid, limits
+    buffers,
+    heads,
+    tails,
+    ends_s,
+    late,
+    newest_s,
+    packets,
+    keep,
+    samples,
+    at,
+    stop,
+    is_due,
+    grid,
+    limits,
+    marks,
+    reached,
+    mark,
+    place,
 ):
     """Put packets ``at`` to ``stop`` into their lanes' rows, in order of arrival.
 
@@ -113,6 +128,12 @@ def insert_many(
         Whether it has begun, next index, rate (Hz), longest wait (s).
     limits : float64 array, shape (lanes,)
         Longest step that is bridged, s.
+    marks, reached : int64 arrays, shape (n,)
+        Packets before which it is asked how far the grid can go, rising, and the answer to each.
+    mark : int
+        First of them that has no answer yet.
+    place : int64 array, shape (lanes,)
+        Scratch.
 
     Returns
     -------
@@ -120,10 +141,25 @@ def insert_many(
         First packet that is not in.
     is_due : bool
         True: the grid has to go on before that packet, which comes late. False: after the last one taken.
+    mark : int
+        As above, now.
     """
     t, acc, gyr, flags = samples
     started, following, rate_hz, wait_s = grid
-    for p in range(at, stop):
+    place[:] = heads
+    # Once more after the last packet: marks may lie there.
+    for p in range(at, stop + 1):
+        while mark < marks.shape[0] and marks[mark] <= p:
+            if started:
+                newest = newest_s[0]
+                overdue_s = math.floor(10.0 * newest) / 10.0 - wait_s
+                following += _ready_from(
+                    buffers, heads, tails, following, rate_hz, limits, newest, overdue_s, place
+                )
+            reached[mark] = following
+            mark += 1
+        if p == stop:
+            break
         lane, a, b = packets[p, 0], packets[p, 1], packets[p, 2]
         while a < b and keep[a] == 0:
             a += 1
@@ -134,7 +170,7 @@ def insert_many(
         rows, head, tail = buffers[lane], heads[lane], tails[lane]
         if started and tail > head and t[a] <= rows[tail - 1, 0] and not (is_due and p == at):
             # What is certain before a late packet comes must not depend on how the records are cut.
-            return p, True
+            return p, True, mark
         # The step before the next grid sample may still begin inside a segment that starts this early.
         oldest = (following - 1) / rate_hz - limits[lane] if started else -math.inf
         tail, missed = _insert_kept(rows, head, tail, t, acc, gyr, flags, keep, a, b, oldest)
@@ -145,8 +181,8 @@ def insert_many(
         if tail > head:
             ends_s[lane] = rows[tail - 1, 0]
         if not started or following / rate_hz < math.floor(10.0 * newest_s[0]) / 10.0 - wait_s:
-            return p + 1, False
-    return stop, False
+            return p + 1, False, mark
+    return stop, False, mark
 
 
 @njit(cache=True, forceinline=True)
@@ -175,8 +211,13 @@ def ready_count(buffers, heads, tails, first, rate_hz, limits, newest_s, overdue
     A sample can when every lane covers it with half a step to spare, or when it lies before ``overdue_s``,
     but none after ``newest_s``, the newest time heard of any lane. ``at`` (lanes,) is scratch.
     """
-    for lane in range(buffers.shape[0]):
-        at[lane] = heads[lane]
+    at[:] = heads
+    return _ready_from(buffers, heads, tails, first, rate_hz, limits, newest_s, overdue_s, at)
+
+
+@njit(cache=True)
+def _ready_from(buffers, heads, tails, first, rate_hz, limits, newest_s, overdue_s, at):
+    """As ``ready_count``, with each lane looked at from place ``at`` on, which is moved on."""
     k = first
     while True:
         instant = k / rate_hz
@@ -285,8 +326,9 @@ def resample(buffers, heads, tails, first, rate_hz, limits, periods, acc, gyr, q
         rows, head, tail = buffers[lane], heads[lane], tails[lane]
         limit, usual = limits[lane], USUAL * periods[lane]
         i = head
+        instant = (first - 1) / rate_hz
         for k in range(acc.shape[1]):
-            instant = (first + k) / rate_hz
+            before, instant = instant, (first + k) / rate_hz
             i = _last_until(rows, max(i, head), tail, instant)
             if not _is_covered(rows, head, tail, i, instant, limit):
                 quality[lane, k] = _GAP
@@ -294,7 +336,6 @@ def resample(buffers, heads, tails, first, rate_hz, limits, periods, acc, gyr, q
                     acc[lane, k, c] = math.nan
                     gyr[lane, k, c] = math.nan
                 continue
-            before = (first + k - 1) / rate_hz
             bits = _force_at(rows, head, tail, i, instant, half, limit, usual, acc[lane, k])
             bits |= _mean_between(rows, head, tail, i, before, instant, 4, limit, usual, gyr[lane, k])
             quality[lane, k] = bits
