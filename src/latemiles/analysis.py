@@ -122,8 +122,9 @@ def analyze(
     if smoothed:
         # Poses are judged where the calibration is looked for.
         first, refused = _scouted(make, run, _part(progress, 0.0, 0.2))
-    pipeline = make(basis=basis, known=first, watch=keeper or watch)
-    findings = _play(pipeline, run, _part(progress, 0.2 if smoothed else 0.0, 0.95))
+    findings = Findings()
+    pipeline = make(basis=basis, known=first, watch=keeper or watch, kept=findings)
+    _play(pipeline, run, findings, _part(progress, 0.2 if smoothed else 0.0, 0.95))
     findings.refused = [*refused, *findings.refused]
     result = _result(run, pipeline, findings, keeper)
     if progress is not None:
@@ -162,17 +163,16 @@ def _scouted(
     make: Callable[..., Pipeline], run: Run, progress: Progress | None
 ) -> tuple[FirstPass, list[PoseRefused]]:
     """What a first, causal pass finds, and the poses that it refused."""
-    scout = make(basis="causal", is_scout=True, may_rest=True)
-    heard = _play(scout, run, progress)
+    scout, heard = make(basis="causal", is_scout=True, may_rest=True), Findings()
+    _play(scout, run, heard, progress)
     if scout.has_overslept:
-        scout = make(basis="causal", is_scout=True)
-        heard = _play(scout, run, progress)
+        scout, heard = make(basis="causal", is_scout=True), Findings()
+        _play(scout, run, heard, progress)
     return replace(scout.first_pass, speeds=tuple(heard.speeds)), heard.refused
 
 
-def _play(pipeline: Pipeline, run: Run, progress: Progress | None) -> Findings:
+def _play(pipeline: Pipeline, run: Run, findings: Findings, progress: Progress | None) -> None:
     """Every record through a pipeline; what it said, sorted by kind."""
-    findings = Findings()
     shown = 0.0
     for stretch in run.stretches():
         findings.hear(stretch)
@@ -182,7 +182,6 @@ def _play(pipeline: Pipeline, run: Run, progress: Progress | None) -> Findings:
             progress(min(1.0, now_s / run.duration_s) if run.duration_s > 0.0 else 1.0)
             shown = now_s + 10.0
     findings.take(pipeline.finish())
-    return findings
 
 
 def _result(run: Run, pipeline: Pipeline, found: Findings, keeper: _Keeper | None) -> Analysis:
@@ -243,13 +242,8 @@ def _parts(table: StrideTable, windows: Windows) -> list[tuple[str, float, float
 
 
 def _gait_events(found: Findings) -> GaitEvents:
-    events = found.gait
-    return GaitEvents(
-        t_s=np.array([e.t_s for e in events]),
-        kind=np.array([e.kind for e in events], dtype=np.str_),
-        side=np.array([e.side for e in events], dtype=np.str_),
-        confidence=np.array([e.confidence for e in events]),
-    )
+    t_s, kind, side, confidence = found.gait.columns()
+    return GaitEvents(t_s=t_s, kind=kind, side=side, confidence=confidence)
 
 
 def _context(speeds: list[Speed]) -> ContextTrack:

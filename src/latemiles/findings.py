@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from latemiles.estimators.gait_events import KINDS, GaitRow
 from latemiles.metrics.catalogue import COLUMN_INDEX
 from latemiles.metrics.needs import SIDES_UNSURE
 from latemiles.metrics.rows import StrideRows
@@ -25,7 +28,7 @@ from latemiles.signals.events import (
     Split,
     Stride,
 )
-from latemiles.signals.frames import SEGMENTS, Segment
+from latemiles.signals.frames import SEGMENTS, SIDES, Segment, Side
 from latemiles.signals.records import Speed
 from latemiles.signals.results import QualityReport
 from latemiles.signals.stretches import Stretch
@@ -41,12 +44,48 @@ FEW_HZ: Final = 45.0
 _THIGHS: Final = (Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
 
 
+class GaitRows:
+    """Gait events appended one by one, kept in flat arrays: events of a whole run make memory slow."""
+
+    def __init__(self) -> None:
+        self._numbers = array("d")
+        """Time and confidence of each,"""
+        self._marks = array("q")
+        """and whether it is a toe-off, and its side's lane."""
+
+    def append(self, event: GaitEvent) -> None:
+        """Keep one event."""
+        self._numbers.append(event.t_s)
+        self._numbers.append(event.confidence)
+        self._marks.append(event.kind == KINDS[1])
+        self._marks.append(event.side is Side.RIGHT)
+
+    def extend(self, rows: Iterable[GaitRow]) -> None:
+        """Keep events as ``GaitStage.rows`` gives them; those that are no activities."""
+        for what, t_s, lane, confidence in rows:
+            if what < len(KINDS):
+                self._numbers.append(t_s)
+                self._numbers.append(confidence)
+                self._marks.append(int(what))
+                self._marks.append(int(lane))
+
+    def move(self, by_s: float) -> None:
+        """Count all times from elsewhere."""
+        np.frombuffer(self._numbers).reshape(-1, 2)[:, 0] += by_s
+
+    def columns(self) -> tuple[NDArray[np.float64], NDArray[np.str_], NDArray[np.str_], NDArray[np.float64]]:
+        """Time, s, kind, side and confidence of each, in their order."""
+        t_s, confidence = np.array(self._numbers).reshape(-1, 2).T.copy()
+        toe_off, lane = np.array(self._marks, dtype=np.int64).reshape(-1, 2).T
+        return t_s, np.array(KINDS)[toe_off], np.array([side.value for side in SIDES])[lane], confidence
+
+
 @dataclass(slots=True)
 class Findings:
     """Events of one pass by kind, each in order."""
 
     strides: StrideRows = field(default_factory=StrideRows)
-    gait: list[GaitEvent] = field(default_factory=list)
+    gait: GaitRows = field(default_factory=GaitRows)
     splits: list[Split] = field(default_factory=list)
     slips: list[Slip] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -70,6 +109,7 @@ class Findings:
     def move(self, by_s: float) -> None:
         """Count all times from elsewhere."""
         self.strides.move(by_s)
+        self.gait.move(by_s)
         for kind in fields(self):
             told = getattr(self, kind.name)
             if isinstance(told, list):

@@ -8,7 +8,7 @@ begin at fixed indices.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from latemiles.config import Config
 from latemiles.errors import InputError
 from latemiles.estimators.chunks import GridChunks
 from latemiles.estimators.course import ahead_of, no_course
-from latemiles.estimators.gait_events import GaitStage
+from latemiles.estimators.gait_events import GaitRow, GaitStage, events_of
 from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
@@ -26,8 +26,10 @@ from latemiles.estimators.posture_buffers import still_of
 from latemiles.estimators.scout import FirstPass, Rest
 from latemiles.estimators.snapshot import Stage, pack_stages, unpack_stages
 from latemiles.estimators.tally import Tally
+from latemiles.kernels.gait_events import ACTIVITY
 from latemiles.metrics.needs import Offer, lacking, limits
 from latemiles.metrics.pace import Pace
+from latemiles.metrics.rows import StrideBatch
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
@@ -51,8 +53,29 @@ SMOOTHED_WAIT_S: Final = 60.0
 GIVEN: Final = "calibration"
 """Where a header keeps the calibration that was made before the run."""
 
+Batch = TypeVar("Batch", contravariant=True)
+
 _NAN: Final = float("nan")
 _UNKNOWN: Final = (_NAN, _NAN, _NAN)
+
+
+class Rows(Protocol[Batch]):
+    """Takes several at once."""
+
+    def extend(self, batch: Batch, /) -> None:
+        """Keep them."""
+
+
+class Kept(Protocol):
+    """Takes what there is most of, for those who do not want it as events."""
+
+    @property
+    def gait(self) -> Rows[Sequence[GaitRow]]:
+        """Takes gait events."""
+
+    @property
+    def strides(self) -> Rows[StrideBatch]:
+        """Takes strides."""
 
 
 class Watch(Protocol):
@@ -90,6 +113,8 @@ class Pipeline:
         Calibration poses that are known before the first record, in session seconds.
     watch : Watch, optional
         Sees every chunk of samples, orientations and angles; for those who keep them.
+    kept : Kept, optional
+        Takes strides and gait events, which are then not put out; for those who want their columns only.
     is_scout : bool
         Go only as far as ``first_pass`` needs: no angles, no gait, no strides.
     may_rest : bool
@@ -114,6 +139,7 @@ class Pipeline:
         known: FirstPass | None = None,
         poses: Sequence[Pose] = (),
         watch: Watch | None = None,
+        kept: Kept | None = None,
         is_scout: bool = False,
         may_rest: bool = False,
     ) -> None:
@@ -124,6 +150,7 @@ class Pipeline:
         self.config = config or Config()
         self.rate_hz = grid_rate_hz(header.sensors)
         self._watch = watch
+        self._kept = kept
         self._is_scout = is_scout
         self._posed = LiveState(_NAN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
         self._build_input(driver_for, known)
@@ -190,11 +217,7 @@ class Pipeline:
             case Pose():
                 self._posture.tell(record)
             case Speed():
-                if self._is_scout:
-                    self._settle_course()
-                self._strides.tell_speed(record)
-                self._pace.tell(record)
-                self._monitor.tell(record)
+                self._hear_speed(record, self._chunks.held[1])
             case Link(arrival_ns=ns):
                 if record.state == "down":
                     self._intake.align.note(record.segment, ns * 1e-9, "link lost")
@@ -215,9 +238,9 @@ class Pipeline:
         for held in self._orientation.drain():
             events += self._through(*held)
         events += self._after_posture(*self._posture.finish())
-        last = self._gait.finish()
-        strides = [*self._strides.push(None, last), *self._strides.finish()]
-        return [*events, *last, *strides, *self._watched(strides), *self._monitor.finish()]
+        # The gait stage and that of strides hold nothing back: a stride without its last sample is no stride.
+        self._strides.finish()
+        return [*events, *self._monitor.finish()]
 
     def push_stretch(self, stretch: Stretch) -> list[Event]:
         """Take many records at once: the same as ``push`` of each, for much less work.
@@ -239,20 +262,25 @@ class Pipeline:
                 return []
         events: list[Event] = []
         others: Sequence[tuple[int, Record]] = stretch.others
-        if self._pace.is_told:
-            # All of it is known, and what asks for it lags by far more than a stretch: it need not cut.
-            for _, record in others:
-                if isinstance(record, Speed):
-                    self.push(record)
+        speeds: list[tuple[int, Speed]] = []
+        if self._pace.is_told or self._is_scout:
+            # It need not cut: all of it is known, and asked for long after; or it is asked for later on.
+            speeds = [(at, record) for at, record in others if isinstance(record, Speed)]
             others = [other for other in others if not isinstance(other[1], Speed)]
-        for grid, found, other in self._intake.push_stretch(stretch, others):
+        if self._pace.is_told:
+            for _, record in speeds:
+                self.push(record)
+            speeds = []
+        for grid, found, other in self._intake.push_stretch(stretch, others, [at for at, _ in speeds]):
             events += found
-            if grid is not None and self._is_scout:
-                self._chunks.push(grid)
-            else:
+            if not self._is_scout:
                 events += self._through_chunks(grid)
+            elif grid is not None:
+                self._chunks.push(grid)
             if other is not None:
                 events += self.push(other)
+        for (_, record), stop in zip(speeds, self._intake.reached, strict=True):
+            self._hear_speed(record, stop)
         if self._is_scout:
             events += self._through_chunks(None)
         if self._rest is not None:
@@ -287,10 +315,15 @@ class Pipeline:
             left -= taken
         return events
 
-    def _settle_course(self) -> None:
-        """The chunks that a causal pass has done by now went by the speed as it was known until now."""
-        first, stop = self._chunks.held
-        self._pace.settle(first, stop - stop % round(CHUNK_S * self.rate_hz), self.rate_hz)
+    def _hear_speed(self, record: Speed, stop: int) -> None:
+        """Hear one word of the speed source, when the grid reached up to sample ``stop``."""
+        if self._is_scout:
+            # The chunks that a causal pass has done by now went by the speed as it was known until now.
+            first = self._chunks.held[0]
+            self._pace.settle(first, stop - stop % round(CHUNK_S * self.rate_hz), self.rate_hz)
+        self._strides.tell_speed(record)
+        self._pace.tell(record)
+        self._monitor.tell(record)
 
     def _levelled(self, chunk: GridBlock) -> list[Event]:
         """Take a chunk of the grid through the pipeline; what it says of the mounting serves the next."""
@@ -320,13 +353,17 @@ class Pipeline:
         if self._watch is not None:
             self._watch.angles(angles)
         self._posed = still_of(angles)
-        gait = self._gait.push(angles)
-        strides = self._strides.push(angles, [*found, *gait])
-        return [*found, *gait, *strides, *self._watched([*found, *strides])]
-
-    def _watched(self, news: Sequence[Event]) -> list[Event]:
-        """What the monitor makes of calibrations, slips and strides."""
-        return [said for event in news for said in self._monitor.push(event)]
+        gait = self._gait.rows(angles)
+        strides = self._strides.take(angles, found, gait)
+        said: list[Event] = [update for event in found for update in self._monitor.push(event)]
+        for batch in strides:
+            said += self._monitor.push_many(batch)
+        if self._kept is None:
+            return [*found, *events_of(gait), *(s for batch in strides for s in batch.events()), *said]
+        self._kept.gait.extend(gait)
+        for batch in strides:
+            self._kept.strides.extend(batch)
+        return [*found, *events_of(row for row in gait if row[0] == ACTIVITY), *said]
 
     @property
     def has_overslept(self) -> bool:

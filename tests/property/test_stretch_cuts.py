@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from latemiles.errors import PacketError
 from latemiles.estimators.decode import DecodeStage, decode_each
+from latemiles.findings import Findings
 from latemiles.pipeline import Pipeline
 from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers import latemiles_v1, samples
 from latemiles.sensors.registry import driver_for, driver_named
-from latemiles.signals.events import Event, event_bytes
+from latemiles.signals.events import Event, GaitEvent, Stride, event_bytes
 from latemiles.signals.frames import Segment
 from latemiles.signals.packets import HeadDriver, StretchDriver
 from latemiles.signals.records import Packet, Record, RunHeader, SensorInfo, Speed
@@ -83,6 +84,27 @@ def test_stretches_of_any_length_change_no_event_and_no_state(heard, one_by_one,
     events = [e for stretch in stretches_of(records, most) for e in pipeline.push_stretch(stretch)]
     state = pipeline.checkpoint()
     assert (by_kind(events + pipeline.finish()), state) == one_by_one
+
+
+def test_strides_and_gait_events_that_are_kept_are_those_that_are_put_out(heard):
+    header, records = heard
+    kept, told = Findings(), Findings()
+    whole, pipeline = Pipeline(header, driver_for), Pipeline(header, driver_for, kept=kept)
+    rest = []
+    for stretch in stretches_of(records, 500):
+        told.take(whole.push_stretch(stretch))
+        rest += pipeline.push_stretch(stretch)
+    told.take(whole.finish())
+    kept.take([*rest, *pipeline.finish()])
+    assert not any(isinstance(event, Stride | GaitEvent) for event in rest)
+    assert kept.activities == told.activities
+    assert len(kept.strides) == len(told.strides) > 20
+    for a, b in zip(kept.gait.columns(), told.gait.columns(), strict=True):
+        assert a.tobytes() == b.tobytes()
+    a, b = kept.strides.table(), told.strides.table()
+    assert a.values.tobytes() == b.values.tobytes()
+    assert (a.lanes == b.lanes).all()
+    assert (a["quality"] == b["quality"]).all()
 
 
 def test_a_scout_finds_what_the_whole_first_pass_finds(heard):

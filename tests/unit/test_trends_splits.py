@@ -7,6 +7,7 @@ import math
 import pytest
 
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
+from latemiles.metrics.rows import StrideBatch
 from latemiles.signals.events import Stride
 from latemiles.signals.frames import Side
 from latemiles.signals.records import Speed
@@ -24,8 +25,8 @@ def splits_of(distance_at, *, words=(), until_s=900, params=None, saved_at=-1):
         values = [math.nan] * len(NUMERIC_COLUMNS)
         values[COLUMN_INDEX["distance_m"]] = distance_at(t)
         values[COLUMN_INDEX["stride_time_s"]] = 0.7
-        done = maker.push(Stride(float(t), Side.LEFT, t, tuple(values), 0))
-        found += [] if done is None else [done]
+        stride = Stride(float(t), Side.LEFT, t, tuple(values), 0)
+        found += [split for _, split in maker.push_many(StrideBatch.of(stride))]
         if t == saved_at:
             facts, rows = maker.save()
             maker = SplitMaker(params or SplitParams(length_m=1000.0))

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Final
 
 import numpy as np
 
 from latemiles.errors import ConfigError, ShapeError
-from latemiles.kernels.gait_events import ACTIVITY, IC, ROWS_PER_SAMPLE, gait_push
+from latemiles.kernels.gait_events import ACTIVITY, ROWS_PER_SAMPLE, gait_push
 from latemiles.kernels.gait_state import gait_dtype, new_gait_state
 from latemiles.kernels.record import as_state
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, GaitEvent
 from latemiles.signals.frames import SEGMENTS, SIDES
 
-__all__ = ["ACTIVITIES", "GaitStage"]
+__all__ = ["ACTIVITIES", "KINDS", "GaitRow", "GaitStage", "events_of"]
+
+GaitRow = Sequence[float]
+"""What, time, side or activity and confidence of an event, see ``kernels.gait_events``."""
 
 ACTIVITIES: Final = ("still", "walking", "running", "other")
 """What ``Activity.activity`` can be."""
 
-_KINDS: Final = ("initial_contact", "toe_off")
+KINDS: Final = ("initial_contact", "toe_off")
+"""What ``GaitEvent.kind`` can be, by the kernel's numbers."""
 _HEAD: Final = struct.Struct("<2q")
 
 
@@ -51,6 +56,10 @@ class GaitStage:
         self._rows = np.empty((0, 4))
 
     def push(self, angles: AngleBlock) -> list[GaitEvent | Activity]:
+        """As ``rows``, with each as an event."""
+        return events_of(self.rows(angles))
+
+    def rows(self, angles: AngleBlock) -> list[GaitRow]:
         """Events that became certain with these samples, in order of time for each foot.
 
         Parameters
@@ -84,7 +93,8 @@ class GaitStage:
         flexion = np.ascontiguousarray(angles.hip[:, :, 0])
         pelvis = np.ascontiguousarray(angles.pelvis[:, 1:].T)
         found = gait_push(self._state, force, flexion, pelvis, self._rows)
-        return [_event(row) for row in self._rows[:found].tolist()]
+        rows: list[GaitRow] = self._rows[:found].tolist()
+        return rows
 
     def finish(self) -> list[GaitEvent | Activity]:
         """Nothing more: a step whose contact is not over when the signal ends is not put out."""
@@ -106,8 +116,11 @@ class GaitStage:
         self._state = as_state(np.frombuffer(state, dtype=layout, count=1, offset=_HEAD.size).copy())
 
 
-def _event(row: list[float]) -> GaitEvent | Activity:
-    what, t, side, confidence = row
-    if int(what) == ACTIVITY:
-        return Activity(t, ACTIVITIES[int(side)])
-    return GaitEvent(t, _KINDS[0 if int(what) == IC else 1], SIDES[int(side)], confidence)
+def events_of(rows: Iterable[GaitRow]) -> list[GaitEvent | Activity]:
+    """Rows as events."""
+    return [
+        Activity(t, ACTIVITIES[int(which)])
+        if what == ACTIVITY
+        else GaitEvent(t, KINDS[int(what)], SIDES[int(which)], confidence)
+        for what, t, which, confidence in rows
+    ]

@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import InputError
+from latemiles.estimators.gait_events import ACTIVITIES, KINDS, GaitRow
 from latemiles.kernels import strides as kernel
+from latemiles.kernels.gait_events import ACTIVITY, IC
 from latemiles.metrics.catalogue import COLUMN_INDEX, blanked
 from latemiles.metrics.features import MOST, FeatureMaker, temporal_columns
 from latemiles.metrics.needs import Need
 from latemiles.metrics.packing import pack, unpack
+from latemiles.metrics.rows import StrideBatch
 from latemiles.metrics.speed import SpeedTrack
 from latemiles.metrics.table import EXCLUDING
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, Event, GaitEvent, Slip, Stride
-from latemiles.signals.frames import SIDES, Side
+from latemiles.signals.frames import SIDES
 from latemiles.signals.quality import SampleQuality, StrideQuality
 from latemiles.signals.records import Speed
 
@@ -153,6 +156,15 @@ class StrideStage:
         self._speed.tell(record)
 
     def push(self, angles: AngleBlock | None, events: Sequence[Event | Speed] = ()) -> list[Stride]:
+        """As ``take``, with strides as events."""
+        return [stride for batch in self.take(angles, events) for stride in batch.events()]
+
+    def take(
+        self,
+        angles: AngleBlock | None,
+        events: Sequence[Event | Speed] = (),
+        gait: Sequence[GaitRow] = (),
+    ) -> list[StrideBatch]:
         """Take in events in order of time, then samples; give the strides that they complete.
 
         Parameters
@@ -162,6 +174,8 @@ class StrideStage:
         events : sequence
             GaitEvent, Activity, Slip and Speed are used, others passed over. Events of one foot must come in
             order of time, a toe-off before the contact that follows it.
+        gait : sequence
+            Further gait events and activities as ``GaitStage.rows`` gives them.
 
         Raises
         ------
@@ -170,6 +184,8 @@ class StrideStage:
         """
         for event in events:
             self._take(event)
+        for row in gait:
+            self._take_row(*row)
         strides = self._drain()
         if angles is not None:
             piece = max(1, int(PIECE_S * self._rate))
@@ -222,12 +238,7 @@ class StrideStage:
 
     def _take(self, event: Event | Speed) -> None:
         if isinstance(event, GaitEvent):
-            if event.kind == "toe_off":
-                foot = self._feet[event.side.lane]
-                if math.isnan(foot.t_to) and event.t_s > foot.t_ic:
-                    foot.t_to = event.t_s
-            else:
-                self._contact(event.t_s, event.side, event.confidence)
+            self._take_row(KINDS.index(event.kind), event.t_s, event.side.lane, event.confidence)
         elif isinstance(event, Speed):
             self.tell_speed(event)
         elif isinstance(event, Activity):
@@ -235,8 +246,17 @@ class StrideStage:
         elif isinstance(event, Slip):
             self._slips.append((event.t_s, event.segment.lane))
 
-    def _contact(self, t: float, side: Side, confidence: float) -> None:
-        lane = side.lane
+    def _take_row(self, what: float, t: float, which: float, confidence: float) -> None:
+        if what == ACTIVITY:
+            self._activities.append((t, ACTIVITIES[int(which)]))
+        elif what == IC:
+            self._contact(t, int(which), confidence)
+        else:
+            foot = self._feet[int(which)]
+            if math.isnan(foot.t_to) and t > foot.t_ic:
+                foot.t_to = t
+
+    def _contact(self, t: float, lane: int, confidence: float) -> None:
         foot, other = self._feet[lane], self._feet[1 - lane]
         if math.isnan(other.t_other_ic) and t > other.t_ic:
             other.t_other_ic = t
@@ -325,20 +345,20 @@ class StrideStage:
         )
         self._head = first + pelvis.shape[0]
 
-    def _drain(self) -> list[Stride]:
-        strides: list[Stride] = []
+    def _drain(self) -> list[StrideBatch]:
+        strides: list[StrideBatch] = []
         while True:
             ready: list[_Pending] = []
             while self._pending and len(ready) < MOST and self._is_over(self._pending[0]):
                 ready.append(self._pending.popleft())
             if not ready:
                 return strides
-            strides += self._made(ready)
+            strides.append(self._made(ready))
 
     def _is_over(self, pending: _Pending) -> bool:
         return math.ceil(pending.t_end * self._rate) < self._head
 
-    def _made(self, ready: list[_Pending]) -> list[Stride]:
+    def _made(self, ready: list[_Pending]) -> StrideBatch:
         """Rows of strides whose samples are all there."""
         oldest = max(self._begin, self._head - self._capacity)
         lanes = np.array([p.lane for p in ready], dtype=np.int64)
@@ -359,10 +379,7 @@ class StrideStage:
         rows[:, : len(times[0])] = times
         rows[:, self._blank] = NAN
         first, self._index = self._index, self._index + len(ready)
-        return [
-            Stride(p.t_ic, SIDES[p.lane], first + k, tuple(row), quality)
-            for k, (p, row, quality) in enumerate(zip(ready, rows.tolist(), bits, strict=True))
-        ]
+        return StrideBatch(first, events[:, 0], lanes, rows, np.array(bits, dtype=np.int64))
 
 
 def _stride_bits(pelvis: int, thigh: int) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from latemiles.metrics.catalogue import COLUMN_INDEX
 from latemiles.metrics.packing import pack, unpack
+from latemiles.metrics.rows import StrideBatch
 from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.events import DriftUpdate, Event, Slip, Split, Stride
 from latemiles.signals.records import Speed
@@ -53,7 +54,7 @@ class TrendMonitor:
         self._params = params or MonitorParams()
         columns = dict.fromkeys(key_parts(key)[0] for key in self._params.metrics)
         self._columns = tuple(columns)
-        self._at = tuple(COLUMN_INDEX[name] for name in columns)
+        self._at = [COLUMN_INDEX[name] for name in columns]
         self._watches = tuple(
             MetricWatch(key, self._params.drift, self._params.watch) for key in self._params.metrics
         )
@@ -80,12 +81,19 @@ class TrendMonitor:
             return self._slip(event)
         if not isinstance(event, Stride):
             return []
+        return self.push_many(StrideBatch.of(event))
+
+    def push_many(self, strides: StrideBatch) -> list[DriftUpdate | Split]:
+        """Take in strides, as ``push`` of one after the other."""
         out: list[DriftUpdate | Split] = []
-        split = self._splits.push(event)
-        if split is not None:
-            out.append(split)
-        if not event.quality & _EXCLUDING:
-            out += self._stride(event)
+        splits = self._splits.push_many(strides)
+        lanes, times = strides.lanes.tolist(), strides.t_s.tolist()
+        rows = strides.values[:, self._at].tolist()
+        for k, is_left_out in enumerate((strides.quality & _EXCLUDING != 0).tolist()):
+            if splits and splits[0][0] == k:
+                out.append(splits.pop(0)[1])
+            if not is_left_out:
+                out += self._stride(lanes[k], times[k], rows[k])
         return out
 
     def tell(self, record: Speed) -> None:
@@ -117,16 +125,14 @@ class TrendMonitor:
         for watch, saved in zip(self._watches, top["watches"], strict=True):
             watch.load(saved)
 
-    def _stride(self, stride: Stride) -> list[DriftUpdate]:
-        step = stride.t_s - self._last_t
+    def _stride(self, lane: int, t_s: float, values: list[float]) -> list[DriftUpdate]:
+        step = t_s - self._last_t
         if step > self._params.drift.block_gap_s:
             self._block.clear()
         if step > 0.0:
             self._running_s += min(step, LONGEST_STEP_S)
-        self._last_t = stride.t_s
-        row = [float(stride.side.lane), stride.t_s, self._running_s]
-        row += [stride.values[at] for at in self._at]
-        self._block.append(row)
+        self._last_t = t_s
+        self._block.append([float(lane), t_s, self._running_s, *values])
         if not self._is_full():
             return []
         block = np.array(self._block)
@@ -136,7 +142,7 @@ class TrendMonitor:
         updates = []
         for watch in self._watches:
             legs = medians[key_parts(watch.key)[0]]
-            updates.append(watch.push(stride.t_s, t, running, _of_side(legs, key_parts(watch.key)[1])))
+            updates.append(watch.push(t_s, t, running, _of_side(legs, key_parts(watch.key)[1])))
         return updates
 
     def _is_full(self) -> bool:

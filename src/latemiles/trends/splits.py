@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
+from latemiles.metrics.rows import StrideBatch
 from latemiles.metrics.table import EXCLUDING
-from latemiles.signals.events import Split, Stride
+from latemiles.signals.events import Split
 from latemiles.signals.records import Speed
 from latemiles.trends.ground import GroundTrack
 from latemiles.trends.medians import column_medians
@@ -52,7 +53,7 @@ class SplitMaker:
 
     def __init__(self, params: SplitParams | None = None) -> None:
         self._params = params or SplitParams()
-        self._rows: list[tuple[float, ...]] = []
+        self._rows: list[F8] = []
         self._lanes: list[int] = []
         self._quality: list[int] = []
         self._index = 0
@@ -65,28 +66,35 @@ class SplitMaker:
         """Take in a word of the speed source: its heart rate and grade."""
         self._ground.tell(record)
 
-    def push(self, stride: Stride) -> Split | None:
-        """Take in a stride; give the split that it is the first one after."""
-        distance = stride.values[_DISTANCE]
-        done = None
-        if self._rows and self._is_full(stride.t_s, distance):
-            done = self._make(stride.t_s, distance)
-            self._start(stride.t_s, distance)
-        elif not self._rows:
-            self._start(stride.t_s, distance)
-        elif math.isnan(self._start_m):
-            # A watch that is started after the first steps: the way counts from its first word.
-            self._start_m = distance
-        self._rows.append(stride.values)
-        self._lanes.append(stride.side.lane)
-        self._quality.append(stride.quality)
-        duration = stride.values[_STRIDE_TIME]
-        self._last = (stride.t_s + (duration if math.isfinite(duration) else 0.0), distance)
+    def push_many(self, strides: StrideBatch) -> list[tuple[int, Split]]:
+        """Take in strides; give the splits that are full, each with the first stride after it."""
+        done: list[tuple[int, Split]] = []
+        kept = 0
+        columns = strides.values[:, [_DISTANCE, _STRIDE_TIME]].tolist()
+        for k, (t_s, (distance, duration)) in enumerate(zip(strides.t_s.tolist(), columns, strict=True)):
+            count = len(self._lanes) + k - kept
+            if count and self._is_full(count, t_s, distance):
+                self._keep(strides, kept, k)
+                kept = k
+                done.append((k, self._make(t_s, distance)))
+                self._start(t_s, distance)
+            elif not count:
+                self._start(t_s, distance)
+            elif math.isnan(self._start_m):
+                # A watch that is started after the first steps: the way counts from its first word.
+                self._start_m = distance
+            self._last = (t_s + (duration if math.isfinite(duration) else 0.0), distance)
+        self._keep(strides, kept, len(columns))
         return done
+
+    def _keep(self, strides: StrideBatch, start: int, stop: int) -> None:
+        self._rows.append(strides.values[start:stop])
+        self._lanes += strides.lanes[start:stop].tolist()
+        self._quality += strides.quality[start:stop].tolist()
 
     def finish(self) -> Split | None:
         """The last, incomplete split; None where it is too short to mean something."""
-        if not self._rows or self._last[0] - self._start_s < self._params.least_last_s:
+        if not self._lanes or self._last[0] - self._start_s < self._params.least_last_s:
             return None
         done = self._make(*self._last)
         self._rows, self._lanes, self._quality = [], [], []
@@ -102,7 +110,7 @@ class SplitMaker:
             "quality": self._quality,
             "ground": self._ground.save(),
         }
-        return facts, np.array(self._rows).reshape(len(self._rows), len(NUMERIC_COLUMNS))
+        return facts, self._table()
 
     def load(self, facts: dict[str, Any], rows: F8) -> None:
         """Go on from what ``save`` gave."""
@@ -110,7 +118,7 @@ class SplitMaker:
         self._start_s, self._start_m = facts["start"]
         self._last = (facts["last"][0], facts["last"][1])
         self._lanes, self._quality = list(facts["lanes"]), list(facts["quality"])
-        self._rows = [tuple(row) for row in rows.tolist()]
+        self._rows = [rows.copy()]
         self._ground.load(facts["ground"])
 
     def _start(self, t_s: float, distance: float) -> None:
@@ -123,8 +131,12 @@ class SplitMaker:
         else:
             self._start_m = distance
 
-    def _is_full(self, t_s: float, distance: float) -> bool:
-        if len(self._rows) >= self._params.most_strides:
+    def _table(self) -> F8:
+        """All rows of the split."""
+        return np.concatenate([np.empty((0, len(NUMERIC_COLUMNS))), *self._rows])
+
+    def _is_full(self, count: int, t_s: float, distance: float) -> bool:
+        if count >= self._params.most_strides:
             return True
         if math.isfinite(self._start_m) and math.isfinite(distance):
             return distance - self._start_m >= self._params.length_m
@@ -132,7 +144,7 @@ class SplitMaker:
 
     def _make(self, end_s: float, distance: float) -> Split:
         used = (np.array(self._quality) & int(EXCLUDING)) == 0
-        rows, lanes = np.array(self._rows), np.array(self._lanes)
+        rows, lanes = self._table(), np.array(self._lanes)
         legs = np.stack([column_medians(rows[used & (lanes == lane)]) for lane in (0, 1)])
         # Mean of the legs' medians: the median of both together hops where the legs differ.
         values = np.where(np.isfinite(legs).all(axis=0), legs.mean(axis=0), np.fmax(legs[0], legs[1]))
@@ -141,7 +153,7 @@ class SplitMaker:
             self._index,
             self._start_s,
             distance - self._start_m,
-            len(self._rows),
+            len(lanes),
             int(np.count_nonzero(used)),
             tuple(values.tolist()),
             *self._ground.over(self._start_s, end_s),

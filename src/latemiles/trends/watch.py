@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latemiles.kernels import trends as kernel
 from latemiles.signals.events import DriftUpdate
@@ -40,6 +42,18 @@ class WatchParams:
     """CUSUM: sum of excesses, one a median, that raises the alarm, deg."""
 
 
+@lru_cache
+def _contrast(before: int, after: int) -> NDArray[np.float64]:
+    """Weights of the mean of the last points less that of the first."""
+    return np.concatenate([np.full(before, -1.0 / before), np.full(after, 1.0 / after)])
+
+
+@lru_cache
+def _half_width(share: float) -> float:
+    """Half of the interval that holds a share of a normal distribution, in standard deviations."""
+    return NormalDist().inv_cdf(0.5 + 0.5 * share)
+
+
 class MetricWatch:
     """State of one metric: some numbers, and the baseline's medians until it is fixed.
 
@@ -64,6 +78,8 @@ class MetricWatch:
         scale = max(change_floor(key), wander_prior(key) * ANGLE_FLOOR_DEG / wander_prior(SCALE_KEY))
         self._scale = scale / ANGLE_FLOOR_DEG
         self._points: list[tuple[float, float]] = []
+        self._t_s = np.empty(0)
+        """Times of the points, once they are fixed."""
         self._level = NAN
         self._recent: list[tuple[float, float]] = []
         self._high = self._low = 0.0
@@ -125,7 +141,7 @@ class MetricWatch:
 
     def load(self, saved: dict[str, Any]) -> None:
         """Go on from what ``save`` gave."""
-        self._points = [(p[0], p[1]) for p in saved["points"]]
+        self._points, self._t_s = [(p[0], p[1]) for p in saved["points"]], np.empty(0)
         self._recent = [(p[0], p[1]) for p in saved["recent"]]
         self._variances = list(saved["variances"])
         (
@@ -183,7 +199,7 @@ class MetricWatch:
         self._change = self._mean_recent() - self._level
         sd = math.sqrt(self._variance())
         level = call_level(self.key, self._drift)
-        half_95, half_call = (sd * NormalDist().inv_cdf(0.5 + 0.5 * p) for p in (0.95, level))
+        half_95, half_call = sd * _half_width(0.95), sd * _half_width(level)
         judged = judge(self._change, half_95, half_call, self.key, self._drift)
         return DriftUpdate(
             t_s,
@@ -197,10 +213,11 @@ class MetricWatch:
 
     def _variance(self) -> float:
         """Variance of recent level minus baseline."""
-        points = [*self._points, *self._recent]
-        t = np.array([p[0] for p in points])
         n, m = len(self._points), len(self._recent)
-        weights = np.concatenate([np.full(n, -1.0 / n), np.full(m, 1.0 / m)])
+        if len(self._t_s) != n:
+            self._t_s = np.array([t_s for t_s, _ in self._points])
+        t = np.concatenate((self._t_s, [t_s for t_s, _ in self._recent]))
+        weights = _contrast(n, m)
         of_wander = sum(
             v * kernel.ou_quadratic(t, weights, tau) for v, tau in zip(self._variances, TAUS_S, strict=True)
         )
