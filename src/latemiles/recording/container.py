@@ -286,9 +286,15 @@ class MessageDecoder:
     ----------
     fixed_channels : bool
         Start with the ids that the format fixes, for a file whose first chunk is damaged.
+    heard : dict, optional
+        Records that are no packets, by channel, time and bytes, which ``stretch`` need not decode again: for
+        whoever goes through a file twice.
     """
 
-    def __init__(self, *, fixed_channels: bool = False) -> None:
+    def __init__(
+        self, *, fixed_channels: bool = False, heard: dict[tuple[int, int, bytes], Record] | None = None
+    ) -> None:
+        self._heard = {} if heard is None else heard
         self._decoders: dict[int, Decoder | None] = {}
         self._lanes: dict[int, int] = {}
         if fixed_channels:
@@ -357,8 +363,9 @@ class MessageDecoder:
         rest = np.flatnonzero(lane < 0)
         columns = (np.searchsorted(packets, rest), channel[rest], log_time[rest], start[rest], stop[rest])
         for before, of, at, a, b in zip(*(column.tolist() for column in columns), strict=True):
-            record = self.message(of, at, data[a:b])
+            record = self._heard.get((of, at, data[a:b])) or self.message(of, at, data[a:b])
             if record is not None:
+                self._heard[of, at, data[a:b]] = record
                 others.append((before, record))
         arrival_ns, lane, start, stop = (column[packets] for column in (log_time, lane, start, stop))
         return sequence, Stretch(data, arrival_ns, lane, start, stop, tuple(others))

@@ -74,8 +74,6 @@ def _float_to_json(value: Any) -> float | str | None:
 
 
 def _float_from_json(value: Any) -> float:
-    if type(value) is float:
-        return value
     if value is None:
         return math.nan
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -132,11 +130,16 @@ class _FieldCodec:
     to_json: Callable[[Any], Any]
     from_json: Callable[[Any], Any]
     schema: Mapping[str, Any]
+    as_is: type[Any] | None = None
+    """Values of this type are what they are; the others are asked about."""
 
 
 _CODECS: Final[Mapping[str, _FieldCodec]] = {
     "float": _FieldCodec(
-        _float_to_json, _float_from_json, {"type": ["number", "null", "string"], "description": "null is NaN"}
+        _float_to_json,
+        _float_from_json,
+        {"type": ["number", "null", "string"], "description": "null is NaN"},
+        float,
     ),
     "int": _FieldCodec(int, _int_from_json, {"type": "integer"}),
     "str": _FieldCodec(str, _str_from_json, {"type": "string"}),
@@ -173,7 +176,8 @@ def _from_fields(kind: type[Any], value: Any, **more: int) -> Any:
     found: dict[str, Any] = {}
     for name, codec, needed in _FIELDS[kind]:
         if name in value:
-            found[name] = codec.from_json(value[name])
+            said = value[name]
+            found[name] = said if type(said) is codec.as_is else codec.from_json(said)
         elif needed:
             raise FormatError(f"{kind.__name__} lacks the field {name!r}")
     return kind(**more, **found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
@@ -37,8 +37,9 @@ __all__ = ["Recording"]
 
 Read = TypeVar("Read", Record, Stretch)
 
-STRETCH_BYTES: Final = 768 * 1024
-"""So much of a recording is taken at once, a minute of three sensors."""
+STRETCH_BYTES: Final = 192 * 1024
+"""So much of a recording is taken at once, twenty seconds of three sensors: all that comes of it, sample by
+sample, stays near the processor until the grid is made."""
 
 _BODIES = (Opcode.CHUNK,)
 
@@ -58,6 +59,8 @@ class Recording:
         self.path = path
         self.header = header
         self._size = size
+        self._heard: dict[tuple[int, int, bytes], Record] = {}
+        """What lies between the packets, as far as it was decoded: words of speed, marks."""
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> Recording:
@@ -110,7 +113,7 @@ class Recording:
         RecordingError
             At the first damage.
         """
-        return _reading(self.path, self._size, _sound_stretches)
+        return _reading(self.path, self._size, partial(_sound_stretches, heard=self._heard))
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
@@ -247,9 +250,11 @@ def _sound_records(file: BinaryIO, size: int) -> Iterator[Record]:
         raise FormatError(f"it holds {expected} records of {statistics.message_count}")
 
 
-def _sound_stretches(file: BinaryIO, size: int) -> Iterator[Stretch]:
+def _sound_stretches(
+    file: BinaryIO, size: int, heard: dict[tuple[int, int, bytes], Record]
+) -> Iterator[Stretch]:
     statistics = read_statistics(file, size)
-    decoder = MessageDecoder()
+    decoder = MessageDecoder(heard=heard)
     expected = 0
     for offset, data in _joined_chunks(file, size):
         sequence, stretch = decoder.stretch(data)
