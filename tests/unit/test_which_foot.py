@@ -85,6 +85,7 @@ def shaken(energies: np.ndarray) -> np.ndarray:
     for left, right in energies:
         state["force"] = 9.81
         state["force"][0, 1:, 50] += np.sqrt([left / 6.0, right / 6.0])
+        state["bent"][0, :, 2:] = np.diff(state["force"][0], 2) ** 2
         said.append(impact_ratio(state[0], 50, 1))
     return np.array(said)
 

@@ -35,7 +35,7 @@ class Tally:
 
     def count(self, quality: NDArray[np.int64]) -> None:
         """Count samples (lanes, k); the orientation stage also finds what is no measurement."""
-        missing = (quality & _GAP != 0).sum(axis=1)
+        missing = np.array([np.count_nonzero(lane) for lane in quality & _GAP])
         self._counts[0] += missing
         self._counts[1] += quality.shape[1] - missing
 

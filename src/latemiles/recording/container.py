@@ -171,11 +171,13 @@ def chunks(file: BinaryIO, size: int) -> Iterator[Piece]:
                 yield piece
             offset = piece.end
             continue
-        for opcode, start, stop in heads[:, :found].T.tolist():
-            if opcode == Opcode.CHUNK:
-                yield Piece(offset + start - _RECORD_HEAD.size, offset + stop, opcode, block[start:stop])
-            elif opcode in _ENDS:
+        opcodes = heads[0, :found]
+        # Between two chunks lie several indices: only what matters goes through Python.
+        which = np.flatnonzero((opcodes == Opcode.CHUNK) | (opcodes == _ENDS[0]) | (opcodes == _ENDS[1]))
+        for opcode, start, stop in heads[:, which].T.tolist():
+            if opcode != Opcode.CHUNK:
                 return
+            yield Piece(offset + start - _RECORD_HEAD.size, offset + stop, opcode, block[start:stop])
         offset += end
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.kernels import trends as kernel
+from latemiles.kernels.jit import settled
 from latemiles.signals.events import DriftUpdate
 from latemiles.trends.params import ANGLE_FLOOR_DEG, DriftParams, change_floor, wander_prior
 from latemiles.trends.verdict import call_level, judge
@@ -52,6 +54,13 @@ def _contrast(before: int, after: int) -> NDArray[np.float64]:
 def _half_width(share: float) -> float:
     """Half of the interval that holds a share of a normal distribution, in standard deviations."""
     return NormalDist().inv_cdf(0.5 + 0.5 * share)
+
+
+@cache
+def _quadratic() -> Callable[[NDArray[np.float64], NDArray[np.float64], float], float]:
+    """The kernel without a look at its arguments: thousands of calls, and always alike."""
+    of: Callable[..., float] = settled(kernel.ou_quadratic, np.zeros(1), np.zeros(1), TAUS_S[0])
+    return of
 
 
 class MetricWatch:
@@ -218,9 +227,8 @@ class MetricWatch:
             self._t_s = np.array([t_s for t_s, _ in self._points])
         t = np.concatenate((self._t_s, [t_s for t_s, _ in self._recent]))
         weights = _contrast(n, m)
-        of_wander = sum(
-            v * kernel.ou_quadratic(t, weights, tau) for v, tau in zip(self._variances, TAUS_S, strict=True)
-        )
+        of_unit = _quadratic()
+        of_wander = sum(v * of_unit(t, weights, tau) for v, tau in zip(self._variances, TAUS_S, strict=True))
         return float(of_wander) + self._noise_var * (1.0 / n + 1.0 / m) + self._extra_var
 
     def _mean_recent(self) -> float:
