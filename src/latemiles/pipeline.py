@@ -8,6 +8,7 @@ begin at fixed indices.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.orientation_smoothed import SEGMENT_S
 from latemiles.estimators.posture import PostureStage
 from latemiles.estimators.posture_buffers import still_of
+from latemiles.estimators.refill import Refill, hide
 from latemiles.estimators.scout import FirstPass, Rest
 from latemiles.estimators.snapshot import Stage, pack_stages, unpack_stages
 from latemiles.estimators.tally import Tally
@@ -90,8 +92,14 @@ class Watch(Protocol):
 
 def grid_rate_hz(sensors: Iterable[SensorInfo]) -> float:
     """Rate of the common grid: 200 Hz where every sensor gives 150 Hz or more, else 100 Hz."""
+    slowest = _slowest_hz(sensors)
+    return 200.0 if 150.0 <= slowest < inf else 100.0
+
+
+def _slowest_hz(sensors: Iterable[SensorInfo]) -> float:
+    """Rate of the slowest sensor; infinite where none is known."""
     rates = [s.rate_hz for s in sensors if s.segment in SEGMENTS and np.isfinite(s.rate_hz)]
-    return 200.0 if rates and min(rates) >= 150.0 else 100.0
+    return min([rate for rate in rates if rate > 0.0], default=inf)
 
 
 class Pipeline:
@@ -175,6 +183,7 @@ class Pipeline:
         """Make the stages from orientation to trends."""
         c, rate = self.config, self.rate_hz
         self._pace = Pace(known.speeds, is_over_ground=known.is_over_ground) if known else Pace()
+        self._refill = Refill(rate, len(SEGMENTS))
         self._orientation = OrientationStage(
             rate, lanes=len(SEGMENTS), basis=self.basis, params=c.orientation
         )
@@ -191,7 +200,7 @@ class Pipeline:
         self._mounts = self._posture.mounts
         if known and known.calibration:
             self._orientation.aim(ahead_of(np.array(known.calibration.quat_segment_sensor)))
-        self._gait = GaitStage(rate)
+        self._gait = GaitStage(rate, _slowest_hz(self.header.sensors))
         self._strides = StrideStage(rate, c.strides, lacking=lacking(self._offers))
         self._monitor = TrendMonitor(c.monitor)
 
@@ -236,7 +245,7 @@ class Pipeline:
         for chunk in (*self._chunks.take(), *self._chunks.rest()):
             events += self._scouted(chunk) if self._is_scout else self._levelled(chunk)
         for held in self._orientation.drain():
-            events += self._through(*held)
+            events += self._through(*hide(*held))
         events += self._after_posture(*self._posture.finish())
         # The gait stage and that of strides hold nothing back: a stride without its last sample is no stride.
         self._strides.finish()
@@ -298,11 +307,12 @@ class Pipeline:
     def _scouted(self, chunk: GridBlock) -> list[Event]:
         """Take whole chunks through a scout, with the mounting as it is known at each one's start."""
         events: list[Event] = []
+        chunk = self._refill.push(chunk)
         left = chunk.quality.shape[1]
         course = self._pace.course(chunk.first, left, self.rate_hz) if left else no_course(0)
         while left:
             before = self._orientation.save()
-            grid, orient = self._orientation.push(chunk, course)
+            grid, orient = hide(*self._orientation.push(chunk, course))
             events += self._posture.push(grid, orient)[1]
             taken = self._posture.taken
             if taken < left:
@@ -328,7 +338,7 @@ class Pipeline:
     def _levelled(self, chunk: GridBlock) -> list[Event]:
         """Take a chunk of the grid through the pipeline; what it says of the mounting serves the next."""
         course = self._pace.course(chunk.first, chunk.quality.shape[1], self.rate_hz)
-        events = self._through(*self._orientation.push(chunk, course))
+        events = self._through(*hide(*self._orientation.push(self._refill.push(chunk), course)))
         self._aim()
         return events
 
@@ -422,6 +432,7 @@ class Pipeline:
             ("tally", self.tally),
             ("chunks", self._chunks),
             ("pace", self._pace),
+            ("refill", self._refill),
             ("orientation", self._orientation),
             ("posture", self._posture),
             ("gait", self._gait),

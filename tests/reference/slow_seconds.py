@@ -22,10 +22,10 @@ def run_seconds(
     never = np.full(2, np.nan)
     for k in range(most):
         begin, end = sample + k * size, (sample + (k + 1) * size) // t.per_bin
-        acc, gyr, quat = (x[:, k * size : (k + 1) * size].copy() for x in samples)
-        fill_bins(acc, gyr, quat, 0, size, begin, t.per_bin, t.sums, t.ring)
+        acc, gyr, quat, quality = (x[:, k * size : (k + 1) * size].copy() for x in samples)
+        fill_bins(acc, gyr, quat, quality, 0, size, begin, t.per_bin, t.sums, t.ring)
         follow_heading(t.ring, max(begin // t.per_bin, t.first), end, t.axes[0, 0], t.span, t.headings)
-        judge_second(state, settings, t.ring, t.first, end, t.window, t.features, t.missing)
+        judge_second(state, settings, t.ring, t.first, end, t.window, t.features, t.missing, t.sums)
         due = go_on(
             state,
             settings,

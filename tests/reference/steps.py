@@ -169,7 +169,7 @@ class Landing:
         used = k[(k >= at - 3.0) & (k <= at + 4.5)]
         return ((bends[:, used] - self.at(used - at)) ** 2).mean(axis=1)
 
-    def land(self, force: np.ndarray, pick: float) -> float:
+    def land(self, force: np.ndarray, pick: float, apart: float = 1.0) -> float:
         """Force (2, n) of pelvis and thigh, whole; the contact in samples."""
         bends = np.zeros_like(force)
         bends[:, 2:] = np.diff(force, 2, axis=1)
@@ -200,7 +200,7 @@ class Landing:
             self.shape = np.roll(self.shape, -step, axis=1)
             self.shape[:, -1 if step > 0 else 0] = 0.0
             at, begin, self.behind = at + step / 4.0, begin - step / 4.0, self.behind + step / 4.0
-        return at + begin + 0.25 if self.count >= 6 else pick
+        return at + begin + 0.25 + 1.5 * (apart - 1.0) if self.count >= 6 else pick
 
     def begins(self) -> float:
         energy = self.shape**2

@@ -86,20 +86,21 @@ def landings(count: int, phases: np.ndarray, noise: float, seed: int = 0) -> tup
     return force, true
 
 
-def landed(force: np.ndarray, picks: np.ndarray) -> np.ndarray:
+def landed(force: np.ndarray, picks: np.ndarray, apart: float = 1.0) -> np.ndarray:
     """What ``land`` makes of picked contacts of the left foot."""
     shape, noise, memory, scratch = np.zeros((2, KNOTS)), np.zeros(2), np.zeros(2), np.zeros((2, SPAN))
-    return np.array([land(force, force.shape[1], 1, p, shape, noise, memory, scratch) for p in picks])
+    return np.array([land(force, force.shape[1], 1, p, apart, shape, noise, memory, scratch) for p in picks])
 
 
-def test_a_landing_equals_its_slow_twin():
+@pytest.mark.parametrize("apart", [1.0, 1.9])
+def test_a_landing_equals_its_slow_twin(apart):
     force, true = landings(30, np.random.default_rng(4).uniform(0.0, 1.0, 30), 0.3)
     # The 20th to 22nd strides are another's: the shape is forgotten.
     force[:2, 1750:2000] *= -3.0
     picks = np.floor(true) + 0.5
     slow = twin.Landing()
-    expected = [slow.land(force[:2], p) for p in picks]
-    np.testing.assert_allclose(landed(force, picks), expected, atol=1e-9)
+    expected = [slow.land(force[:2], p, apart) for p in picks]
+    np.testing.assert_allclose(landed(force, picks, apart), expected, atol=1e-9)
 
 
 def test_strides_at_many_phases_show_the_contact_between_the_samples():

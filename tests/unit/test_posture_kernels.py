@@ -16,10 +16,13 @@ from latemiles.kernels.heading import (
     swing_plane,
     window_features,
 )
-from latemiles.kernels.posture_bins import fill_bins, follow_heading, heading_at_samples
+from latemiles.kernels.posture_bins import SUMS, fill_bins, follow_heading, heading_at_samples
 from latemiles.kernels.slip import STEP_COLUMNS, keep_window, step_statistic, watch_windows, without_lean
 from latemiles.signals.frames import pelvis_quat
+from latemiles.signals.quality import SampleQuality
 from reference import posture_twins as twins
+
+BRIDGED = int(SampleQuality.BRIDGED)
 
 
 def unit(rng, *shape):
@@ -93,13 +96,16 @@ def test_bins_are_means_of_whole_bins_however_they_are_filled(rng, cuts):
     acc[1, 8:13] = np.nan
     quat[2, 23] = np.nan
     gyr[0, 3, 1] = np.inf
-    ring, sums = np.full((8, 3, 10), np.nan), np.zeros((3, 7))
+    ring, sums = np.full((8, 3, 10), np.nan), np.zeros((3, SUMS))
+    quality = np.zeros((3, 64), dtype=np.int64)
+    quality[1, 8:11] = BRIDGED
     edges = [0, *cuts, 64]
     for a, b in itertools.pairwise(edges):
-        fill_bins(acc, gyr, quat, a, b, a, 8, sums, ring)
+        fill_bins(acc, gyr, quat, quality, a, b, a, 8, sums, ring)
     wanted = twins.bins(acc, gyr, quat, 8)
     np.testing.assert_allclose(ring, wanted, atol=1e-14)
     assert np.isnan(wanted[1, 1]).all()
+    assert sums[:, 7:].tolist() == [[0.0, 1.0], [3.0, 2.0], [0.0, 0.0]]
 
 
 def test_the_heading_is_followed_over_full_turns_and_gaps(rows):
@@ -187,17 +193,23 @@ def test_the_filter_and_its_smoother_match_the_book(rng):
     for k in range(30):
         moving = k % 7 != 0
         measured = (0.4 + 0.01 * k + 0.02 * rng.standard_normal(), 1.0, float(k % 3 > 0), 4e-4)
-        steps.append((1.0 if moving else 0.0, 1.0, *(measured if k > 2 else (0.0, 0.0, 0.0, np.nan))))
+        offset = (0.2, 0.02) if k == 17 else (np.nan, np.nan)
+        steps.append(
+            (1.0 if moving else 0.0, 1.0, *(measured if k > 2 else (0.0, 0.0, 0.0, np.nan)), *offset)
+        )
     x0, P0 = np.array([0.0, 0.0, 0.1]), np.diag([9.0, 1e-6, 0.01])
     noise = np.array([1e-6, 1e-9, 1e-8])
     _predicted, updated, smoothed = twins.kalman(steps, x0, P0, noise)
-    x, P, history = x0.copy(), P0.copy(), np.zeros((32, 25))
-    for k, (h, dt, z, h0, h2, variance) in enumerate(steps):
+    x, P, history = x0.copy(), P0.copy(), np.zeros((32, 26))
+    for k, (h, dt, z, h0, h2, variance, offset, spread) in enumerate(steps):
         kalman_predict(x, P, dt, h, noise)
+        history[k, 25] = np.isnan(offset)
+        if k == 17:
+            x[2], P[2, :], P[:, 2], P[2, 2] = offset, 0.0, 0.0, spread
         history[k, 0], history[k, 1:4], history[k, 4:13] = h, x, P.ravel()
         if np.isfinite(variance):
             kalman_update(x, P, z, h0, h2, variance, np.inf)
-        history[k, 13:16], history[k, 16:] = x, P.ravel()
+        history[k, 13:16], history[k, 16:25] = x, P.ravel()
         np.testing.assert_allclose(x, updated[k][0], atol=1e-12)
         np.testing.assert_allclose(P, updated[k][1], atol=1e-12)
     out = np.full((32, 3), np.nan)

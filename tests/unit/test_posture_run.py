@@ -11,10 +11,12 @@ from latemiles.estimators.posture_settings import new_second_state, second_setti
 from latemiles.estimators.thinned import Thinned
 from latemiles.kernels.seconds import OFFSET_DUE, RUNNING, run_seconds
 from latemiles.signals.frames import pelvis_quat
+from latemiles.signals.quality import SampleQuality
 from reference import slow_seconds as slow
 
 RATE_HZ = 200.0
 LAG = 3
+GAP, BRIDGED = int(SampleQuality.GAP), int(SampleQuality.BRIDGED)
 
 
 class Parts:
@@ -35,7 +37,7 @@ class Parts:
         return b"".join(array.tobytes() for array in arrays)
 
 
-def running(seconds: int, second: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def running(seconds: int, second: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Force, rates and orientations of a runner who leans to and fro; one thigh is missing for a while."""
     t = np.arange(seconds * second) / RATE_HZ
     swing = np.sin(2.0 * np.pi * 1.4 * t)
@@ -48,8 +50,11 @@ def running(seconds: int, second: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
             for k in (0.2, 1.0, -1.0)
         ]
     )
-    acc[2, 2100:2400] = gyr[2, 2100:2400] = quat[2, 2100:2400] = np.nan
-    return acc, gyr, quat
+    quality = np.zeros(acc.shape[:2], dtype=np.int64)
+    for lane, hole, bits in ((2, slice(2100, 2400), GAP), (1, slice(1500, 1530), GAP | BRIDGED)):
+        acc[lane, hole] = gyr[lane, hole] = quat[lane, hole] = np.nan
+        quality[lane, hole] = bits
+    return acc, gyr, quat, quality
 
 
 def test_a_run_of_seconds_gives_the_bytes_of_its_seconds_one_by_one():

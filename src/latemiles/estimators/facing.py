@@ -83,6 +83,7 @@ def start_headings(
         known = np.hypot(p.parallel_sd_rad, found.yaw_sd_rad[1 + side])
         relative.parallel(side, parallel[side], float(np.hypot(known, p.rate_sd_rad_s * ago_s)))
     if calibrator.gait != STILL and calibrator.gait_end == end:
+        relative.turn_to(calibrator.gait)
         oldest = max(calibrator.gait_start, thinned.oldest(end)) + len(thinned.window)
         for window_end in range(end, oldest - 1, -thinned.second)[::-1]:
             planes = thinned.swing(window_end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import Final
 
 import numpy as np
@@ -45,13 +45,15 @@ class GaitStage:
     ----------
     rate_hz : float
         Of the grid, 50 Hz or more.
+    sensor_hz : float, optional
+        Of the slowest sensor, if that is slower than the grid.
     """
 
-    def __init__(self, rate_hz: float) -> None:
+    def __init__(self, rate_hz: float, sensor_hz: float = inf) -> None:
         if not (isfinite(rate_hz) and rate_hz >= 50.0):
             raise ConfigError("rate_hz", f"expected a grid of 50 Hz or more, got {rate_hz}. Use 100 or 200.")
         self.rate_hz = float(rate_hz)
-        self._state = new_gait_state(rate_hz, 0)
+        self._state = new_gait_state(rate_hz, 0, max(1.0, rate_hz / sensor_hz))
         self._next: int | None = None
         self._rows = np.empty((0, 4))
 

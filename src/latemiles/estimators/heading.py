@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.kernels.record import as_state
-from latemiles.kernels.relative_heading import HEADING_SETTINGS, HISTORY, take_parallel, take_swing
+from latemiles.kernels.relative_heading import (
+    HEADING_SETTINGS,
+    HISTORY,
+    change_gait,
+    take_parallel,
+    take_swing,
+)
 from latemiles.signals.frames import SIDES
 
 __all__ = ["RelativeHeading"]
@@ -18,6 +24,7 @@ __all__ = ["RelativeHeading"]
 F8 = NDArray[np.float64]
 
 _UNKNOWN_SD: Final = np.pi
+_RUNNING: Final = 2
 _GATE: Final = 5.0
 """Standard deviations beyond which a window is not believed."""
 _REFUSED: Final = 8
@@ -52,6 +59,8 @@ class RelativeHeading:
         self.counts: NDArray[np.int64] = np.zeros(4, dtype=np.int64)
         """Steps made; windows refused in a row, left and right; last gait (0 none, 1 walking, 2 running)."""
         self.known: NDArray[np.int64] = np.zeros(2, dtype=np.int64)
+        self.kept: F8 = np.full((2, 2, 2), np.nan)
+        """Side, gait (walking, running): swing offset as it was left, rad, and its variance; NaN if never."""
         self._swing: F8 = np.full((2, 4), np.nan)
         self.settings = _settings(params, dt, lag)
         offsets = tuple(params.swing_offset_rad * side.sign for side in SIDES)
@@ -66,12 +75,29 @@ class RelativeHeading:
         for side in (0, 1):
             self.P[side] = np.diag([_UNKNOWN_SD**2, p.rate_sd_rad_s**2, offset_sd_rad[side] ** 2])
         self.known[:] = 0
-        self.counts[1:] = 0
+        self.kept[:] = np.nan
+        # The offsets that are told are those of running.
+        self.counts[1:] = 0, 0, _RUNNING
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """The state and room for swing planes, as ``kernels.seconds.go_on`` takes them."""
-        return self.x, self.P, self.history, self.smoothed, self.counts, self.known, self._swing
+        return self.x, self.P, self.history, self.smoothed, self.counts, self.known, self.kept, self._swing
+
+    def turn_to(self, gait: int) -> None:
+        """Go on with the swing offsets of a gait, 1 walking or 2 running."""
+        before = int(self.counts[3])
+        if gait != before:
+            for side in (0, 1):
+                change_gait(self.settings, self.x[side], self.P[side], self.kept[side], before, gait)
+            self.counts[3] = gait
+
+    @property
+    def running_offsets(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Swing offsets of running (left, right), rad, and their standard deviations."""
+        now = np.stack([self.x[:, 2], self.P[:, 2, 2]], axis=1)
+        (a, b), (c, d) = now if self.counts[3] == _RUNNING else self.kept[:, _RUNNING - 1]
+        return (float(a), float(c)), (math.sqrt(b), math.sqrt(d))
 
     def parallel(self, side: int, angle: float, sd_rad: float) -> None:
         """Take in a relative heading at which pelvis and thigh face the same way; NaN is none."""
@@ -93,6 +119,7 @@ def _settings(p: PostureParams, dt: float, lag: int) -> NDArray[np.void]:
         "bin_hz": p.bin_hz,
         "noise": [p.delta_noise_rad**2, p.rate_noise_rad_s**2, p.offset_noise_rad**2],
         "change_of_gait": p.change_of_gait_rad**2,
+        "same_gait": p.same_gait_rad**2,
         "rate": p.rate_sd_rad_s**2,
         "parallel": p.parallel_sd_rad**2,
         "swing": p.swing_sd_rad**2,

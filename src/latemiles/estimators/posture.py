@@ -181,7 +181,7 @@ class PostureStage:
         angles: AngleBlock,
     ) -> None:
         """Take up to ``whole`` seconds, and give those that lie as far back as the lag."""
-        samples = (grid.acc, grid.gyr, orient.quat)
+        samples = (grid.acc, grid.gyr, orient.quat, quality)
         count, known = self._seconds.run(samples, self.taken, self._next, whole)
         if self._held is not None:
             self._held.release(self._emitted, known, angles)

@@ -91,7 +91,9 @@ class PostureParams:
     offset_noise_rad: float = 0.005 * _DEG
     """Wander of the swing offset while moving, rad per root s."""
     change_of_gait_rad: float = 4.0 * _DEG
-    """How much the swing offset may differ between walking and running."""
+    """How much the swing offset may differ between walking and running,"""
+    same_gait_rad: float = 1.0 * _DEG
+    """and from one stretch of a gait to its next: pace differs."""
     uncertain_rad: float = 5.0 * _DEG
     """Standard deviation of the relative heading from which it is marked as uncertain."""
     lag_s: float = 40.0

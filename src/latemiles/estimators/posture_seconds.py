@@ -152,6 +152,7 @@ class Seconds:
             thinned.window,
             thinned.features,
             thinned.missing,
+            thinned.sums,
         )
         if self.known is None:
             self._keeper.calibrate(end, self._gait, self._state["steady_s"][0])
@@ -186,13 +187,13 @@ class Seconds:
         before = self._keeper.before_due(first // self.samples)
         return most if before is None else min(most, before)
 
-    def run(self, samples: tuple[F8, F8, F8], at: int, first: int, most: int) -> tuple[int, KnownSeconds]:
+    def run(self, samples: tuple[F8, F8, F8, I8], at: int, first: int, most: int) -> tuple[int, KnownSeconds]:
         """Take whole seconds, as many as ``at_once`` says or fewer.
 
         Parameters
         ----------
-        samples : tuple of float64 arrays
-            acc, gyr (lanes, k, 3) and quat (lanes, k, 4).
+        samples : tuple of arrays
+            acc, gyr (lanes, k, 3), quat (lanes, k, 4) and quality (lanes, k).
         at, first : int
             Column to begin at, and its grid index.
         most : int
@@ -282,7 +283,7 @@ class Seconds:
         numbers: I8 = self._state.view(np.ndarray).view(np.int64)
         return numbers
 
-    def _forward(self, samples: tuple[F8, F8, F8], at: int, first: int, most: int) -> tuple[int, int]:
+    def _forward(self, samples: tuple[F8, F8, F8, I8], at: int, first: int, most: int) -> tuple[int, int]:
         """Seconds done, and what is due after the last of them."""
         t = self.thinned
         count, due = run_seconds(
@@ -363,6 +364,7 @@ class Seconds:
             "smoothed": r.smoothed,
             "counts": r.counts,
             "known": r.known,
+            "kept": r.kept,
             "slip_windows": s.windows,
             "slip_last": s.last,
             "second": self._numbers,
@@ -386,6 +388,4 @@ class Seconds:
         self.thinned.use(self.mounts)
 
     def _offsets_now(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        r = self._relative
-        sd = np.sqrt(r.P[:, 2, 2])
-        return (float(r.x[0, 2]), float(r.x[1, 2])), (float(sd[0]), float(sd[1]))
+        return self._relative.running_offsets

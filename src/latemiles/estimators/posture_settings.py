@@ -22,6 +22,11 @@ _LOST_RAD: Final = 0.5
 """Standard deviation of a relative heading that is not worth an angle."""
 _GAP_RAD_S2: Final = 1.0
 """How uncertain a relative heading becomes over a gap: rad per second of gap, squared."""
+_STRAIGHT: Final = 0.3
+"""How far it may turn where the rate was carried on in a straight line, as a share of the rms rate times the
+time: 0.2 to 0.37 over 0.1 to 0.3 s of running."""
+_FILLED_RAD2_S: Final = float(np.radians(3.0)) ** 2
+"""Variance of its turn over a second that was filled from the stride before, rad^2: strides differ."""
 _OFFSET_AFTER_S: Final = 300.0
 """Running after which the swing offset is taken for the whole recording, s; later it could be form."""
 _HEADING_LOST_S: Final = 10.0
@@ -54,6 +59,8 @@ def second_settings(thinned: Thinned, lag: int, *, has_hips: bool) -> NDArray[np
         "running_force": p.running_force_m_s2,
         "lost_packets_s": _LOST_PACKETS_S,
         "gap": _GAP_RAD_S2,
+        "straight": _STRAIGHT,
+        "filled": _FILLED_RAD2_S,
         "lost": _LOST_RAD,
         "uncertain": p.uncertain_rad,
         "rate_span_s": thinned.rate_span_s,

@@ -13,6 +13,7 @@ from latemiles.estimators.posture_params import PostureParams
 from latemiles.kernels.heading import FEATURES, swing_plane
 from latemiles.kernels.posture_bins import (
     BIN_COLUMNS,
+    SUMS,
     fill_bins,
     follow_heading,
     heading_at_samples,
@@ -66,7 +67,7 @@ class Thinned:
         self.headings: F8 = np.full((len(self.ring), 3), np.nan)
         self.axes: F8 = np.full((2, _LANES, 3), np.nan)
         """Forward and up axes of the segments in their sensors' axes."""
-        self.sums: F8 = np.zeros((_LANES, 7))
+        self.sums: F8 = np.zeros((_LANES, SUMS))
         self.missing: NDArray[np.int64] = np.zeros(_LANES, dtype=np.int64)
         """Bins of the last second that are missing in each lane."""
         self.features: F8 = np.full((_LANES, FEATURES), np.nan)
@@ -80,7 +81,8 @@ class Thinned:
     def take(self, samples: Samples, gyr: F8) -> None:
         """Thin samples out and follow the pelvis heading; ``gyr`` (lanes, n, 3) is of their block."""
         s = samples
-        fill_bins(s.acc, gyr, s.quat, s.start, s.stop, s.first, self.per_bin, self.sums, self.ring)
+        open_bin = self.sums, self.ring
+        fill_bins(s.acc, gyr, s.quat, s.quality, s.start, s.stop, s.first, self.per_bin, *open_bin)
         before = max(s.first // self.per_bin, self.first)
         self._follow(before, (s.first + len(s)) // self.per_bin)
 

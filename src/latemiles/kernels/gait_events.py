@@ -72,6 +72,9 @@ WALK_AHEAD_LOG: Final = 4.0
 """Log likelihood ratio of a leg that is wholly ahead in a walking step."""
 WITHIN: Final = 0.5
 """A contact lies between the last sample before its kink and the next: in the middle, samples."""
+BEFORE_VALLEY_S: Final = 0.03
+"""How long before the low-passed force is lowest a contact may lie, s: from 16 ms before to 75 ms after it,
+from a slow shuffle to a sprint."""
 TOE_OFF_S: Final = 0.02
 """A contact picked this near to the toe-off before it may be that toe-off's own kink, s."""
 DUE_S: Final = 0.03
@@ -143,7 +146,7 @@ def _put(out, count, what, t, side, confidence):
 def _contact(s, start, stop, leave):
     """Onset of the impact in [start, stop), which is not the kink that the toe-off at ``leave`` makes."""
     at, gain = pick_onset(s.bent, s.use, start, stop, s.rate, s.sums)
-    near = TOE_OFF_S * s.rate
+    near = TOE_OFF_S * s.rate + 1.5 * (s.step - 1.0)
     if not at <= leave + near:
         return at, gain
     # So long after it, no second difference holds the toe-off any more. If nothing begins there, then
@@ -155,12 +158,18 @@ def _contact(s, start, stop, leave):
 
 
 @njit(cache=True)
+def _within(s):
+    # Samples of a slow sensor are further apart, and the line between them bends between samples of the grid.
+    return WITHIN + (s.step - 1.0)
+
+
+@njit(cache=True)
 def _landing_window(s, j, leave):
     """Where in the flight that ends at sample j the contact is to be looked for.
 
     Returns a pick by all lanes, the samples [start, stop) and where it is due, NaN if that is not known.
     """
-    start = max(2, s.valley_at - int(0.1 * s.rate))
+    start = max(2, s.valley_at - int(BEFORE_VALLEY_S * s.rate + s.step))
     if s.valley_at - leave > LONG_FALL_S * s.rate:
         # Early in a flight the leg that has left whips forward, which bends its force as a contact would.
         start = max(start, int(0.5 * (leave + s.valley_at)))
@@ -196,7 +205,8 @@ def _running_step(s, j, out, count):
         return count
     steps = _steps_since(s, since) if is_next else 0
     is_odd = steps > 0 and since < SHORT_SHARE * s.interval
-    shaken, swung = impact_ratio(s, at, steps), hips_ratio(s, at)
+    # By now the foot is on the ground, wherever exactly the contact was: no other leg goes back.
+    shaken, swung = impact_ratio(s, at, steps), hips_ratio(s, j)
     if math.isnan(shaken) and math.isnan(swung):
         shaken = pelvis_ratio(s, at)
     belief = believe(s.which, steps, is_odd, shaken, swung)
@@ -207,7 +217,7 @@ def _running_step(s, j, out, count):
         side = 1 - (s.side if s.gait != 0 else s.held_side)
     s.use[1 + (1 - side)] = 0
     at, gain = _contact(s, start, stop, leave)
-    contact, confidence = at + WITHIN, 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
+    contact, confidence = at + _within(s), 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
     if gain < LEAST_GAIN:
         foot = rising_foot(s.brief, bottom, j, s.brief[bottom], s.low[j] - s.brief[bottom])
         foot = foot if math.isnan(due) else due
@@ -218,6 +228,7 @@ def _running_step(s, j, out, count):
             s.n,
             1 + side,
             contact,
+            s.step,
             s.landing[side],
             s.landing_noise[side],
             s.landing_memory[side],
@@ -257,7 +268,7 @@ def _walking_step(s, j, out, count):
     at, gain = pick_onset(s.bent, s.use, start, stop, rate, s.sums)
     confidence = (0.4 + 0.4 * min(1.0, gain / SURE_GAIN)) * (0.4 + 0.6 * abs(belief))
     before = count
-    count = _step(s, WALKING, time_of(s, at + WITHIN), side, confidence, math.nan, out, count)
+    count = _step(s, WALKING, time_of(s, at + _within(s)), side, confidence, math.nan, out, count)
     if count > before:
         s.to_side = 1 - side
     return count

@@ -31,6 +31,7 @@ def gait_dtype(capacity: int) -> np.dtype:
     return np.dtype(
         [
             ("rate", "f8"),
+            ("step", "f8"),  # of a sensor, in grid samples; 1 at least
             ("half", "i8"),
             ("brief_half", "i8"),
             # buffers: sample k of them is grid sample zero + k
@@ -106,12 +107,22 @@ def _hann(half: int) -> np.ndarray:
     return unit
 
 
-def new_gait_state(rate_hz: float, first: int) -> np.ndarray:
-    """Fresh state, shape (1,), for a grid rate in Hz and the index of the first grid sample."""
+def new_gait_state(rate_hz: float, first: int, step: float = 1.0) -> np.ndarray:
+    """Fresh state, shape (1,).
+
+    Parameters
+    ----------
+    rate_hz : float
+        Of the grid.
+    first : int
+        Index of the first grid sample.
+    step : float
+        Grid samples from one sample of a sensor to the next, 1 at least.
+    """
     state = as_state(np.zeros(1, dtype=gait_dtype(2 * int(KEEP_S * rate_hz))))
     half = max(1, round(0.5 * LOW_PASS_S * rate_hz))
     brief_half = max(1, round(0.5 * BRIEF_S * rate_hz))
-    state["rate"] = rate_hz
+    state["rate"], state["step"] = rate_hz, step
     state["zero"] = first
     state["half"], state["brief_half"] = half, brief_half
     state["window"][0, : 2 * half + 1] = _hann(half)

@@ -326,9 +326,10 @@ def smooth_back(history, newest, oldest, out):
 
     Parameters
     ----------
-    history : float64 array, shape (n, 25)
+    history : float64 array, shape (n, 26) or wider
         Ring of steps; step j in row ``j % n``: the step's length h (s, 0 at rest), predicted state (3) and
-        covariance (9), updated state (3) and covariance (9).
+        covariance (9), updated state (3) and covariance (9), and 1, or 0 if the offset has nothing to do
+        with the one before it.
     newest, oldest : int
         Steps to start from and to go back to.
     out : float64 array, shape (n, 3)
@@ -363,7 +364,8 @@ def smooth_back(history, newest, oldest, out):
         v0 = i00 * r0 + i01 * r1 + i02 * r2
         v1 = i01 * r0 + i11 * r1 + i12 * r2
         v2 = i02 * r0 + i12 * r1 + i22 * r2
-        # F' v with F = [[1, h, 0], [0, 1, 0], [0, 0, 1]].
+        # F' v with F = [[1, h, 0], [0, 1, 0], [0, 0, 1]], or 0 for the last 1.
         v1 += h * v0
+        v2 *= after[25]
         for j in range(3):
             out[row, j] = here[13 + j] + here[16 + 3 * j] * v0 + here[17 + 3 * j] * v1 + here[18 + 3 * j] * v2

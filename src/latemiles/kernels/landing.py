@@ -40,6 +40,10 @@ SMOOTH_FOR: Final = 4
 """Strides whose samples are spread over the whole way to their neighbours; later ones over half of it."""
 SPREAD: Final = 0.25
 """How much too early a shape begins: a knot takes in samples up to half a sample after it."""
+LINE: Final = 1.5
+"""How much earlier it begins where a sensor is slower than the grid, as a share of the difference in samples:
+the line between two samples bends at the first of them, which strides meet at any phase, and which itself
+lies between two samples of the grid."""
 LEAST_GAIN: Final = 1.0 / 16.0
 """Weight of a new stride: the shape follows pace, ground and shoes within some twenty strides."""
 LEAST_NOISE: Final = 0.01
@@ -51,7 +55,7 @@ OFF_CENTRE: Final = 0.3
 
 
 @njit(cache=True)
-def land(force, size, thigh, pick, shape, noise, memory, scratch):
+def land(force, size, thigh, pick, apart, shape, noise, memory, scratch):
     """When a picked contact began, and learn from it.
 
     Parameters
@@ -64,6 +68,8 @@ def land(force, size, thigh, pick, shape, noise, memory, scratch):
         Lane of the leg that lands.
     pick : float
         Where the contact was picked, in samples.
+    apart : float
+        Samples from one sample of the sensor to the next, 1 at least.
     shape : float64 array, shape (2, KNOTS)
         What was learnt of this side, m/s^2; changed in place.
     noise : float64 array, shape (2,)
@@ -98,7 +104,7 @@ def land(force, size, thigh, pick, shape, noise, memory, scratch):
         _move(shape, 1 if begin > 0.0 else -1)
         step = math.copysign(1.0 / PER_SAMPLE, begin)
         at, begin, memory[1] = at + step, begin - step, memory[1] + step
-    return at + begin + SPREAD if memory[0] >= KNOWN_AFTER else pick
+    return at + begin + SPREAD + LINE * (apart - 1.0) if memory[0] >= KNOWN_AFTER else pick
 
 
 @njit(cache=True)

@@ -7,17 +7,22 @@ Columns of a bin, one row a lane: 0-3 quaternion sensor to earth at the bin's la
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate, wrap_angle
+from latemiles.signals.quality import SampleQuality
 
-__all__ = ["BIN_COLUMNS", "count_missing", "fill_bins", "follow_heading", "heading_at_samples"]
+__all__ = ["BIN_COLUMNS", "SUMS", "count_missing", "fill_bins", "follow_heading", "heading_at_samples"]
 
 BIN_COLUMNS = 10
+SUMS = 9
+"""What is added up in each lane: see ``fill_bins``."""
+_BRIDGED: Final = int(SampleQuality.BRIDGED)
 
 
 @njit(cache=True)
-def fill_bins(acc, gyr, quat, start, stop, sample, per_bin, sums, ring):
+def fill_bins(acc, gyr, quat, quality, start, stop, sample, per_bin, sums, ring):
     """Add samples ``start`` to ``stop`` (grid index ``sample`` onward) to the ring of bins.
 
     Parameters
@@ -26,14 +31,18 @@ def fill_bins(acc, gyr, quat, start, stop, sample, per_bin, sums, ring):
         m/s^2 and rad/s, sensor axes; NaN in a gap.
     quat : float64 array, shape (lanes, k, 4)
         Sensor to earth; NaN in a gap.
+    quality : int64 array, shape (lanes, k)
+        SampleQuality bits: BRIDGED where the orientation went on through a gap as in the stride before.
     start, stop : int
         Columns to take.
     sample : int
         Grid index of column ``start``.
     per_bin : int
         Samples a bin.
-    sums : float64 array, shape (lanes, 7)
-        Carried over: sums of gyr and acc and the number of good samples of the open bin.
+    sums : float64 array, shape (lanes, 9)
+        Carried over: sums of gyr and acc and the number of good samples of the open bin; then the samples
+        that are missing, those over which the orientation went on and those over which it did not, until
+        somebody sets them to zero.
     ring : float64 array, shape (n, lanes, 10)
         Written in place. A bin with fewer than half of its samples, or without orientation, is NaN.
     """
@@ -53,6 +62,8 @@ def fill_bins(acc, gyr, quat, start, stop, sample, per_bin, sums, ring):
                     sums[lane, j] += gyr[lane, i, j]
                     sums[lane, 3 + j] += acc[lane, i, j]
                 sums[lane, 6] += 1.0
+            else:
+                sums[lane, 7 if quality[lane, i] & _BRIDGED else 8] += 1.0
             if not closes:
                 continue
             count = sums[lane, 6]

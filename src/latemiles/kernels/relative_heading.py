@@ -9,9 +9,18 @@ import numpy as np
 from latemiles.kernels.heading import kalman_predict, kalman_update, smooth_back
 from latemiles.kernels.jit import njit
 
-__all__ = ["HEADING_SETTINGS", "HISTORY", "doubt_of", "heading_step", "loosen", "take_parallel", "take_swing"]
+__all__ = [
+    "HEADING_SETTINGS",
+    "HISTORY",
+    "change_gait",
+    "doubt_of",
+    "heading_step",
+    "loosen",
+    "take_parallel",
+    "take_swing",
+]
 
-HISTORY = 27
+HISTORY = 28
 """Columns of a step's history: those of ``heading.smooth_back``, then whether the heading was known after the
 step, and whether it was lost before it."""
 
@@ -21,6 +30,7 @@ HEADING_SETTINGS = np.dtype(
         ("bin_hz", np.float64),
         ("noise", np.float64, (3,)),  # rad^2/s, (rad/s)^2/s, rad^2/s
         ("change_of_gait", np.float64),  # rad^2
+        ("same_gait", np.float64),  # rad^2
         ("rate", np.float64),  # (rad/s)^2
         ("parallel", np.float64),  # rad^2
         ("swing", np.float64),  # rad^2
@@ -37,9 +47,42 @@ HEADING_SETTINGS = np.dtype(
 
 
 @njit(cache=True)
-def loosen(P, sd, co):
-    """After a gap of a sensor: the earth frames may have turned against each other by ``sd``, rad."""
-    P[0, 0] = min(P[0, 0] + sd * sd, co.unknown)
+def loosen(P, variance, co):
+    """After a gap of a sensor: the earth frames may have turned against each other (``variance``, rad^2)."""
+    P[0, 0] = min(P[0, 0] + variance, co.unknown)
+
+
+@njit(cache=True)
+def change_gait(settings, x, P, kept, before, gait):
+    """Go over from one gait to another, of one side.
+
+    Each has a swing offset of its own: after a walk the runner swings the legs as before it.
+
+    Parameters
+    ----------
+    settings : array of HEADING_SETTINGS, shape (1,)
+    x, P : float64 arrays, shapes (3,) and (3, 3)
+        State and covariance, see ``heading.kalman_predict``; changed in place.
+    kept : float64 array, shape (2, 2)
+        Offset (rad) and variance of walking and of running as they were left, NaN if never; changed in place.
+    before, gait : int
+        1 walking, 2 running.
+
+    Returns
+    -------
+    float
+        1 where the offset is still the same number, only less certain; 0 where it is another.
+    """
+    co = settings[0]
+    kept[before - 1, 0], kept[before - 1, 1] = x[2], P[2, 2]
+    P[1, 1] += co.rate
+    if math.isnan(kept[gait - 1, 0]):
+        P[2, 2] += co.change_of_gait
+        return 1.0
+    x[2] = kept[gait - 1, 0]
+    P[0, 2] = P[2, 0] = P[1, 2] = P[2, 1] = 0.0
+    P[2, 2] = kept[gait - 1, 1] + co.same_gait
+    return 0.0
 
 
 @njit(cache=True)
@@ -71,7 +114,7 @@ def take_swing(settings, x, P, counts, known, side, window):
 
 
 @njit(cache=True)
-def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed, counts, known):
+def heading_step(settings, moves, gait, swing, parallel, relative):
     """Go on by one step.
 
     Parameters
@@ -85,22 +128,24 @@ def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed
         ``heading.swing_plane`` of each thigh.
     parallel : float64 array, shape (2,)
         Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
-    x, P, history, smoothed, counts, known : arrays
-        State of ``estimators.heading.RelativeHeading``; changed in place. ``known`` is 1 where a side has a
-        heading, 0 where not, and -1 where it was lost since the last step.
+    relative : tuple of arrays
+        x, P, history, smoothed, counts, known and kept: state of ``estimators.heading.RelativeHeading``,
+        changed in place. ``known`` is 1 where a side has a heading, 0 where not, and -1 where it was lost
+        since the last step.
     """
     co = settings[0]
+    x, P, history, smoothed, counts, known, kept = relative
     rows = history.shape[1]
     row = counts[0] % rows
     h = co.step_s if moves else 0.0
     changed = gait > 0 and counts[3] > 0 and gait != counts[3]
     for side in range(2):
         kalman_predict(x[side], P[side], co.step_s, 1.0 if moves else 0.0, co.noise)
-        if changed:
-            P[side, 2, 2] += co.change_of_gait
-            P[side, 1, 1] += co.rate
         step = history[side, row]
-        step[26] = 1.0 if known[side] < 0 else 0.0
+        step[25] = 1.0
+        if changed:
+            step[25] = change_gait(settings, x[side], P[side], kept[side], counts[3], gait)
+        step[27] = 1.0 if known[side] < 0 else 0.0
         known[side] = max(0, known[side])
         step[0] = h
         for i in range(3):
@@ -114,7 +159,7 @@ def heading_step(settings, moves, gait, swing, parallel, x, P, history, smoothed
             step[13 + i] = x[side, i]
             for j in range(3):
                 step[16 + 3 * i + j] = P[side, i, j]
-        step[25] = known[side]
+        step[26] = known[side]
     if gait > 0:
         counts[3] = gait
     counts[0] += 1
@@ -133,10 +178,10 @@ def _leave_out_lost(history, newest, oldest, smoothed):
     is_known = False
     row = newest % rows
     for _ in range(newest + 1 - oldest):
-        is_known = is_known or history[row, 25] > 0.0
+        is_known = is_known or history[row, 26] > 0.0
         if not is_known:
             smoothed[row, :] = math.nan
-        if history[row, 26] > 0.0:
+        if history[row, 27] > 0.0:
             is_known = False
         row = row - 1 if row > 0 else rows - 1
 

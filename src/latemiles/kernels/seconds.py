@@ -50,6 +50,8 @@ SECOND_STATE = np.dtype(
         ("turning", np.float64),  # of the runner, rad/s; zero while unknown
         ("steady_s", np.float64, (3,)),  # for how long each sensor was heard in walking or running
         ("missing_s", np.float64, (3,)),  # of the last second
+        ("lost_s", np.float64, (3,)),  # the same, only what the orientation did not go on through
+        ("doubt", np.float64, (3, 3)),  # how far each earth frame may turn in this second and the next, rad^2
     ]
 )
 """What is remembered from second to second."""
@@ -66,6 +68,8 @@ SECOND_SETTINGS = np.dtype(
         ("running_force", np.float64),  # m/s^2
         ("lost_packets_s", np.float64),
         ("gap", np.float64),  # rad/s^2
+        ("straight", np.float64),
+        ("filled", np.float64),  # rad^2/s
         ("lost", np.float64),  # rad
         ("uncertain", np.float64),  # rad
         ("rate_span_s", np.float64),
@@ -96,7 +100,7 @@ def turning_rate(settings, headings, end):
 
 
 @njit(cache=True)
-def judge_second(state, settings, ring, first, end, window, features, missing):
+def judge_second(state, settings, ring, first, end, window, features, missing, sums):
     """Tell standing, walking and running by the window before bin ``end``, and who was heard.
 
     Parameters
@@ -111,6 +115,8 @@ def judge_second(state, settings, ring, first, end, window, features, missing):
         Out, see ``heading.window_features``; left alone before the first whole window.
     missing : int64 array, shape (lanes,)
         Out: bins of the last second that are missing.
+    sums : float64 array, shape (lanes, 9)
+        As ``posture_bins.fill_bins`` leaves them; the missing samples are taken out.
     """
     s, co = state[0], settings[0]
     if end - first >= window.shape[0]:
@@ -135,14 +141,54 @@ def judge_second(state, settings, ring, first, end, window, features, missing):
         s.missing_s[lane] = missing[lane] * co.bin_s
         is_steady = s.missing_s[lane] < co.lost_packets_s and s.gait != STILL
         s.steady_s[lane] = s.steady_s[lane] + co.step_s if is_steady else 0.0
+        filled_s = sums[lane, 7] * co.bin_s / co.per_bin
+        s.lost_s[lane] = sums[lane, 8] * co.bin_s / co.per_bin
+        sums[lane, 7] = sums[lane, 8] = 0.0
+        _doubt_frame(s, co, ring, end, lane, filled_s)
+
+
+@njit(cache=True)
+def _doubt_frame(s, co, ring, end, lane, filled_s):
+    # Windows of three seconds see a turn little by little, so a hole that was filled opens the filter over
+    # as many. Where the sensor was lost only a straight line, if that, says how it turned.
+    lost_s = s.lost_s[lane]
+    turned = co.gap * lost_s * lost_s
+    if lost_s > 0.0:
+        rate, bent = _rates_about(ring, end, 2 * co.second, lane)
+        bent *= co.bin_hz * co.bin_hz
+        turned += min(co.straight * rate * lost_s, bent * lost_s * lost_s * lost_s / 12.0)
+    spread = co.filled * filled_s / 3.0
+    s.doubt[lane, 0] = s.doubt[lane, 1] + spread + turned * turned
+    s.doubt[lane, 1] = s.doubt[lane, 2] + spread
+    s.doubt[lane, 2] = spread
+
+
+@njit(cache=True)
+def _rates_about(ring, end, count, lane):
+    """Rms of a lane's rate over the last bins, rad/s, and of its second difference; 0 where nothing is."""
+    n = ring.shape[0]
+    total, bends, heard, bent = 0.0, 0.0, 0, 0
+    for b in range(end - count, end):
+        a, m, z = ring[(b - 2) % n, lane], ring[(b - 1) % n, lane], ring[b % n, lane]
+        size, bend = 0.0, 0.0
+        for j in range(4, 7):
+            size += z[j] * z[j]
+            bend += (a[j] - 2.0 * m[j] + z[j]) ** 2
+        if math.isfinite(size):
+            total += size
+            heard += 1
+        if math.isfinite(bend):
+            bends += bend
+            bent += 1
+    return math.sqrt(total / max(1, heard)), math.sqrt(bends / max(1, bent))
 
 
 @njit(cache=True)
 def _mind_gaps(s, co, relative_co, P, known):
     for side in range(2):
-        gap = max(s.missing_s[0], s.missing_s[1 + side])
-        if gap > 0.0:
-            loosen(P[side], co.gap * (gap * gap), relative_co)
+        turned = s.doubt[0, 0] + s.doubt[1 + side, 0]
+        if turned > 0.0:
+            loosen(P[side], turned, relative_co)
             if math.sqrt(P[side, 0, 0]) > co.lost:
                 known[side] = -1
 
@@ -150,7 +196,7 @@ def _mind_gaps(s, co, relative_co, P, known):
 @njit(cache=True)
 def _mind_bends(s, co):
     """Look for a bend in running; after a gap the heading starts anew, which is none."""
-    s.since_s = 0.0 if s.missing_s[0] > 0.0 else min(s.since_s + co.step_s, co.heading_lost_s)
+    s.since_s = 0.0 if s.lost_s[0] > 0.0 else min(s.since_s + co.step_s, co.heading_lost_s)
     turns = s.since_s >= co.heading_lost_s and s.gait == RUNNING and abs(s.turning) > co.bend
     s.turned = s.turned + s.turning * co.step_s if turns else 0.0
     if abs(s.turned) > co.a_bend:
@@ -188,8 +234,8 @@ def go_on(
     parallel : float64 array, shape (2,)
         Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
     relative : tuple of arrays
-        x, P, history, smoothed, counts and known of ``estimators.heading.RelativeHeading``, and swing planes
-        (2, 4), which are scratch.
+        x, P, history, smoothed, counts, known and kept of ``estimators.heading.RelativeHeading``, and swing
+        planes (2, 4), which are scratch.
     hip_counts : int64 array
         As for ``hips_due``.
 
@@ -199,7 +245,7 @@ def go_on(
         HIPS_DUE and OFFSET_DUE.
     """
     s, co = state[0], settings[0]
-    x, P, history, smoothed, counts, known, swing = relative
+    x, P, history, smoothed, counts, known, kept, swing = relative
     _mind_gaps(s, co, relative_settings[0], P, known)
     for side in range(2):
         swing[side, 1] = math.nan
@@ -207,7 +253,12 @@ def go_on(
         if s.gait != STILL and math.isfinite(up[0]):
             swing_plane(ring, headings, end, window, 1 + side, up, axes[0, 1 + side], swing[side])
     heading_step(
-        relative_settings, s.moves == 1, s.gait, swing, parallel, x, P, history, smoothed, counts, known
+        relative_settings,
+        s.moves == 1,
+        s.gait,
+        swing,
+        parallel,
+        (x, P, history, smoothed, counts, known, kept),
     )
     due = 0
     if co.hips_window > 0 and hips_due(
@@ -247,7 +298,7 @@ def run_seconds(
     ----------
     state, settings, relative_settings : arrays, shape (1,)
     samples : tuple of float64 arrays
-        acc, gyr (lanes, k, 3) and quat (lanes, k, 4).
+        acc, gyr (lanes, k, 3), quat (lanes, k, 4) and quality (lanes, k).
     at, sample : int
         Column of the first second's first sample, and its grid index.
     most : int
@@ -268,18 +319,18 @@ def run_seconds(
         Seconds done, and what is due after the last of them.
     """
     co = settings[0]
-    acc, gyr, quat = samples
+    acc, gyr, quat, quality = samples
     ring, headings, window, span, sums, features, missing = thinned
-    _x, P, history, smoothed, counts, _known, _swing = relative
+    _x, P, history, smoothed, counts, _known, _kept, _swing = relative
     first_bin, first_second, made = start
     all_features, gaits, heading, delta, doubt, rates = out
     size = co.second * co.per_bin
     for k in range(most):
         begin = sample + k * size
         end = (begin + size) // co.per_bin
-        fill_bins(acc, gyr, quat, at + k * size, at + (k + 1) * size, begin, co.per_bin, sums, ring)
+        fill_bins(acc, gyr, quat, quality, at + k * size, at + (k + 1) * size, begin, co.per_bin, sums, ring)
         follow_heading(ring, max(begin // co.per_bin, first_bin), end, axes[0, 0], span, headings)
-        judge_second(state, settings, ring, first_bin, end, window, features, missing)
+        judge_second(state, settings, ring, first_bin, end, window, features, missing, sums)
         due = go_on(
             state,
             settings,
