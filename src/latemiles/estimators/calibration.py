@@ -96,12 +96,8 @@ class Calibrator:
         end = first + len(rows)
         rows = bridged(rows, round(_LOST_PACKETS_S * p.bin_hz))
         heard = self._hear(rows, first)
-        second = round(p.bin_hz)
         if self.stage < 2:
-            half = second // 2
-            for a, b in ((end - second, end - second + half), (end - second + half, end)):
-                if a >= first:
-                    self.finder.push(rows[a - first : b - first], a, rows[: b - first], first)
+            self._find_still(rows, first)
             self._follow_gait(gait, end)
         elif not heard:
             return None
@@ -264,6 +260,25 @@ class Calibrator:
         self.stage = stage
         self.current = calibration_of(axes, ups, stance, self.movement, running_up[0], p)
         return self.current
+
+    def watch(self, rows: F8, first: int) -> None:
+        """Look for further stances once the mounting is known; arguments as for ``update``."""
+        rows = bridged(rows, round(_LOST_PACKETS_S * self._params.bin_hz))
+        self._find_still(rows, first)
+
+    def stood(self, opened: int) -> Stance | None:
+        """The stance that ended in the last second; ``opened`` is the finder's ``open_start`` before it."""
+        if opened < 0 or self.finder.open_start == opened or not self.finder.stances:
+            return None
+        last = self.finder.stances[-1]
+        return last if last.end > opened else None
+
+    def _find_still(self, rows: F8, first: int) -> None:
+        end, second = first + len(rows), round(self._params.bin_hz)
+        half = second // 2
+        for a, b in ((end - second, end - second + half), (end - second + half, end)):
+            if a >= first:
+                self.finder.push(rows[a - first : b - first], a, rows[: b - first], first)
 
     def adopt(self, rows: F8, late: NDArray[np.bool_], gait: int) -> Calibration | None:
         """Add sensors that came after the others were calibrated; their zero is the mean of ``rows``.

@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 from latemiles.estimators.calibration import Calibrator
 from latemiles.estimators.facing import face_forward, facing_over, refine_pelvis, start_headings
 from latemiles.estimators.heading import RelativeHeading
-from latemiles.estimators.mounting import Calibration
+from latemiles.estimators.mounting import Calibration, segment_quat
 from latemiles.estimators.posture_known import Anchors
 from latemiles.estimators.slip import Slipped
 from latemiles.estimators.thinned import Thinned
 from latemiles.kernels.quaternion import min_rotation
 from latemiles.signals.events import Event, Slip
-from latemiles.signals.frames import SEGMENTS, quat_multiply
+from latemiles.signals.frames import SEGMENTS, quat_conj, quat_multiply, quat_rotate
 from latemiles.signals.records import Pose
 
 __all__ = ["MountKeeper"]
 
 F8 = NDArray[np.float64]
 
+_UP: Final = np.array([0.0, 0.0, 1.0])
+_LEFT: Final = np.array([0.0, 1.0, 0.0])
 _OFFSET_SD: Final = float(np.radians(1.0))
 """Least standard deviation of a swing offset that is told, rad."""
 
@@ -71,7 +73,8 @@ class MountKeeper:
     @property
     def is_final(self) -> bool:
         """Whether nothing more is looked for, a told pose apart."""
-        return self.calibrator.stage == 2 and not self.calibrator.pending
+        is_told = self.calibrator.stage == 2 and not self.calibrator.pending
+        return is_told and not self._unstood().any()
 
     def begin(self) -> None:
         """Start from what is known before the first bin."""
@@ -113,7 +116,11 @@ class MountKeeper:
         c = self.calibrator
         if c.stage > 0 and np.isnan(self.mounts[:, 0]).any():
             self._adopt(end, gait, steady_s)
+        opened = c.finder.open_start
+        if c.stage == 2 and self._unstood().any():
+            c.watch(*self._thinned.rows(end))
         if c.stage == 2 and not c.pending and not is_last:
+            self._stand(end, opened)
             return
         before, was = None if c.is_given else c.current, self.mounts
         rows, first = self._thinned.rows(end)
@@ -121,7 +128,9 @@ class MountKeeper:
         self.events += c.refused
         c.refused = []
         if found is None:
+            self._stand(end, opened)
             return
+        found = _keeping(found, before)
         self._set_mounts(np.array(found.quat_segment_sensor), end)
         is_new = before is None or (before.axes_from, before.reference) != (found.axes_from, found.reference)
         if is_new or not refine_pelvis(self._relative, was, self.mounts):
@@ -152,6 +161,39 @@ class MountKeeper:
         self.calibrator.current = replace(found, quat_segment_sensor=quats)
         self._announce(self.calibrator.current, end)
 
+    def _unstood(self) -> NDArray[np.bool_]:
+        """Which thighs (lanes,) came too late to stand with the pelvis: their zero is a mean of running."""
+        current = self.calibrator.current
+        if current is None or current.reference != "standing":
+            return np.zeros(len(SEGMENTS), dtype=bool)
+        late: NDArray[np.bool_] = np.isfinite(self.mounts[:, 0]) & (np.array(current.zero_standing) == 0.0)
+        return late
+
+    def _stand(self, end: int, opened: int) -> None:
+        """Let a thigh that came after the standing take its zero from the next time the runner stands."""
+        late = self._unstood()
+        if not late.any():
+            return
+        c = self.calibrator
+        stance = c.stood(opened)
+        if stance is None or c.current is None:
+            return
+        up, was = np.array(stance.up), quat_rotate(quat_conj(self.mounts), _UP)
+        late &= (up * was).sum(axis=1) > np.cos(self.params.upright_rad)
+        if not late.any():
+            return
+        mounts = self.mounts.copy()
+        for lane in np.flatnonzero(late):
+            mounts[lane] = segment_quat(up[lane], quat_rotate(quat_conj(mounts[lane]), _LEFT))
+        turned = mounts.copy()
+        face_forward(self._relative, stance, end, turned, self.params.bin_hz)
+        mounts[late] = turned[late]
+        zero = tuple(1.0 if is_late else z for z, is_late in zip(c.current.zero_standing, late, strict=True))
+        quats = tuple(tuple(float(x) for x in q) for q in mounts)
+        self._set_mounts(mounts, end)
+        c.current = replace(c.current, quat_segment_sensor=quats, zero_standing=zero)
+        self._announce(c.current, end)
+
     def _set_mounts(self, mounts: F8, end: int) -> None:
         self.anchors.start(mounts, end * self._thinned.per_bin)
         self._thinned.use(mounts)
@@ -171,3 +213,12 @@ class MountKeeper:
         self._thinned.use(mounts)
         self.anchors.add(mounts, round(centre * p.bin_hz * self._thinned.per_bin))
         self.calibrator.stage = 2
+
+
+def _keeping(found: Calibration, before: Calibration | None) -> Calibration:
+    """A newer calibration, with the older one's thighs where only that saw them stand."""
+    if before is None:
+        return found
+    stood = (np.array(before.zero_standing) == 1.0) & (np.array(found.zero_standing) == 0.0)
+    stood[0] = False
+    return found.with_lanes(before, stood) or found
