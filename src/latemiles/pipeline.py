@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from latemiles.config import Config
 from latemiles.errors import InputError
 from latemiles.estimators.chunks import GridChunks
 from latemiles.estimators.course import ahead_of, no_course
-from latemiles.estimators.gait_events import GaitRow, GaitStage, events_of
+from latemiles.estimators.gait_events import GaitStage, events_of
 from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
@@ -31,7 +31,7 @@ from latemiles.estimators.tally import Tally
 from latemiles.kernels.gait_events import ACTIVITY
 from latemiles.metrics.needs import Offer, lacking, limits
 from latemiles.metrics.pace import Pace
-from latemiles.metrics.rows import StrideBatch
+from latemiles.metrics.rows import Kept
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
@@ -55,29 +55,8 @@ SMOOTHED_WAIT_S: Final = 60.0
 GIVEN: Final = "calibration"
 """Where a header keeps the calibration that was made before the run."""
 
-Batch = TypeVar("Batch", contravariant=True)
-
 _NAN: Final = float("nan")
 _UNKNOWN: Final = (_NAN, _NAN, _NAN)
-
-
-class Rows(Protocol[Batch]):
-    """Takes several at once."""
-
-    def extend(self, batch: Batch, /) -> None:
-        """Keep them."""
-
-
-class Kept(Protocol):
-    """Takes what there is most of, for those who do not want it as events."""
-
-    @property
-    def gait(self) -> Rows[Sequence[GaitRow]]:
-        """Takes gait events."""
-
-    @property
-    def strides(self) -> Rows[StrideBatch]:
-        """Takes strides."""
 
 
 class Watch(Protocol):

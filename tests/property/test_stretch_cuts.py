@@ -14,6 +14,7 @@ from latemiles.errors import PacketError
 from latemiles.estimators.decode import DecodeStage, decode_each
 from latemiles.findings import Findings
 from latemiles.pipeline import Pipeline
+from latemiles.recording import reader
 from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers import latemiles_v1, samples
 from latemiles.sensors.registry import driver_for, driver_named
@@ -126,6 +127,19 @@ def test_a_scout_finds_what_the_whole_first_pass_finds(heard):
 def test_a_recording_gives_the_same_records_in_stretches():
     with Recording.open(PATH) as recording:
         assert [r for s in recording.stretches() for r in records_of(s)] == list(recording.records())
+
+
+@pytest.mark.parametrize("kept", [0, 150_000, 10**9])
+def test_a_second_pass_reads_the_same_whatever_was_kept_of_the_first(monkeypatch, kept):
+    monkeypatch.setattr(reader, "KEPT_BYTES", kept)
+    monkeypatch.setattr(reader, "STRETCH_BYTES", 60_000)
+    with Recording.open(PATH) as recording:
+        records = list(recording.records())
+        for _ in range(4):
+            assert [r for s in recording.stretches() for r in records_of(s)] == records
+        # One that was not read to its end leaves nothing behind.
+        next(recording.stretches())
+        assert [r for s in recording.stretches() for r in records_of(s)] == records
 
 
 @settings(max_examples=50, deadline=None)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latemiles.estimators.gait_events import GaitRow
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
 from latemiles.metrics.table import StrideTable
 from latemiles.signals.events import Stride
 from latemiles.signals.frames import SIDES
 
-__all__ = ["StrideBatch", "StrideRows"]
+__all__ = ["Kept", "StrideBatch", "StrideRows"]
+
+Batch = TypeVar("Batch", contravariant=True)
 
 _TIMES: Final = [COLUMN_INDEX["t_ic_s"], COLUMN_INDEX["t_to_s"]]
 
@@ -44,6 +48,25 @@ class StrideBatch(NamedTuple):
         """One stride alone."""
         lane, quality = np.array([stride.side.lane]), np.array([stride.quality])
         return cls(stride.index, np.array([stride.t_s]), lane, np.array([stride.values]), quality)
+
+
+class Rows(Protocol[Batch]):
+    """Takes several at once."""
+
+    def extend(self, batch: Batch, /) -> None:
+        """Keep them."""
+
+
+class Kept(Protocol):
+    """Takes what there is most of, for those who do not want it as events."""
+
+    @property
+    def gait(self) -> Rows[Sequence[GaitRow]]:
+        """Takes gait events."""
+
+    @property
+    def strides(self) -> Rows[StrideBatch]:
+        """Takes strides."""
 
 
 class StrideRows:

@@ -152,12 +152,12 @@ def pieces(file: BinaryIO, size: int, bodies: Collection[int], *, start: int = l
             block, block_start = b"", end
 
 
-def chunks(file: BinaryIO, size: int) -> Iterator[Piece]:
-    """The chunks of the file, up to the end of its data; errors as of ``pieces``."""
+def chunks(file: BinaryIO, size: int, *, start: int = len(MAGIC)) -> Iterator[Piece]:
+    """The chunks of the file, up to the end of its data; arguments and errors as of ``pieces``."""
     # Compiled, and so slow to import: replaying a file does not need it.
     from latemiles.kernels.unpack import scan_records
 
-    offset = len(MAGIC)
+    offset = start
     heads = np.empty((3, _BLOCK_BYTES // _RECORD_HEAD.size + 1), dtype=np.int64)
     while True:
         block = _read(file, offset, _BLOCK_BYTES)

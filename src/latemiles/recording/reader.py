@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
@@ -37,9 +38,12 @@ __all__ = ["Recording"]
 
 Read = TypeVar("Read", Record, Stretch)
 
-STRETCH_BYTES: Final = 192 * 1024
-"""So much of a recording is taken at once, twenty seconds of three sensors: all that comes of it, sample by
-sample, stays near the processor until the grid is made."""
+STRETCH_BYTES: Final = 1024 * 1024
+"""So much of a recording is taken at once, a minute and a half of three sensors."""
+
+KEPT_BYTES: Final = 48 * 1024 * 1024
+"""So much of a recording is kept from the first of two passes to the second, more than an hour of three
+sensors: inflating it takes longer than most of what is done with it."""
 
 _BODIES = (Opcode.CHUNK,)
 
@@ -61,6 +65,7 @@ class Recording:
         self._size = size
         self._heard: dict[tuple[int, int, bytes], Record] = {}
         """What lies between the packets, as far as it was decoded: words of speed, marks."""
+        self._start: _Start | None = None
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> Recording:
@@ -113,7 +118,14 @@ class Recording:
         RecordingError
             At the first damage.
         """
-        return _reading(self.path, self._size, partial(_sound_stretches, heard=self._heard))
+        return _reading(self.path, self._size, self._read_stretches)
+
+    def _read_stretches(self, file: BinaryIO, size: int) -> Iterator[Stretch]:
+        start, self._start = self._start or _Start(self._heard), None
+        # Kept is what the first of two passes read, and no longer than to the second one.
+        keeps = None if start.stretches else _Start(self._heard)
+        yield from _sound_stretches(file, size, start, keeps)
+        self._start = keeps
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
@@ -250,38 +262,57 @@ def _sound_records(file: BinaryIO, size: int) -> Iterator[Record]:
         raise FormatError(f"it holds {expected} records of {statistics.message_count}")
 
 
-def _sound_stretches(
-    file: BinaryIO, size: int, heard: dict[tuple[int, int, bytes], Record]
-) -> Iterator[Stretch]:
+class _Start:
+    """What was read of a file already, to be given out again, and where to go on."""
+
+    def __init__(self, heard: dict[tuple[int, int, bytes], Record]) -> None:
+        self.stretches: deque[Stretch] = deque()
+        self.room = KEPT_BYTES
+        self.offset = len(MAGIC)
+        self.expected = 0
+        self.decoder = MessageDecoder(heard=heard)
+
+    def keep(self, stretch: Stretch, offset: int, expected: int, decoder: MessageDecoder) -> None:
+        """Keep the next stretch, which ends at a byte of the file, unless there is no room for it."""
+        self.room -= len(stretch.data)
+        if self.room >= 0:
+            self.stretches.append(stretch)
+            self.offset, self.expected, self.decoder = offset, expected, decoder
+
+
+def _sound_stretches(file: BinaryIO, size: int, start: _Start, keeps: _Start | None) -> Iterator[Stretch]:
+    while start.stretches:
+        yield start.stretches.popleft()
     statistics = read_statistics(file, size)
-    decoder = MessageDecoder(heard=heard)
-    expected = 0
-    for offset, data in _joined_chunks(file, size):
+    decoder, expected = start.decoder, start.expected
+    for offset, end, data in _joined_chunks(file, size, start.offset):
         sequence, stretch = decoder.stretch(data)
         wanted = (expected + np.arange(len(sequence))) & 0xFFFFFFFF
         wrong = np.flatnonzero(sequence != wanted)
         if wrong.size:
             raise FormatError(f"record {wanted[wrong[0]]} is missing before byte {offset}")
         expected = (expected + len(sequence)) & 0xFFFFFFFF
+        if keeps is not None:
+            keeps.keep(stretch, end, expected, decoder)
         yield stretch
     if statistics is not None and statistics.message_count & 0xFFFFFFFF != expected:
         raise FormatError(f"it holds {expected} records of {statistics.message_count}")
 
 
-def _joined_chunks(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
+def _joined_chunks(file: BinaryIO, size: int, start: int) -> Iterator[tuple[int, int, bytes]]:
     """What the chunks hold, some in one: a recorder closes a chunk a second. Also where the last one lies."""
     parts: list[bytes] = []
-    offset, room = 0, STRETCH_BYTES
+    offset, end, room = 0, 0, STRETCH_BYTES
     opener = zstandard.ZstdDecompressor()
-    for piece in chunks(file, size):
+    for piece in chunks(file, size, start=start):
         parts.append(open_chunk(piece.body, opener))
-        offset = piece.offset
+        offset, end = piece.offset, piece.end
         room -= len(parts[-1])
         if room <= 0:
-            yield offset, b"".join(parts)
+            yield offset, end, b"".join(parts)
             parts, room = [], STRETCH_BYTES
     if parts:
-        yield offset, b"".join(parts)
+        yield offset, end, b"".join(parts)
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[Piece]:

@@ -147,12 +147,13 @@ class TrendMonitor:
 
     def _is_full(self) -> bool:
         """Both legs' 25 strides, or enough of one leg where the other is not heard."""
-        n = self._params.drift.block_strides
-        count = len(self._block)
+        n, block = self._params.drift.block_strides, self._block
+        count = len(block)
         if count < n or count >= 2 * n:
             return count >= n
-        lane = self._block[0][0]
-        return all(row[0] == lane for row in self._block)
+        lane = block[0][0]
+        # Legs take turns: the second row nearly always tells.
+        return block[1][0] == lane and all(row[0] == lane for row in block)
 
     def _medians(self, block: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, tuple[float, float]]:
         """Left and right median of each column."""
