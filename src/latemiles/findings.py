@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
@@ -28,7 +27,7 @@ from latemiles.signals.events import (
     Split,
     Stride,
 )
-from latemiles.signals.frames import SEGMENTS, SIDES, Segment, Side
+from latemiles.signals.frames import SEGMENTS, SIDES, Segment
 from latemiles.signals.records import Speed
 from latemiles.signals.results import QualityReport
 from latemiles.signals.stretches import Stretch
@@ -48,36 +47,34 @@ class GaitRows:
     """Gait events appended one by one, kept in flat arrays: events of a whole run make memory slow."""
 
     def __init__(self) -> None:
-        self._numbers = array("d")
-        """Time and confidence of each,"""
-        self._marks = array("q")
-        """and whether it is a toe-off, and its side's lane."""
+        self._parts: list[NDArray[np.float64]] = [np.empty((0, 4))]
+        """(n, 4) each, as ``GaitStage.rows`` gives them."""
+        self._zero_s = 0.0
 
     def append(self, event: GaitEvent) -> None:
         """Keep one event."""
-        self._numbers.append(event.t_s)
-        self._numbers.append(event.confidence)
-        self._marks.append(event.kind == KINDS[1])
-        self._marks.append(event.side is Side.RIGHT)
+        self.extend([(KINDS.index(event.kind), event.t_s, event.side.lane, event.confidence)])
 
-    def extend(self, rows: Iterable[GaitRow]) -> None:
-        """Keep events as ``GaitStage.rows`` gives them; those that are no activities."""
-        for what, t_s, lane, confidence in rows:
-            if what < len(KINDS):
-                self._numbers.append(t_s)
-                self._numbers.append(confidence)
-                self._marks.append(int(what))
-                self._marks.append(int(lane))
+    def extend(self, rows: Sequence[GaitRow]) -> None:
+        """Keep some as ``GaitStage.rows`` gives them; activities are passed over."""
+        if rows:
+            self._parts.append(np.array(rows))
 
     def move(self, by_s: float) -> None:
         """Count all times from elsewhere."""
-        np.frombuffer(self._numbers).reshape(-1, 2)[:, 0] += by_s
+        self._zero_s += by_s
 
     def columns(self) -> tuple[NDArray[np.float64], NDArray[np.str_], NDArray[np.str_], NDArray[np.float64]]:
         """Time, s, kind, side and confidence of each, in their order."""
-        t_s, confidence = np.array(self._numbers).reshape(-1, 2).T.copy()
-        toe_off, lane = np.array(self._marks, dtype=np.int64).reshape(-1, 2).T
-        return t_s, np.array(KINDS)[toe_off], np.array([side.value for side in SIDES])[lane], confidence
+        rows = np.concatenate(self._parts)
+        what, t_s, lane, confidence = rows[rows[:, 0] < len(KINDS)].T
+        sides = np.array([side.value for side in SIDES])
+        return (
+            t_s + self._zero_s,
+            np.array(KINDS)[what.astype(int)],
+            sides[lane.astype(int)],
+            confidence.copy(),
+        )
 
 
 @dataclass(slots=True)

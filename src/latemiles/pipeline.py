@@ -8,6 +8,7 @@ begin at fixed indices.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final, Protocol
 
@@ -101,7 +102,8 @@ class Pipeline:
     watch : Watch, optional
         Sees every chunk of samples, orientations and angles; for those who keep them.
     kept : Kept, optional
-        Takes strides and gait events, which are then not put out; for those who want their columns only.
+        Takes strides and gait events, which are then not put out, nor are updates of form drift; for those
+        who want columns of the whole run.
     is_scout : bool
         Go only as far as ``first_pass`` needs: no angles, no gait, no strides.
     may_rest : bool
@@ -181,7 +183,8 @@ class Pipeline:
             self._orientation.aim(ahead_of(np.array(known.calibration.quat_segment_sensor)))
         self._gait = GaitStage(rate, _slowest_hz(self.header.sensors))
         self._strides = StrideStage(rate, c.strides, lacking=lacking(self._offers))
-        self._monitor = TrendMonitor(c.monitor)
+        # Nobody looks at updates of a run whose strides are kept: form drift is worked out from all of them.
+        self._monitor = TrendMonitor(c.monitor if self._kept is None else replace(c.monitor, metrics=()))
 
     def push(self, record: Record) -> list[Event]:
         """Take one record; say what became known.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import deque
 from typing import Final
 
 from latemiles.signals.records import Speed
@@ -30,7 +29,7 @@ class SpeedTrack:
     """The last minutes of a speed source; distance is integrated where the source gives none."""
 
     def __init__(self) -> None:
-        self._words: deque[tuple[float, float, float]] = deque()
+        self._words: list[tuple[float, float, float]] = []
 
     def tell(self, record: Speed) -> tuple[float, float] | None:
         """Take in one word of the source; one out of order, or without a number, is left out.
@@ -52,7 +51,7 @@ class SpeedTrack:
             distance = self._integrated(t, speed)
         self._words.append((t, speed, distance))
         while t - self._words[0][0] > KEPT_S:
-            self._words.popleft()
+            del self._words[0]
         return t, speed
 
     def at(self, t: float) -> tuple[float, float]:
@@ -78,7 +77,7 @@ class SpeedTrack:
 
     def load(self, words: list[list[float]]) -> None:
         """Go on from what ``save`` gave."""
-        self._words = deque((w[0], w[1], w[2]) for w in words)
+        self._words = [(w[0], w[1], w[2]) for w in words]
 
     def _slope(self, t: float, distance: float) -> float:
         for t0, _, d0 in reversed(self._words):

@@ -87,6 +87,8 @@ class TrendMonitor:
         """Take in strides, as ``push`` of one after the other."""
         out: list[DriftUpdate | Split] = []
         splits = self._splits.push_many(strides)
+        if not self._watches:
+            return [split for _, split in splits]
         lanes, times = strides.lanes.tolist(), strides.t_s.tolist()
         rows = strides.values[:, self._at].tolist()
         for k, is_left_out in enumerate((strides.quality & _EXCLUDING != 0).tolist()):
