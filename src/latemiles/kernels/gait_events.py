@@ -75,6 +75,10 @@ WITHIN: Final = 0.5
 BEFORE_VALLEY_S: Final = 0.03
 """How long before the low-passed force is lowest a contact may lie, s: from 16 ms before to 75 ms after it,
 from a slow shuffle to a sprint."""
+SLOW: Final = 1.05
+"""A sensor whose samples are further apart than so many of the grid's is slower than it."""
+SETTLED_AFTER: Final = 4
+SETTLE_GAIN: Final = 1.0 / 16.0
 TOE_OFF_S: Final = 0.02
 """A contact picked this near to the toe-off before it may be that toe-off's own kink, s."""
 DUE_S: Final = 0.03
@@ -190,6 +194,25 @@ def _landing_window(s, j, leave):
 
 
 @njit(cache=True)
+def _settled(s, j, side, contact, is_next, is_seen):
+    """Contact of a slow sensor, by the rise of the low-passed force and the mean time between the two.
+
+    What a slow sensor shows of an impact depends on where its samples happen to lie, by a whole sample either
+    way. The low-passed force's rise does not: it follows the contact by the same time within 6 ms.
+    """
+    rise = contact_due(s, j)[1]
+    memory = s.settled[side]
+    if not is_next:
+        memory[1] = 0.0
+    if is_seen:
+        lag = rise - contact
+        off = max(-s.step, min(s.step, lag - memory[0])) if memory[1] > 0.0 else lag - memory[0]
+        memory[1] += 1.0
+        memory[0] += max(SETTLE_GAIN, 1.0 / memory[1]) * off
+    return rise - memory[0] if memory[1] >= SETTLED_AFTER else contact
+
+
+@njit(cache=True)
 def _running_step(s, j, out, count):
     """The flight that ends at sample j: toe-off before it, initial contact after it."""
     rate = s.rate
@@ -220,7 +243,7 @@ def _running_step(s, j, out, count):
     contact, confidence = at + _within(s), 0.4 + 0.6 * min(1.0, gain / SURE_GAIN)
     if gain < LEAST_GAIN:
         foot = rising_foot(s.brief, bottom, j, s.brief[bottom], s.low[j] - s.brief[bottom])
-        foot = foot if math.isnan(due) else due
+        foot = foot if math.isnan(due) else due + _within(s)
         contact, confidence = (contact if math.isnan(foot) else foot), 0.4
     elif is_next:
         contact = land(
@@ -234,6 +257,8 @@ def _running_step(s, j, out, count):
             s.landing_memory[side],
             s.landing_scratch,
         )
+    if s.step > SLOW:
+        contact = _settled(s, j, side, contact, is_next, gain >= LEAST_GAIN)
     confidence *= 0.4 + 0.6 * abs(belief)
     if is_blind:
         confidence = max(LEAST_CONFIDENCE, confidence)

@@ -91,6 +91,8 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("landing_noise", "f8", (2, 2)),
             ("landing_memory", "f8", (2, 2)),
             ("landing_scratch", "f8", (2, SPAN)),
+            # slow sensors: how long before its rise a foot's contact lies on average, samples; of how many
+            ("settled", "f8", (2, 2)),
             # standing still or not
             ("activity", "i8"),
             ("activity_t", "f8"),
