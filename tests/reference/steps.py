@@ -200,7 +200,7 @@ class Landing:
             self.shape = np.roll(self.shape, -step, axis=1)
             self.shape[:, -1 if step > 0 else 0] = 0.0
             at, begin, self.behind = at + step / 4.0, begin - step / 4.0, self.behind + step / 4.0
-        return at + begin + 0.25 + 1.5 * (apart - 1.0) if self.count >= 6 else pick
+        return at + begin + 0.25 + 1.0 * (apart - 1.0) if self.count >= 6 else pick
 
     def begins(self) -> float:
         energy = self.shape**2

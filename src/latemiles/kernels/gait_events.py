@@ -164,7 +164,7 @@ def _contact(s, start, stop, leave):
 @njit(cache=True)
 def _within(s):
     # Samples of a slow sensor are further apart, and the line between them bends between samples of the grid.
-    return WITHIN + (s.step - 1.0)
+    return WITHIN * s.step
 
 
 @njit(cache=True)

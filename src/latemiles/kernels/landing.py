@@ -40,7 +40,7 @@ SMOOTH_FOR: Final = 4
 """Strides whose samples are spread over the whole way to their neighbours; later ones over half of it."""
 SPREAD: Final = 0.25
 """How much too early a shape begins: a knot takes in samples up to half a sample after it."""
-LINE: Final = 1.5
+LINE: Final = 1.0
 """How much earlier it begins where a sensor is slower than the grid, as a share of the difference in samples:
 the line between two samples bends at the first of them, which strides meet at any phase, and which itself
 lies between two samples of the grid."""
