@@ -7,9 +7,8 @@ begin at fixed indices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import inf
 from typing import Final, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from latemiles.errors import InputError
 from latemiles.estimators.chunks import GridChunks
 from latemiles.estimators.course import ahead_of, no_course
 from latemiles.estimators.gait_events import GaitStage, events_of
+from latemiles.estimators.grid_rate import grid_rate_hz, slowest_hz
 from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
@@ -44,7 +44,7 @@ from latemiles.signals.results import SensorQuality
 from latemiles.signals.stretches import Stretch
 from latemiles.trends.monitor import TrendMonitor
 
-__all__ = ["GIVEN", "FirstPass", "Pipeline", "grid_rate_hz"]
+__all__ = ["GIVEN", "FirstPass", "Pipeline"]
 
 CHUNK_S: Final = 0.1
 """The causal basis goes through the stages in pieces this long: ten looks a second."""
@@ -68,18 +68,6 @@ class Watch(Protocol):
 
     def angles(self, block: AngleBlock) -> None:
         """See angles."""
-
-
-def grid_rate_hz(sensors: Iterable[SensorInfo]) -> float:
-    """Rate of the common grid: 200 Hz where every sensor gives 150 Hz or more, else 100 Hz."""
-    slowest = _slowest_hz(sensors)
-    return 200.0 if 150.0 <= slowest < inf else 100.0
-
-
-def _slowest_hz(sensors: Iterable[SensorInfo]) -> float:
-    """Rate of the slowest sensor; infinite where none is known."""
-    rates = [s.rate_hz for s in sensors if s.segment in SEGMENTS and np.isfinite(s.rate_hz)]
-    return min([rate for rate in rates if rate > 0.0], default=inf)
 
 
 class Pipeline:
@@ -181,7 +169,7 @@ class Pipeline:
         self._mounts = self._posture.mounts
         if known and known.calibration:
             self._orientation.aim(ahead_of(np.array(known.calibration.quat_segment_sensor)))
-        self._gait = GaitStage(rate, _slowest_hz(self.header.sensors))
+        self._gait = GaitStage(rate, slowest_hz(self.header.sensors))
         self._strides = StrideStage(rate, c.strides, lacking=lacking(self._offers))
         # Nobody looks at updates of a run whose strides are kept: form drift is worked out from all of them.
         self._monitor = TrendMonitor(c.monitor if self._kept is None else replace(c.monitor, metrics=()))
