@@ -14,7 +14,7 @@ class SampleQuality(IntFlag):
     GAP = 1
     """Nothing was heard here; the sample is NaN."""
     BRIDGED = 2
-    """A short hole, bridged from its two ends."""
+    """A short hole, bridged from its two ends; with GAP, one that only the orientation saw filled."""
     ACC_CLIPPED = 4
     """The accelerometer was at its limit."""
     GYR_CLIPPED = 8
