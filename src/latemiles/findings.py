@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.estimators.gait_events import KINDS, GaitRow
+from latemiles.estimators.gait_events import KINDS
 from latemiles.metrics.catalogue import COLUMN_INDEX
 from latemiles.metrics.needs import SIDES_UNSURE
 from latemiles.metrics.rows import StrideRows
@@ -53,12 +53,12 @@ class GaitRows:
 
     def append(self, event: GaitEvent) -> None:
         """Keep one event."""
-        self.extend([(KINDS.index(event.kind), event.t_s, event.side.lane, event.confidence)])
+        self.extend(np.array([(KINDS.index(event.kind), event.t_s, event.side.lane, event.confidence)]))
 
-    def extend(self, rows: Sequence[GaitRow]) -> None:
+    def extend(self, rows: NDArray[np.float64]) -> None:
         """Keep some as ``GaitStage.rows`` gives them; activities are passed over."""
-        if rows:
-            self._parts.append(np.array(rows))
+        if len(rows):
+            self._parts.append(rows)
 
     def move(self, by_s: float) -> None:
         """Count all times from elsewhere."""

@@ -343,7 +343,7 @@ class Pipeline:
         self._kept.gait.extend(gait)
         for batch in strides:
             self._kept.strides.extend(batch)
-        return [*found, *events_of(row for row in gait if row[0] == ACTIVITY), *said]
+        return [*found, *events_of(gait[gait[:, 0] == ACTIVITY]), *said]
 
     @property
     def has_overslept(self) -> bool:

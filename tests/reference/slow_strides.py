@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
+
+from latemiles.signals.quality import StrideQuality
 
 F8 = NDArray[np.float64]
 
@@ -87,3 +92,65 @@ def ensemble(waves: F8, lanes) -> list[F8]:
 def wander_covariance(t: F8, variance: float, tau: float, noise_var: float) -> F8:
     """Covariance matrix of the medians."""
     return variance * np.exp(-np.abs(t[:, None] - t[None, :]) / tau) + noise_var * np.eye(t.size)
+
+
+class Events:
+    """Strides by the gait events alone, ``kernels.stride_events``: rows of its columns in ``waiting``."""
+
+    def __init__(self, params) -> None:
+        self.params, self.waiting = params, []
+        self.feet = [
+            {"ic": math.nan, "sure": 0.0, "to": math.nan, "other": math.nan, "end": math.nan, "times": []}
+            for _ in range(2)
+        ]
+        self.activities, self.slips = deque(maxlen=16), deque(maxlen=16)
+
+    def hear(self, what: int, t: float, which: int, confidence: float, speed_at) -> None:
+        """Contact 0, toe-off 1, activity 2, slip 3."""
+        if what == 2:
+            self.activities.append((t, which))
+        elif what == 3:
+            self.slips.append((t, which))
+        elif what == 1:
+            foot = self.feet[which]
+            if math.isnan(foot["to"]) and t > foot["ic"]:
+                foot["to"] = t
+        else:
+            foot, other = self.feet[which], self.feet[1 - which]
+            if math.isnan(other["other"]) and t > other["ic"]:
+                other["other"] = t
+            if math.isfinite(foot["ic"]):
+                self._close(foot, which, t, min(confidence, foot["sure"]), speed_at)
+            foot |= {"ic": t, "sure": confidence, "to": math.nan, "other": math.nan}
+
+    def _activity(self, t: float) -> int:
+        return next((a for since, a in reversed(self.activities) if since <= t), -1)
+
+    def _close(self, foot, lane: int, end: float, confidence: float, speed_at) -> None:
+        p, activity, duration = self.params, self._activity(foot["ic"]), end - foot["ic"]
+        low = p.walking_s[0] if activity == 1 else p.running_s[0]
+        high = p.running_s[1] if activity == 2 else p.walking_s[1]
+        if activity == 0 or not low <= duration <= high:
+            return
+        if not foot["ic"] - foot["end"] <= p.pause_s:
+            foot["times"] = []
+        times = foot["times"][-p.neighbours :]
+        usual = sorted(times)[len(times) // 2] if times else math.nan
+        is_new = len(times) < p.fewest_neighbours
+        if not is_new and duration > p.missed * usual:
+            return
+        reasons = {
+            StrideQuality.UNSTEADY: self._activity(end) != activity
+            or is_new
+            or abs(duration / usual - 1.0) > p.unsteady,
+            StrideQuality.NOT_RUNNING: activity in (1, 3),
+            StrideQuality.LOW_CONFIDENCE: confidence < p.least_confidence,
+            StrideQuality.NO_TOE_OFF: math.isnan(foot["to"]),
+            StrideQuality.SLIPPED: any(foot["ic"] <= t < end and w in (0, 1 + lane) for t, w in self.slips),
+        }
+        foot["times"] = [*times, duration]
+        foot["end"] = end
+        (speed, distance), (speed_end, _) = speed_at(foot["ic"]), speed_at(end)
+        mean = 0.5 * (speed + speed_end) if math.isfinite(speed_end) else speed
+        bits = sum(int(bit) for bit, holds in reasons.items() if holds)
+        self.waiting.append([lane, foot["ic"], foot["to"], end, foot["other"], distance, mean, bits])

@@ -7,9 +7,17 @@ import pytest
 
 from latemiles.kernels import strides as kernel
 from latemiles.kernels import trends
+from latemiles.kernels.stride_events import WAITING, follow_events, new_stride_state
+from latemiles.kernels.stride_rows import BITS
+from latemiles.kernels.stride_waves import add_strides
 from latemiles.metrics.features import COLUMNS, FIRST, FeatureMaker, _plan
 from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S
+from latemiles.metrics.speed import SpeedTrack
+from latemiles.metrics.strides import StrideParams, _settings
+from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.frames import SIDES
+from latemiles.signals.quality import SampleQuality, StrideQuality
+from latemiles.signals.records import Speed
 from reference import slow_strides as slow
 
 RNG = np.random.default_rng(11)
@@ -125,6 +133,7 @@ def test_theil_sen_slopes_are_those_of_all_pairs() -> None:
     assert sorted(out) == [0.5, 1.0, 2.0]
 
 
+@pytest.mark.interpreted
 def test_strides_are_measured_from_the_ring_as_the_slow_twin_measures_them() -> None:
     rate, capacity = 200.0, 640
     maker = FeatureMaker(rate, 2.2)
@@ -134,30 +143,97 @@ def test_strides_are_measured_from_the_ring_as_the_slow_twin_measures_them() -> 
     ring, quality = np.empty((12, capacity)), np.empty((3, capacity), dtype=np.int64)
     for k in range(1000):
         ring[:, k % capacity], quality[:, k % capacity] = samples[:, k], bits[:, k]
-    lanes = np.array([0, 1, 0, 1])
-    events = np.array([[1.903, 2.15, 2.6], [2.2512, 2.5, 2.96], [2.6, np.nan, 3.3], [1.0, 1.2, 1.7]])
-    rows, seen, waves = maker.measure(ring, quality, 360, lanes, events)
-    for k, (lane, times) in enumerate(zip(lanes, events, strict=True)):
-        first, stop = int(np.floor(times[0] * rate)), int(np.ceil(times[2] * rate)) + 1
+    quality[:, :] &= ~int(SampleQuality.GAP)
+    bits &= ~int(SampleQuality.GAP)
+    bits[:, 500:600] = 0
+    waiting = np.array(
+        [
+            [0, 1.903, 2.15, 2.6, 2.3, np.nan, np.nan, 128],
+            [1, 2.2512, 2.5, 2.96, 2.4, 10.0, 3.0, 0],
+            [0, 2.502, 2.7, 2.99, 2.75, 11.0, 3.1, 0],
+            [0, 2.6, np.nan, 3.3, np.nan, 12.0, 3.2, 256],
+            [1, 1.0, 1.2, 1.7, 1.4, 5.0, 2.0, 0],
+        ]
+    )
+    for k in range(500, 600):
+        quality[:, k % capacity] = 0
+    batch, steady, waves = maker.finish(ring, quality, 360, 7, waiting)
+    assert batch.first == 7
+    for k, (lane, t_ic, t_to, t_end, t_other, way, speed, said) in enumerate(waiting):
+        row, stride, contact = batch.values[k], t_end - t_ic, t_to - t_ic
+        flight = t_other - t_to
+        times = [7 + k, t_ic, t_to, stride, 120.0 / stride, contact]
+        times += [flight if flight >= 0.0 else np.nan, contact / stride, way, speed]
+        np.testing.assert_allclose(row[:10], times, atol=1e-12)
+        first, stop = int(np.floor(t_ic * rate)), int(np.ceil(t_end * rate)) + 1
         if first < 360:
-            assert seen[k, 2] == 0
-            assert np.isnan(rows[k]).all()
+            assert batch.quality[k] & StrideQuality.GAP
+            assert np.isnan(row[10:]).all()
             continue
-        heard = [np.bitwise_or.reduce(bits[row, first:stop]) for row in (0, 1 + lane)]
-        assert seen[k].tolist() == [*heard, 1]
-        want, wave = slow.stride(
-            samples, rate, lane, times, _plan(SIDES[lane]), COLUMNS, FIRST, 8, SHOCK_WINDOW_S * rate
+        pelvis, thigh = (int(np.bitwise_or.reduce(bits[line, first:stop])) for line in (0, 1 + int(lane)))
+        seen = pelvis | (thigh & ~int(SampleQuality.BEND))
+        want = int(said)
+        for sample_bit, stride_bit in BITS:
+            want |= stride_bit if seen & sample_bit else 0
+        assert batch.quality[k] == want
+        line, wave = slow.stride(
+            samples,
+            rate,
+            int(lane),
+            np.array([t_ic, t_to, t_end]),
+            _plan(SIDES[int(lane)]),
+            COLUMNS,
+            FIRST,
+            8,
+            SHOCK_WINDOW_S * rate,
         )
-        np.testing.assert_allclose(rows[k, : len(want)], want, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(waves[k], wave, atol=1e-9)
+        np.testing.assert_allclose(row[10 : len(line)], line[10:], rtol=1e-9, atol=1e-9)
+        assert (k in steady) == (not want & int(EXCLUDING))
+        if k in steady:
+            np.testing.assert_allclose(waves[list(steady).index(k)], wave, atol=1e-9)
+    assert steady.tolist() == [2]
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("seed", range(6))
+def test_events_make_the_strides_that_the_slow_twin_makes_of_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    params, track, rows, t = StrideParams(neighbours=5), SpeedTrack(), [], 0.0
+    twin = slow.Events(params)
+    state, waiting, count = new_stride_state(5), np.full((900, WAITING), np.nan), 0
+    for k in range(700):
+        t += 0.35 * rng.choice(
+            [0.6, 1.0, 1.0, 1.0, 1.05, 1.7, 2.2, 9.0], p=[0.02, 0.3, 0.3, 0.3, 0.02, 0.03, 0.02, 0.01]
+        )
+        chance = rng.random()
+        if chance < 0.05:
+            track.tell(Speed(0, t, speed_m_s=rng.uniform(2.0, 4.0)))
+        row = (0, t, k % 2 if chance < 0.97 else rng.integers(2), rng.uniform(0.45, 1.0))
+        rows.append(row)
+        if rng.random() < 0.9:
+            rows.append((1, t + 0.2 * rng.uniform(0.9, 1.1), row[2], 0.7))
+        if chance > 0.96:
+            rows.append((2 + rng.integers(2), t - rng.uniform(0.0, 0.5), rng.integers(3), 1.0))
+        if chance < 0.3 or k == 699:
+            for what, at, which, confidence in rows:
+                twin.hear(what, at, which, confidence, track.at)
+            count = follow_events(state, _settings(params), np.array(rows), track.words, waiting, count)
+            rows = []
+    assert count == len(twin.waiting) > 150
+    np.testing.assert_array_equal(waiting[:count], np.array(twin.waiting))
 
 
 def test_waveforms_are_added_up_as_the_slow_twin_adds_them() -> None:
     waves, lanes = RNG.normal(size=(40, 6, kernel.N_PHASES)), RNG.integers(0, 2, 40)
     waves[5, 4, 17] = np.nan
     count, mean, squares = np.zeros(9), np.zeros((9, kernel.N_PHASES)), np.zeros((9, kernel.N_PHASES))
-    kernel.add_strides(count, mean, squares, waves[:11], lanes[:11])
-    kernel.add_strides(count, mean, squares, waves[11:], lanes[11:])
+    toe_off, sums, counts = np.where(RNG.random(40) < 0.8, RNG.uniform(30, 45, 40), np.nan), *np.zeros((2, 2))
+    for part in (slice(0, 11), slice(11, None)):
+        add_strides(count, mean, squares, sums, counts, waves[part], lanes[part], toe_off[part])
+    for lane in (0, 1):
+        told = toe_off[(lanes == lane) & np.isfinite(toe_off)]
+        assert counts[lane] == len(told)
+        assert sums[lane] == pytest.approx(told.sum())
     want = slow.ensemble(waves, lanes)
     for row, found in enumerate(want):
         assert count[row] == len(found)

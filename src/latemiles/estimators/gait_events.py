@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf, isfinite
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError, ShapeError
 from latemiles.kernels.gait_events import ACTIVITY, ROWS_PER_SAMPLE, gait_push
@@ -61,8 +62,8 @@ class GaitStage:
         """As ``rows``, with each as an event."""
         return events_of(self.rows(angles))
 
-    def rows(self, angles: AngleBlock) -> list[GaitRow]:
-        """Events that became certain with these samples, in order of time for each foot.
+    def rows(self, angles: AngleBlock) -> NDArray[np.float64]:
+        """Events (n, 4) that became certain with these samples, in order of time for each foot.
 
         Parameters
         ----------
@@ -95,8 +96,7 @@ class GaitStage:
         flexion = np.ascontiguousarray(angles.hip[:, :, 0])
         pelvis = np.ascontiguousarray(angles.pelvis[:, 1:].T)
         found = gait_push(self._state, force, flexion, pelvis, self._rows)
-        rows: list[GaitRow] = self._rows[:found].tolist()
-        return rows
+        return self._rows[:found].copy()
 
     def finish(self) -> list[GaitEvent | Activity]:
         """Nothing more: a step whose contact is not over when the signal ends is not put out."""
@@ -118,11 +118,11 @@ class GaitStage:
         self._state = as_state(np.frombuffer(state, dtype=layout, count=1, offset=_HEAD.size).copy())
 
 
-def events_of(rows: Iterable[GaitRow]) -> list[GaitEvent | Activity]:
+def events_of(rows: NDArray[np.float64]) -> list[GaitEvent | Activity]:
     """Rows as events."""
     return [
         Activity(t, ACTIVITIES[int(which)])
         if what == ACTIVITY
         else GaitEvent(t, KINDS[int(what)], SIDES[int(which)], confidence)
-        for what, t, which, confidence in rows
+        for what, t, which, confidence in rows.tolist()
     ]

@@ -1,4 +1,4 @@
-"""Speed at the samples of the grid from what a source said of it now and then."""
+"""Speed at the samples of the grid, or at one moment, from what a source said of it now and then."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from latemiles.kernels.jit import njit
 
-__all__ = ["pace_at"]
+__all__ = ["pace_at", "speed_at"]
 
 
 @njit(cache=True)
@@ -42,3 +42,41 @@ def pace_at(words, t, known, bridge_s, hold_s, out):
             step = words[n, 0] - start
             slope = (words[n, 1] - value) / step
             out[i] = slope * (t[i] - start) + value if step <= bridge_s else math.nan
+
+
+@njit(cache=True)
+def speed_at(words, t, bridge_s, hold_s):
+    """Speed and distance at one moment, on the straight line between two words.
+
+    Parameters
+    ----------
+    words : float64 array, shape (n, 3)
+        Time, s, speed, m/s, and distance, m, of each word; times rise.
+    t : float
+        s.
+    bridge_s, hold_s : float
+        As for ``pace_at``.
+
+    Returns
+    -------
+    tuple of float
+        m/s and m; NaN before the first word and where the source is silent.
+    """
+    low, high = 0, words.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if words[middle, 0] <= t:
+            low = middle + 1
+        else:
+            high = middle
+    if low == 0:
+        return math.nan, math.nan
+    since, speed, distance = t - words[low - 1, 0], words[low - 1, 1], words[low - 1, 2]
+    silence = words[low, 0] - words[low - 1, 0] if low < words.shape[0] else math.inf
+    if silence <= bridge_s:
+        part = since / silence
+        return speed + part * (words[low, 1] - speed), distance + part * (words[low, 2] - distance)
+    # As if the next word had not come yet: what is known later changes nothing.
+    if since <= hold_s:
+        return speed, distance + speed * since
+    return math.nan, math.nan

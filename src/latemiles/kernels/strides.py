@@ -18,8 +18,6 @@ __all__ = [
     "N_PHASES",
     "RING_ROWS",
     "WINDOW_ROWS",
-    "add_strides",
-    "add_waves",
     "all_angle_features",
     "all_waves",
     "angle_features",
@@ -54,45 +52,54 @@ def trig_table(n_harmonics):
 @njit(cache=True)
 def fill_ring(ring, quality_ring, first, pelvis, hip, force_up, force_horizontal, quality):
     """Write samples ``first ...`` into the ring, each at its grid index modulo the ring's length."""
-    capacity = ring.shape[1]
-    at = first % capacity
-    for k in range(pelvis.shape[0]):
+    capacity, n = ring.shape[1], pelvis.shape[0]
+    done = 0
+    while done < n:
+        at = (first + done) % capacity
+        count = min(n - done, capacity - at)
+        # Row by row: one stream is read and one written at a time.
+        here, there = slice(done, done + count), slice(at, at + count)
         for c in range(3):
-            ring[c, at] = pelvis[k, c]
-            ring[3 + c, at] = hip[0, k, c]
-            ring[6 + c, at] = hip[1, k, c]
-        ring[9, at] = force_up[0, k]
-        ring[10, at] = force_horizontal[k, 0]
-        ring[11, at] = force_horizontal[k, 1]
-        for lane in range(quality_ring.shape[0]):
-            quality_ring[lane, at] = quality[lane, k]
-        at = at + 1 if at + 1 < capacity else 0
+            ring[c, there] = pelvis[here, c]
+            ring[3 + c, there] = hip[0, here, c]
+            ring[6 + c, there] = hip[1, here, c]
+        ring[9, there] = force_up[0, here]
+        ring[10, there] = force_horizontal[here, 0]
+        ring[11, there] = force_horizontal[here, 1]
+        quality_ring[:, there] = quality[: quality_ring.shape[0], here]
+        done += count
 
 
 @njit(cache=True)
 def gather(ring, start, n, lane, window):
     """Copy samples ``start ... start + n - 1`` of the pelvis and of hip ``lane`` (0 left, 1 right)."""
-    capacity = ring.shape[1]
-    at = start % capacity
-    for k in range(n):
+    at = start % ring.shape[1]
+    count = min(n, ring.shape[1] - at)
+    for group in range(3):
+        source = 3 * (1 + lane) if group == 1 else 9 if group == 2 else 0
         for c in range(3):
-            window[c, k] = ring[c, at]
-            window[3 + c, k] = ring[3 + 3 * lane + c, at]
-            window[6 + c, k] = ring[9 + c, at]
-        at = at + 1 if at + 1 < capacity else 0
+            window[3 * group + c, :count] = ring[source + c, at : at + count]
+            window[3 * group + c, count:n] = ring[source + c, : n - count]
 
 
 @njit(cache=True)
 def or_quality(quality_ring, lane, start, n):
     """All quality bits that the pelvis and one lane showed over ``start ... start + n - 1``."""
-    pelvis = thigh = 0
-    capacity = quality_ring.shape[1]
-    at = start % capacity
-    for _ in range(n):
-        pelvis |= quality_ring[0, at]
-        thigh |= quality_ring[lane, at]
-        at = at + 1 if at + 1 < capacity else 0
-    return pelvis, thigh
+    at = start % quality_ring.shape[1]
+    count = min(n, quality_ring.shape[1] - at)
+    pelvis, thigh = quality_ring[0], quality_ring[lane]
+    return (
+        _any_bits(pelvis[at : at + count]) | _any_bits(pelvis[: n - count]),
+        _any_bits(thigh[at : at + count]) | _any_bits(thigh[: n - count]),
+    )
+
+
+@njit(cache=True)
+def _any_bits(bits):
+    seen = 0
+    for value in bits:
+        seen |= value
+    return seen
 
 
 @njit(cache=True)
@@ -106,26 +113,24 @@ def _read(window, row, at):
 
 
 @njit(cache=True)
-def _mean(window, row, begin, end):
-    """Trapezoid mean between two fractional places."""
-    i, j = math.ceil(begin), int(end)
-    head, tail = _read(window, row, begin), _read(window, row, end)
-    if j < i:
-        return 0.5 * (head + tail)
-    area = 0.5 * (head + window[row, i]) * (i - begin) + 0.5 * (window[row, j] + tail) * (end - j)
-    for k in range(i, j):
-        area += 0.5 * (window[row, k] + window[row, k + 1])
-    return area / (end - begin)
-
-
-@njit(cache=True)
-def _highest(window, row, sign, begin, end):
-    """Largest value of ``sign`` times the row between two fractional places, ends included."""
-    best = max(sign * _read(window, row, begin), sign * _read(window, row, end))
-    for k in range(math.ceil(begin), int(end) + 1):
-        value = sign * window[row, k]
-        best = value if value > best else best
-    return best
+def _extent(values):
+    """Sum, lowest and highest value; without one 0, inf and -inf."""
+    a = b = c = d = 0.0
+    low_a = low_b = low_c = low_d = math.inf
+    high_a = high_b = high_c = high_d = -math.inf
+    # Four side by side: none waits for another.
+    for k in range(0, values.shape[0] - 3, 4):
+        w, x, y, z = values[k], values[k + 1], values[k + 2], values[k + 3]
+        a, b, c, d = a + w, b + x, c + y, d + z
+        low_a, low_b = w if w < low_a else low_a, x if x < low_b else low_b
+        low_c, low_d = y if y < low_c else low_c, z if z < low_d else low_d
+        high_a, high_b = w if w > high_a else high_a, x if x > high_b else high_b
+        high_c, high_d = y if y > high_c else high_c, z if z > high_d else high_d
+    for k in range(values.shape[0] & ~3, values.shape[0]):
+        w = values[k]
+        a, low_a, high_a = a + w, w if w < low_a else low_a, w if w > high_a else high_a
+    low = min(min(low_a, low_b), min(low_c, low_d))
+    return (a + b) + (c + d), low, max(max(high_a, high_b), max(high_c, high_d))
 
 
 @njit(cache=True)
@@ -139,20 +144,26 @@ def angle_features(window, row, begin, toe_off, end, factor, peak_sign, out):
     """
     for k in range(6):
         out[k] = math.nan
-    total = 0.0
-    for k in range(int(begin), math.ceil(end) + 1):
-        total += window[row, k]
-    if math.isnan(total):
+    i, j = math.ceil(begin), int(end)
+    total, low, high = _extent(window[row, i : j + 1])
+    if math.isnan(total + window[row, int(begin)] + window[row, math.ceil(end)]):
         return
-    out[0] = factor * _mean(window, row, begin, end)
-    spread = _highest(window, row, 1.0, begin, end) + _highest(window, row, -1.0, begin, end)
-    out[1] = abs(factor) * spread
-    out[2] = factor * _read(window, row, begin)
+    head, tail = _read(window, row, begin), _read(window, row, end)
+    out[0] = factor * 0.5 * (head + tail)
+    if j >= i:
+        # The trapezoid rule: half of what is at either end, and what lies between samples there.
+        first, last = window[row, i], window[row, j]
+        area = 0.5 * ((head + first) * (i - begin) + (last + tail) * (end - j) - (first + last))
+        out[0] = factor * (area + total) / (end - begin)
+    out[1] = abs(factor) * (max(high, max(head, tail)) - min(low, min(head, tail)))
+    out[2] = factor * head
     if not math.isnan(toe_off):
+        then = _read(window, row, toe_off)
+        _, low, high = _extent(window[row, i : int(toe_off) + 1])
         out[3] = factor * _read(window, row, 0.5 * (begin + toe_off))
-        out[4] = factor * _read(window, row, toe_off)
-        direction = peak_sign if factor > 0.0 else -peak_sign
-        out[5] = factor * direction * _highest(window, row, direction, begin, toe_off)
+        out[4] = factor * then
+        is_high = (factor > 0.0) == (peak_sign > 0.0)
+        out[5] = factor * (max(high, max(head, then)) if is_high else min(low, min(head, then)))
 
 
 @njit(cache=True)
@@ -264,58 +275,39 @@ def measure_strides(
 @njit(cache=True)
 def resample(window, row, begin, end, wave):
     """Stride-normalised waveform: the row at 0, 1 ... 100 % of the stride."""
-    step = (end - begin) / (N_PHASES - 1)
-    for k in range(N_PHASES - 1):
-        wave[k] = _read(window, row, begin + k * step)
-    wave[N_PHASES - 1] = _read(window, row, end)
+    all_waves(window[row : row + 1], begin, end, 1.0, wave.reshape(1, -1))
 
 
 @njit(cache=True)
 def all_waves(window, begin, end, factor, waves):
     """Waveforms of the window's first rows, each times ``factor``."""
-    for row in range(waves.shape[0]):
-        resample(window, row, begin, end, waves[row])
-        for k in range(waves.shape[1]):
-            waves[row, k] *= factor
+    step = (end - begin) / (N_PHASES - 1)
+    for k in range(N_PHASES):
+        at = begin + k * step if k < N_PHASES - 1 else end
+        here = int(at)
+        part = at - here
+        after = here + 1 if part > 0.0 else here
+        for row in range(waves.shape[0]):
+            value = window[row, here]
+            waves[row, k] = factor * (value + part * (window[row, after] - value))
 
 
 @njit(cache=True)
-def add_waves(count, mean, squares, waves, first):
-    """Welford's update (1962) of rows ``first ...`` with one waveform each; one with NaN is left out."""
-    for k in range(waves.shape[0]):
-        row = first + k
-        total = 0.0
-        for j in range(waves.shape[1]):
-            total += waves[k, j]
-        if not math.isfinite(total):
-            continue
-        count[row] += 1.0
-        for j in range(waves.shape[1]):
-            step = waves[k, j] - mean[row, j]
-            mean[row, j] += step / count[row]
-            squares[row, j] += step * (waves[k, j] - mean[row, j])
-
-
-@njit(cache=True)
-def add_strides(count, mean, squares, waves, lanes):
-    """``add_waves`` of strides (n,) one after the other, each to the rows of its side.
-
-    Parameters
-    ----------
-    count : float64 array, shape (9,)
-        Changed in place, as are the next two.
-    mean, squares : float64 arrays, shape (9, 101)
-        The pelvis, over right strides; the left hip; the right hip.
-    waves : float64 array, shape (n, 6, 101)
-        The pelvis and the own hip.
-    lanes : int64 array, shape (n,)
-        0 left, 1 right.
-    """
-    for k in range(lanes.shape[0]):
-        # The pelvis is kept over right strides only: left ones hold the same samples half a stride later.
-        if lanes[k] == 1:
-            add_waves(count, mean, squares, waves[k, :3], 0)
-        add_waves(count, mean, squares, waves[k, 3:], 3 + 3 * lanes[k])
+def _harmonic(wave, slope, trig, h):
+    """Sums of a wave, less its end-to-end trend, times cosine and sine of one harmonic."""
+    cosine, sine = trig[0, h], trig[1, h]
+    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
+    for k in range(0, N_PHASES - 1, 4):
+        w, x = wave[k] - slope * k, wave[k + 1] - slope * (k + 1)
+        y, z = wave[k + 2] - slope * (k + 2), wave[k + 3] - slope * (k + 3)
+        a0, a1, a2, a3 = (
+            a0 + w * cosine[k],
+            a1 + x * cosine[k + 1],
+            a2 + y * cosine[k + 2],
+            a3 + z * cosine[k + 3],
+        )
+        b0, b1, b2, b3 = b0 + w * sine[k], b1 + x * sine[k + 1], b2 + y * sine[k + 2], b3 + z * sine[k + 3]
+    return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3)
 
 
 @njit(cache=True)
@@ -325,12 +317,7 @@ def harmonic_rms(wave, first, trig):
     slope = (wave[last] - wave[0]) / last
     total = 0.0
     for h in range(first - 1, trig.shape[1], 2):
-        a = 0.0
-        b = 0.0
-        for k in range(last):
-            level = wave[k] - slope * k
-            a += level * trig[0, h, k]
-            b += level * trig[1, h, k]
+        a, b = _harmonic(wave, slope, trig, h)
         # Amplitude 2/N |sum|; mean square of a sine is half its amplitude squared.
         total += 2.0 * (a * a + b * b) / (last * last)
     return math.sqrt(total)
@@ -346,25 +333,15 @@ def vertical_oscillation(wave, stride_time, trig, height):
     """
     last = N_PHASES - 1
     slope = (wave[last] - wave[0]) / last
-    for k in range(last):
-        height[k] = 0.0
+    height[:last] = 0.0
     for h in range(trig.shape[1]):
-        a = 0.0
-        b = 0.0
-        for k in range(last):
-            level = wave[k] - slope * k
-            a += level * trig[0, h, k]
-            b += level * trig[1, h, k]
+        a, b = _harmonic(wave, slope, trig, h)
         omega = 2.0 * math.pi * (h + 1) / stride_time
         scale = -2.0 / (last * omega * omega)
         for k in range(last):
             height[k] += scale * (a * trig[0, h, k] + b * trig[1, h, k])
-    low = height[0]
-    high = height[0]
-    for k in range(1, last):
-        low = min(low, height[k])
-        high = max(high, height[k])
-    return high - low
+    total, low, high = _extent(height[:last])
+    return high - low if math.isfinite(total) else math.nan
 
 
 @njit(cache=True)

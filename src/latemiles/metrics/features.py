@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.kernels import strides as kernel
-from latemiles.metrics import temporal
+from latemiles.kernels.stride_events import T_IC
+from latemiles.kernels.stride_rows import finish_strides
 from latemiles.metrics.angles import ANGLE_NAMES, FEATURES
-from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
+from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS, blanked
 from latemiles.metrics.drop import drop_sign
 from latemiles.metrics.harmonic import N_HARMONICS
+from latemiles.metrics.needs import Need
 from latemiles.metrics.pelvis_motion import SHOCK_WINDOW_S, VO_HARMONICS
+from latemiles.metrics.rows import StrideBatch
+from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.frames import GRAVITY_M_S2, SIDES, Side
 
-__all__ = ["MOST", "FeatureMaker", "StrideTimes", "temporal_columns"]
+__all__ = ["MOST", "FeatureMaker"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -58,34 +62,6 @@ MOST: Final = 32
 """Strides that are measured at once."""
 
 
-class StrideTimes(Protocol):
-    """Events and speed of one stride, session seconds."""
-
-    @property
-    def t_ic(self) -> float:
-        """Initial contact that starts it."""
-
-    @property
-    def t_to(self) -> float:
-        """Toe-off; NaN where none was found."""
-
-    @property
-    def t_end(self) -> float:
-        """Initial contact that ends it."""
-
-    @property
-    def t_other_ic(self) -> float:
-        """Initial contact of the other foot; NaN where none was found."""
-
-    @property
-    def distance(self) -> float:
-        """Distance at the initial contact, m."""
-
-    @property
-    def speed(self) -> float:
-        """Speed over the stride, m/s."""
-
-
 def _peak_sign(angle: str, side: Side) -> float:
     """+1 where the stance peak is a maximum of the angle as it is measured, -1 where a minimum."""
     if angle == "pelvic_obliquity":
@@ -107,9 +83,18 @@ def _plan(side: Side) -> tuple[I8, F8]:
 
 
 class FeatureMaker:
-    """Scratch arrays and tables, made once, for strides of up to ``longest_s`` seconds."""
+    """Scratch arrays and tables, made once, for strides of up to ``longest_s`` seconds.
 
-    def __init__(self, rate_hz: float, longest_s: float) -> None:
+    Parameters
+    ----------
+    rate_hz : float
+        Rate of the grid, Hz.
+    longest_s : float
+    lacking : Need
+        What the sensors cannot give: columns that need it are left blank.
+    """
+
+    def __init__(self, rate_hz: float, longest_s: float, *, lacking: Need = Need.NOTHING) -> None:
         self._rate = rate_hz
         self._trig: F8 = kernel.trig_table(max(N_HARMONICS, VO_HARMONICS))
         width = max(int(longest_s * rate_hz) + 8, kernel.N_PHASES)
@@ -117,66 +102,58 @@ class FeatureMaker:
         self._times = np.full(6, np.nan)
         self._times[3], self._times[5] = SHOCK_WINDOW_S * rate_hz, GRAVITY_M_S2
         self._waves = np.full((MOST, 6, kernel.N_PHASES), np.nan)
+        self._seen = np.empty((MOST, 3), dtype=np.int64)
+        self._blank = np.array([COLUMN_INDEX[m.name] for m in blanked(lacking)], dtype=np.int64)
         self._plans = tuple(part for side in SIDES for part in _plan(side))
 
-    def measure(self, ring: F8, quality: I8, oldest: int, lanes: I8, events: F8) -> tuple[F8, I8, F8]:
-        """Every number of some strides that comes from samples.
+    def finish(
+        self, ring: F8, quality: I8, oldest: int, index: int, waiting: F8
+    ) -> tuple[StrideBatch, I8, F8]:
+        """Every number of some strides.
 
         Parameters
         ----------
         ring, quality : arrays
             See ``kernels.strides``.
         oldest : int
-            First sample that is still there.
-        lanes : int64 array, shape (n,)
-            The stance leg of each, up to ``MOST`` strides.
-        events : float64 array, shape (n, 3)
-            Initial contact, toe-off (NaN: none) and the end, session s.
+            First sample that is still there; of a stride that began before it there are times only.
+        index : int
+            Running number of the first stride.
+        waiting : float64 array, shape (n, WAITING)
+            What events say of up to ``MOST`` strides, see ``kernels.stride_events``.
 
         Returns
         -------
-        rows : float64 array, shape (n, n_columns)
-            In which the columns of time are NaN; all are where a stride began before the oldest sample.
-        seen : int64 array, shape (n, 3)
-            Quality bits of the pelvis and the own thigh, and 1 where the stride was measured.
-        waves_deg : float64 array, shape (n, 6, 101)
-            Waveforms: pelvis tilt, obliquity, rotation and the own hip, deg. Written over by the next call.
+        strides : StrideBatch
+        steady : int64 array, shape (m,)
+            Which of them are used, by form drift and in the waveforms.
+        waves_deg : float64 array, shape (m, 6, 101)
+            Waveforms of those: pelvis tilt, obliquity, rotation and the own hip, deg. Written over by the
+            next call.
         """
-        n = len(lanes)
+        n = len(waiting)
         rows = np.full((n, len(NUMERIC_COLUMNS)), np.nan)
-        seen = np.empty((n, 3), dtype=np.int64)
-        kernel.measure_strides(
+        lanes, bits, steady = np.empty((3, n), dtype=np.int64)
+        used = finish_strides(
             (ring, quality),
             self._rate,
             oldest,
-            lanes,
-            events,
             self._plans,
             self._times,
             COLUMNS,
             FIRST,
             self._trig,
             self._scratch,
-            seen,
+            self._seen,
+            index,
+            waiting,
             self._waves,
+            self._blank,
+            int(EXCLUDING),
             rows,
+            lanes,
+            bits,
+            steady,
         )
-        return rows, seen, self._waves
-
-
-def temporal_columns(index: int, times: StrideTimes) -> tuple[float, ...]:
-    """The first columns of a row: those that come from events and from the speed source."""
-    stride = temporal.stride_time(times.t_ic, times.t_end)
-    contact = temporal.contact_time(times.t_ic, times.t_to)
-    return (
-        index,
-        times.t_ic,
-        times.t_to,
-        stride,
-        temporal.cadence(stride),
-        contact,
-        temporal.flight_time(times.t_ic, times.t_to, times.t_other_ic),
-        temporal.duty_factor(contact, stride),
-        times.distance,
-        times.speed,
-    )
+        batch = StrideBatch(index, waiting[:, T_IC].copy(), lanes, rows, bits)
+        return batch, steady[:used], self._waves[:used]

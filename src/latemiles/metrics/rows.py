@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.estimators.gait_events import GaitRow
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
 from latemiles.metrics.table import StrideTable
 from latemiles.signals.events import Stride
@@ -61,7 +59,7 @@ class Kept(Protocol):
     """Takes what there is most of, for those who do not want it as events."""
 
     @property
-    def gait(self) -> Rows[Sequence[GaitRow]]:
+    def gait(self) -> Rows[NDArray[np.float64]]:
         """Takes gait events."""
 
     @property

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from latemiles.kernels.pace import speed_at
 from latemiles.signals.records import Speed
 
 __all__ = ["SpeedTrack"]
@@ -29,7 +32,14 @@ class SpeedTrack:
     """The last minutes of a speed source; distance is integrated where the source gives none."""
 
     def __init__(self) -> None:
-        self._words: list[tuple[float, float, float]] = []
+        self._rows: NDArray[np.float64] = np.empty((64, 3))
+        self._first = self._stop = 0
+        """Words that are kept, as rows of it."""
+
+    @property
+    def words(self) -> NDArray[np.float64]:
+        """Time, s, speed, m/s (NaN where a distance has none yet), and distance, m, (n, 3); a view."""
+        return self._rows[self._first : self._stop]
 
     def tell(self, record: Speed) -> tuple[float, float] | None:
         """Take in one word of the source; one out of order, or without a number, is left out.
@@ -40,7 +50,7 @@ class SpeedTrack:
             Its time (s) and speed (m/s; NaN where a distance has none yet) if it was taken.
         """
         t = record.t_s
-        if not math.isfinite(t) or (self._words and t <= self._words[-1][0]):
+        if not math.isfinite(t) or (self._stop > self._first and t <= self._rows[self._stop - 1, 0]):
             return None
         speed, distance = record.speed_m_s, record.distance_m
         if math.isnan(speed) and math.isnan(distance):
@@ -49,44 +59,42 @@ class SpeedTrack:
             speed = self._slope(t, distance)
         if math.isnan(distance):
             distance = self._integrated(t, speed)
-        self._words.append((t, speed, distance))
-        while t - self._words[0][0] > KEPT_S:
-            del self._words[0]
+        self._append(t, speed, distance)
+        while t - self._rows[self._first, 0] > KEPT_S:
+            self._first += 1
         return t, speed
 
     def at(self, t: float) -> tuple[float, float]:
         """Speed (m/s) and distance (m) at session time ``t``; NaN where the source is silent."""
-        words = self._words
-        if not words or t < words[0][0]:
-            return NAN, NAN
-        after = bisect_right(words, (t, math.inf, math.inf))
-        t0, v0, d0 = words[after - 1]
-        held = (v0, d0 + v0 * (t - t0)) if t - t0 <= HOLD_S else (NAN, NAN)
-        if after == len(words):
-            return held
-        t1, v1, d1 = words[after]
-        if t1 - t0 > BRIDGE_S:
-            # As if the next word had not come yet: what is known later changes nothing.
-            return held
-        part = (t - t0) / (t1 - t0)
-        return v0 + part * (v1 - v0), d0 + part * (d1 - d0)
+        speed, distance = speed_at(self.words, float(t), BRIDGE_S, HOLD_S)
+        return speed, distance
 
     def save(self) -> list[list[float]]:
         """The words that are kept."""
-        return [list(word) for word in self._words]
+        saved: list[list[float]] = self.words.tolist()
+        return saved
 
     def load(self, words: list[list[float]]) -> None:
         """Go on from what ``save`` gave."""
-        self._words = [(w[0], w[1], w[2]) for w in words]
+        self._rows = np.array([*words, [NAN] * 3])
+        self._first, self._stop = 0, len(words)
+
+    def _append(self, *word: float) -> None:
+        if self._stop == len(self._rows):
+            kept = self.words
+            self._rows = np.concatenate([kept, np.empty((max(64, len(kept)), 3))])
+            self._first, self._stop = 0, len(kept)
+        self._rows[self._stop] = word
+        self._stop += 1
 
     def _slope(self, t: float, distance: float) -> float:
-        for t0, _, d0 in reversed(self._words):
+        for t0, _, d0 in reversed(self.words):
             if t - t0 >= SLOPE_S:
-                return (distance - d0) / (t - t0)
+                return float((distance - d0) / (t - t0))
         return NAN
 
     def _integrated(self, t: float, speed: float) -> float:
-        if not self._words:
+        if self._stop == self._first:
             return 0.0
-        t0, v0, d0 = self._words[-1]
+        t0, v0, d0 = map(float, self._rows[self._stop - 1])
         return d0 + 0.5 * (speed + (v0 if math.isfinite(v0) else speed)) * (t - t0)

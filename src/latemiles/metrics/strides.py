@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +12,35 @@ from numpy.typing import NDArray
 from latemiles.errors import InputError
 from latemiles.estimators.gait_events import ACTIVITIES, KINDS, GaitRow
 from latemiles.kernels import strides as kernel
-from latemiles.kernels.gait_events import ACTIVITY, IC
-from latemiles.metrics.catalogue import COLUMN_INDEX, blanked
-from latemiles.metrics.features import MOST, FeatureMaker, temporal_columns
+from latemiles.kernels.gait_events import ACTIVITY
+from latemiles.kernels.record import as_state
+from latemiles.kernels.stride_events import (
+    SLIP,
+    STRIDE_SETTINGS,
+    T_END,
+    T_IC,
+    WAITING,
+    follow_events,
+    new_stride_state,
+)
+from latemiles.metrics.features import MOST, FeatureMaker
 from latemiles.metrics.needs import Need
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.rows import StrideBatch
-from latemiles.metrics.speed import SpeedTrack
-from latemiles.metrics.table import EXCLUDING
+from latemiles.metrics.speed import BRIDGE_S, HOLD_S, SpeedTrack
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, Event, GaitEvent, Slip, Stride
 from latemiles.signals.frames import SIDES
-from latemiles.signals.quality import SampleQuality, StrideQuality
+from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import Speed
 
 __all__ = ["StrideParams", "StrideStage"]
 
+F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
-NAN = math.nan
 
-PIECE_S: Final = 5.0
+PIECE_S: Final = 8.0
 """So much goes into the ring before strides are taken from it, s: with the longest, well below its length."""
 
 
@@ -60,58 +66,6 @@ class StrideParams:
     """Below this initial contact is uncertain."""
     ring_s: float = 12.0
     """Samples that are kept, s: the longest stride plus the latency of the events."""
-
-
-@dataclass(slots=True)
-class _Foot:
-    """What was seen of one foot since its last initial contact, and its last stride times."""
-
-    t_ic: float = NAN
-    confidence: float = 0.0
-    t_to: float = NAN
-    t_other_ic: float = NAN
-    t_last_end: float = NAN
-    times: deque[float] = field(default_factory=deque)
-
-
-class _Pending(NamedTuple):
-    """A stride whose events are complete and whose samples may still be on their way."""
-
-    lane: int
-    t_ic: float
-    t_to: float
-    t_end: float
-    t_other_ic: float
-    distance: float
-    speed: float
-    quality: int
-
-
-_BITS: Final = tuple(
-    (int(sample_bit), int(stride_bit))
-    for sample_bit, stride_bit in (
-        (SampleQuality.GAP, StrideQuality.GAP),
-        (SampleQuality.BRIDGED, StrideQuality.BRIDGED),
-        (SampleQuality.ACC_CLIPPED, StrideQuality.CLIPPED),
-        (SampleQuality.GYR_CLIPPED, StrideQuality.CLIPPED),
-        (SampleQuality.SETTLING, StrideQuality.SETTLING),
-        (SampleQuality.UNCALIBRATED, StrideQuality.UNCALIBRATED),
-        (SampleQuality.HEADING_UNCERTAIN, StrideQuality.HEADING_UNCERTAIN),
-        (SampleQuality.BEND, StrideQuality.TURN),
-        (SampleQuality.SLIPPED, StrideQuality.SLIPPED),
-    )
-)
-"""Bit of a sample to bit of its stride, as plain numbers: enum arithmetic costs more than the features."""
-
-_BEND: Final = int(SampleQuality.BEND)
-_EXCLUDING: Final = int(EXCLUDING)
-_UNSTEADY: Final = int(StrideQuality.UNSTEADY)
-_NOT_RUNNING: Final = int(StrideQuality.NOT_RUNNING)
-_LOW_CONFIDENCE: Final = int(StrideQuality.LOW_CONFIDENCE)
-_NO_TOE_OFF: Final = int(StrideQuality.NO_TOE_OFF)
-_SLIPPED: Final = int(StrideQuality.SLIPPED)
-_GAP: Final = int(StrideQuality.GAP)
-_NOT_OFFERED: Final = int(StrideQuality.NOT_OFFERED)
 
 
 class StrideStage:
@@ -142,14 +96,14 @@ class StrideStage:
         self._begin = 0
         self._head = 0
         self._index = 0
-        self._feet = tuple(_Foot(times=deque(maxlen=self._params.neighbours)) for _ in SIDES)
-        self._activities: deque[tuple[float, str]] = deque(maxlen=16)
-        self._slips: deque[tuple[float, int]] = deque(maxlen=16)
-        self._pending: deque[_Pending] = deque()
+        self._state = new_stride_state(self._params.neighbours)
+        self._settings = _settings(self._params)
+        self._waiting = np.empty((MOST, WAITING))
+        self._count = 0
+        """Strides whose events are complete and whose samples may still be on their way: its first rows."""
         self._speed = SpeedTrack()
-        self._features = FeatureMaker(rate_hz, self._params.walking_s[1])
+        self._features = FeatureMaker(rate_hz, self._params.walking_s[1], lacking=lacking)
         self.waveforms = WaveformBook()
-        self._blank = np.array([COLUMN_INDEX[m.name] for m in blanked(lacking)], dtype=np.int64)
 
     def tell_speed(self, record: Speed) -> None:
         """Take in a word of the speed source, in its place among the events."""
@@ -163,7 +117,7 @@ class StrideStage:
         self,
         angles: AngleBlock | None,
         events: Sequence[Event | Speed] = (),
-        gait: Sequence[GaitRow] = (),
+        gait: F8 | None = None,
     ) -> list[StrideBatch]:
         """Take in events in order of time, then samples; give the strides that they complete.
 
@@ -174,7 +128,7 @@ class StrideStage:
         events : sequence
             GaitEvent, Activity, Slip and Speed are used, others passed over. Events of one foot must come in
             order of time, a toe-off before the contact that follows it.
-        gait : sequence
+        gait : float64 array, shape (n, 4), optional
             Further gait events and activities as ``GaitStage.rows`` gives them.
 
         Raises
@@ -182,10 +136,17 @@ class StrideStage:
         InputError
             If samples were left out or come twice.
         """
+        rows: list[GaitRow] = []
         for event in events:
-            self._take(event)
-        for row in gait:
-            self._take_row(*row)
+            if isinstance(event, Speed):
+                self._hear(np.array(rows))
+                rows = []
+                self.tell_speed(event)
+            elif (row := _row_of(event)) is not None:
+                rows.append(row)
+        self._hear(np.array(rows))
+        if gait is not None:
+            self._hear(gait)
         strides = self._drain()
         if angles is not None:
             piece = max(1, int(PIECE_S * self._rate))
@@ -196,7 +157,7 @@ class StrideStage:
 
     def finish(self) -> list[Stride]:
         """The last strides: none, for a stride without its last sample is no stride."""
-        self._pending.clear()
+        self._count = 0
         return []
 
     def save(self) -> bytes:
@@ -206,121 +167,52 @@ class StrideStage:
             "begin": self._begin,
             "head": self._head,
             "index": self._index,
-            "feet": [
-                [f.t_ic, f.confidence, f.t_to, f.t_other_ic, f.t_last_end, list(f.times)] for f in self._feet
-            ],
-            "activities": list(self._activities),
-            "slips": list(self._slips),
-            "pending": [
-                [p.lane, p.t_ic, p.t_to, p.t_end, p.t_other_ic, p.distance, p.speed, p.quality]
-                for p in self._pending
-            ],
             "speed": self._speed.save(),
             "waveforms": waves,
         }
-        return pack(facts, {"ring": self._ring, "quality": self._quality, "waveforms": sums})
+        return pack(
+            facts,
+            {
+                "ring": self._ring,
+                "quality": self._quality,
+                "events": self._numbers,
+                "waiting": self._waiting[: self._count],
+                "waveforms": sums,
+            },
+        )
 
     def load(self, state: bytes) -> None:
         """Go on from what ``save`` gave, with the same rate and parameters."""
         facts, arrays = unpack(state)
         self._ring, self._quality = arrays["ring"], arrays["quality"]
         self._begin, self._head, self._index = facts["begin"], facts["head"], facts["index"]
-        n = self._params.neighbours
-        self._feet = tuple(
-            _Foot(ic, confidence, to, other, end, deque(times, maxlen=n))
-            for ic, confidence, to, other, end, times in facts["feet"]
-        )
-        self._activities = deque(((a[0], a[1]) for a in facts["activities"]), maxlen=16)
-        self._slips = deque(((s[0], s[1]) for s in facts["slips"]), maxlen=16)
-        self._pending = deque(_Pending(*p) for p in facts["pending"])
+        self._numbers[:] = arrays["events"]
+        self._count = 0
+        self._make_room(len(arrays["waiting"]))
+        self._count = len(arrays["waiting"])
+        self._waiting[: self._count] = arrays["waiting"]
         self._speed.load(facts["speed"])
         self.waveforms.load(facts["waveforms"], arrays["waveforms"])
 
-    def _take(self, event: Event | Speed) -> None:
-        if isinstance(event, GaitEvent):
-            self._take_row(KINDS.index(event.kind), event.t_s, event.side.lane, event.confidence)
-        elif isinstance(event, Speed):
-            self.tell_speed(event)
-        elif isinstance(event, Activity):
-            self._activities.append((event.t_s, event.activity))
-        elif isinstance(event, Slip):
-            self._slips.append((event.t_s, event.segment.lane))
+    @property
+    def _numbers(self) -> I8:
+        """What is remembered of events, as one array."""
+        numbers: I8 = self._state.view(np.ndarray).view(np.int64)
+        return numbers
 
-    def _take_row(self, what: float, t: float, which: float, confidence: float) -> None:
-        if what == ACTIVITY:
-            self._activities.append((t, ACTIVITIES[int(which)]))
-        elif what == IC:
-            self._contact(t, int(which), confidence)
-        else:
-            foot = self._feet[int(which)]
-            if math.isnan(foot.t_to) and t > foot.t_ic:
-                foot.t_to = t
+    def _hear(self, rows: F8) -> None:
+        if len(rows):
+            self._make_room(len(rows))
+            self._count = follow_events(
+                self._state, self._settings, rows, self._speed.words, self._waiting, self._count
+            )
 
-    def _contact(self, t: float, lane: int, confidence: float) -> None:
-        foot, other = self._feet[lane], self._feet[1 - lane]
-        if math.isnan(other.t_other_ic) and t > other.t_ic:
-            other.t_other_ic = t
-        if math.isfinite(foot.t_ic):
-            self._close(foot, lane, t, min(confidence, foot.confidence))
-        foot.t_ic, foot.confidence = t, confidence
-        foot.t_to = foot.t_other_ic = NAN
-
-    def _close(self, foot: _Foot, lane: int, t_end: float, confidence: float) -> None:
-        """Queue the stride that ends at ``t_end``, if it is one."""
-        activity = self._activity_at(foot.t_ic)
-        duration = t_end - foot.t_ic
-        if not self._is_plausible(activity, duration):
-            return
-        times = foot.times
-        if not foot.t_ic - foot.t_last_end <= self._params.pause_s:
-            times.clear()
-        usual = sorted(times)[len(times) // 2] if times else NAN
-        if len(times) >= self._params.fewest_neighbours and duration > self._params.missed * usual:
-            return
-        bits = self._event_bits(activity, foot, lane, t_end, confidence)
-        is_new = len(times) < self._params.fewest_neighbours
-        if is_new or abs(duration / usual - 1.0) > self._params.unsteady:
-            bits |= _UNSTEADY
-        times.append(duration)
-        foot.t_last_end = t_end
-        speed, distance = self._speed.at(foot.t_ic)
-        speed_end, _ = self._speed.at(t_end)
-        mean_speed = 0.5 * (speed + speed_end) if math.isfinite(speed_end) else speed
-        self._pending.append(
-            _Pending(lane, foot.t_ic, foot.t_to, t_end, foot.t_other_ic, distance, mean_speed, bits)
-        )
-
-    def _event_bits(self, activity: str, foot: _Foot, lane: int, t_end: float, confidence: float) -> int:
-        """Quality as far as the events of the stride tell it."""
-        bits = 0
-        if self._activity_at(t_end) != activity:
-            bits |= _UNSTEADY
-        if activity not in ("running", ""):
-            bits |= _NOT_RUNNING
-        if confidence < self._params.least_confidence:
-            bits |= _LOW_CONFIDENCE
-        if math.isnan(foot.t_to):
-            bits |= _NO_TOE_OFF
-        if self._slips and any(
-            foot.t_ic <= t < t_end and slipped in (0, 1 + lane) for t, slipped in self._slips
-        ):
-            bits |= _SLIPPED
-        return bits
-
-    def _is_plausible(self, activity: str, duration: float) -> bool:
-        if activity == "still":
-            return False
-        low, high = self._params.running_s if activity == "running" else self._params.walking_s
-        if activity not in ("running", "walking"):
-            low = self._params.running_s[0]
-        return low <= duration <= high
-
-    def _activity_at(self, t: float) -> str:
-        """Activity that holds at ``t``; empty where nothing was said."""
-        for since, activity in reversed(self._activities):
-            if since <= t:
-                return activity
-        return ""
+    def _make_room(self, count: int) -> None:
+        """Room for so many more strides that wait."""
+        if self._count + count > len(self._waiting):
+            more = np.empty((self._count + count, WAITING))
+            more[: self._count] = self._waiting[: self._count]
+            self._waiting = more
 
     def _store(self, angles: AngleBlock, start: int, stop: int) -> None:
         first = angles.first + start
@@ -347,49 +239,43 @@ class StrideStage:
 
     def _drain(self) -> list[StrideBatch]:
         strides: list[StrideBatch] = []
-        while True:
-            ready: list[_Pending] = []
-            while self._pending and len(ready) < MOST and self._is_over(self._pending[0]):
-                ready.append(self._pending.popleft())
+        while self._count:
+            is_over = np.ceil(self._waiting[: min(self._count, MOST), T_END] * self._rate) < self._head
+            ready = len(is_over) if is_over.all() else int(is_over.argmin())
             if not ready:
-                return strides
-            strides.append(self._made(ready))
+                break
+            strides.append(self._made(self._waiting[:ready].copy()))
+            self._waiting[: self._count - ready] = self._waiting[ready : self._count].copy()
+            self._count -= ready
+        return strides
 
-    def _is_over(self, pending: _Pending) -> bool:
-        return math.ceil(pending.t_end * self._rate) < self._head
-
-    def _made(self, ready: list[_Pending]) -> StrideBatch:
+    def _made(self, ready: F8) -> StrideBatch:
         """Rows of strides whose samples are all there."""
         oldest = max(self._begin, self._head - self._capacity)
-        lanes = np.array([p.lane for p in ready], dtype=np.int64)
-        events = np.array([(p.t_ic, p.t_to, p.t_end) for p in ready])
-        rows, seen, waves = self._features.measure(self._ring, self._quality, oldest, lanes, events)
-        bits, times, steady, toe_offs = [], [], [], []
-        for k, (p, (pelvis, thigh, is_whole)) in enumerate(zip(ready, seen.tolist(), strict=True)):
-            quality = p.quality | _stride_bits(pelvis, thigh)
-            if not is_whole:
-                # Began before the first sample that is still there: nothing to measure.
-                quality |= _GAP
-            elif not quality & _EXCLUDING:
-                steady.append(k)
-                toe_offs.append(100.0 * (p.t_to - p.t_ic) / (p.t_end - p.t_ic))
-            times.append(temporal_columns(self._index + k, p))
-            bits.append(quality | _NOT_OFFERED if self._blank.size else quality)
-        self.waveforms.add([ready[k].t_ic for k in steady], lanes[steady], waves[steady], toe_offs)
-        rows[:, : len(times[0])] = times
-        rows[:, self._blank] = NAN
-        first, self._index = self._index, self._index + len(ready)
-        return StrideBatch(first, events[:, 0], lanes, rows, np.array(bits, dtype=np.int64))
+        batch, steady, waves = self._features.finish(self._ring, self._quality, oldest, self._index, ready)
+        if steady.size:
+            t_ic, t_to, t_end = ready[steady, T_IC : T_END + 1].T
+            self.waveforms.add(t_ic, batch.lanes[steady], waves, 100.0 * (t_to - t_ic) / (t_end - t_ic))
+        self._index += len(ready)
+        return batch
 
 
-def _stride_bits(pelvis: int, thigh: int) -> int:
-    """Bits of a stride from those of its samples."""
-    # A bend is a matter of the pelvis; a thigh turns in every stride.
-    seen = pelvis | (thigh & ~_BEND)
-    if not seen:
-        return 0
-    bits = 0
-    for sample_bit, stride_bit in _BITS:
-        if seen & sample_bit:
-            bits |= stride_bit
-    return bits
+def _settings(params: StrideParams) -> NDArray[np.void]:
+    """What kernels are told of parameters."""
+    settings = np.zeros(1, dtype=STRIDE_SETTINGS)
+    settings["running"], settings["walking"] = params.running_s, params.walking_s
+    settings["bridge_s"], settings["hold_s"] = BRIDGE_S, HOLD_S
+    for name in ("unsteady", "missed", "pause_s", "least_confidence", "fewest_neighbours"):
+        settings[name] = getattr(params, name)
+    return as_state(settings)
+
+
+def _row_of(event: Event) -> GaitRow | None:
+    """An event as the kernel takes it; None if strides have nothing to do with it."""
+    if isinstance(event, GaitEvent):
+        return KINDS.index(event.kind), event.t_s, event.side.lane, event.confidence
+    if isinstance(event, Activity):
+        return ACTIVITY, event.t_s, ACTIVITIES.index(event.activity), 1.0
+    if isinstance(event, Slip):
+        return SLIP, event.t_s, event.segment.lane, 1.0
+    return None

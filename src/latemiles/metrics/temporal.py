@@ -1,4 +1,7 @@
-"""Time, distance and speed of a stride, from its events and the speed source."""
+"""Time, distance and speed of a stride, from its events and the speed source.
+
+They are worked out in ``kernels.stride_rows``.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +10,9 @@ import math
 from latemiles.metrics.metric import Metric
 from latemiles.metrics.needs import Need
 
-__all__ = ["METRICS", "cadence", "contact_time", "duty_factor", "flight_time", "stride_time"]
+__all__ = ["METRICS"]
 
 NAN = math.nan
-
-
-def stride_time(t_ic_s: float, t_next_ic_s: float) -> float:
-    """Initial contact to the next initial contact of the same foot, s."""
-    return t_next_ic_s - t_ic_s
-
-
-def cadence(stride_time_s: float) -> float:
-    """Steps a minute, both feet: two steps a stride."""
-    return 120.0 / stride_time_s if stride_time_s > 0.0 else NAN
-
-
-def contact_time(t_ic_s: float, t_to_s: float) -> float:
-    """Initial contact to toe-off, s; NaN without a toe-off."""
-    return t_to_s - t_ic_s
-
-
-def flight_time(t_ic_s: float, t_to_s: float, t_other_ic_s: float) -> float:
-    """Toe-off to the other foot's initial contact, s; NaN where the feet overlap, as in walking."""
-    flight = (t_other_ic_s - t_ic_s) - (t_to_s - t_ic_s)
-    return flight if flight >= 0.0 else NAN
-
-
-def duty_factor(contact_time_s: float, stride_time_s: float) -> float:
-    """Share of the stride that the foot is on the ground."""
-    return contact_time_s / stride_time_s if stride_time_s > 0.0 else NAN
 
 
 def _metric(

@@ -6,14 +6,14 @@ Golub & LeVeque 1979), and when a run has more minutes than there is room for, n
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.kernels.strides import N_PHASES, add_strides
+from latemiles.kernels.stride_waves import add_strides
+from latemiles.kernels.strides import N_PHASES
 from latemiles.signals.results import Ensemble
 
 __all__ = ["WAVEFORMS", "WaveformBook"]
@@ -53,6 +53,10 @@ class _Sums:
         self.toe_off = np.zeros(2)
         self.toe_off_count = np.zeros(2)
 
+    @property
+    def arrays(self) -> tuple[F8, F8, F8, F8, F8]:
+        return self.count, self.mean, self.squares, self.toe_off, self.toe_off_count
+
     def merge(self, other: _Sums) -> None:
         total = np.maximum(self.count + other.count, 1.0)
         share = (other.count / total)[:, None]
@@ -71,34 +75,31 @@ class WaveformBook:
         self._bin_s = BIN_S
         self._bins: dict[int, _Sums] = {}
 
-    def add(self, t_s: Sequence[float], lanes: I8, waves_deg: F8, toe_off_percent: Sequence[float]) -> None:
+    def add(self, t_s: F8, lanes: I8, waves_deg: F8, toe_off_percent: F8) -> None:
         """Take in some strides.
 
         Parameters
         ----------
-        t_s : sequence of float
-            Initial contact of each of n, s.
+        t_s : float64 array, shape (n,)
+            Initial contact of each, s.
         lanes : int64 array, shape (n,)
             0 left, 1 right.
         waves_deg : float64 array, shape (n, 6, 101)
             Pelvis tilt, obliquity, rotation and the own hip's three angles, deg; a row with NaN is left out.
-        toe_off_percent : sequence of float
+        toe_off_percent : float64 array, shape (n,)
             Toe-off of each, % of the stride; NaN where unknown.
         """
-        at = 0
-        while at < len(t_s):
-            key, stop = int(t_s[at] // self._bin_s), at + 1
+        at, times = 0, t_s.tolist()
+        while at < len(times):
+            key, stop = int(times[at] // self._bin_s), at + 1
             sums = self._bins.get(key)
             if sums is None:
                 sums = self._bins[key] = _Sums()
             # One too many are merged after the first stride of the new one, however strides come together.
-            while len(self._bins) <= MOST_BINS and stop < len(t_s) and int(t_s[stop] // self._bin_s) == key:
+            while len(self._bins) <= MOST_BINS and stop < len(times) and times[stop] // self._bin_s == key:
                 stop += 1
-            add_strides(sums.count, sums.mean, sums.squares, waves_deg[at:stop], lanes[at:stop])
-            for lane, toe_off in zip(lanes[at:stop].tolist(), toe_off_percent[at:stop], strict=True):
-                if math.isfinite(toe_off):
-                    sums.toe_off[lane] += toe_off
-                    sums.toe_off_count[lane] += 1.0
+            part = slice(at, stop)
+            add_strides(*sums.arrays, waves_deg[part], lanes[part], toe_off_percent[part])
             if len(self._bins) > MOST_BINS:
                 self._halve()
             at = stop
