@@ -9,6 +9,7 @@ import pytest
 
 import latemiles as lm
 from latemiles.metrics.table import EXCLUDING
+from latemiles.signals.quality import StrideQuality
 from latemiles.sim.plan import Phase, RunnerPlan
 from latemiles.sim.runner import simulate
 
@@ -57,3 +58,22 @@ def test_lost_packets_do_not_cost_the_strides_around_them(lossy):
     truth, found = lossy
     used = (np.asarray(found.strides["quality"]).astype(np.int64) & int(EXCLUDING)) == 0
     assert used.sum() > 0.85 * truth.steady().sum()
+
+
+@pytest.mark.parametrize("hole", [(7.95, 8.15), (8.1, 8.4)])
+def test_a_hole_as_the_running_starts_turns_no_hip_in_silence(hole):
+    """Nothing repeats yet that could fill it, and the thigh's heading may turn by ten degrees over it."""
+    plan = RunnerPlan((Phase("standing", 8.0, np.nan), Phase("running", 45.0, 3.2)))
+    run = simulate(replace(plan, sensors=replace(plan.sensors, rate_hz=100.0)), 4)
+    streams = {}
+    for segment, s in run.streams().items():
+        lost = (s.t > hole[0]) & (s.t < hole[1]) & (segment.value == "right_thigh")
+        streams[segment.value] = lm.ImuStream(s.t[~lost], s.acc[~lost], s.gyr[~lost])
+    found = run.truth, lm.analyze(streams)
+    left, right = errors(found, "hip_internal_rotation")
+    rows = found[1].strides
+    bits = np.asarray(rows["quality"]).astype(np.int64) & int(StrideQuality.HEADING_UNCERTAIN)
+    is_right = np.asarray(rows["side"]) == "right"
+    assert abs(np.median(left)) < 2.0
+    assert not bits[~is_right].any()
+    assert abs(np.median(right)) < 3.0 or np.mean(bits[is_right] != 0) > 0.9

@@ -109,24 +109,21 @@ def swing_plane(quat, psi, weights, up, forward):
 
 
 def kalman(steps, x, P, noise):
-    """Filter and smoother of [delta, rate, offset] by the book.
+    """Filter and smoother of [delta, rate, walking's offset, running's] by the book.
 
-    ``steps``: rows of step length (0 at rest), dt, measured angle, h0, h2, variance (NaN: none), and another
-    offset with its variance from here on (NaN: the same).
+    ``steps``: rows of step length (0 at rest), dt, measured angle, gait (0 none), variance (NaN: none), and
+    what is added to the variance of running's offset before.
     """
     predicted, updated, models = [], [], []
-    for h, dt, z, h0, h2, variance, offset, spread in steps:
-        F = np.array([[1.0, h, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    for h, dt, z, gait, variance, more in steps:
+        F = np.eye(4)
+        F[0, 1] = h
         x = F @ x
-        P = F @ P @ F.T + np.diag([noise[0] * h, noise[1] * dt, noise[2] * h])
-        if np.isfinite(offset):
-            F[2, 2] = 0.0
-            x = np.array([x[0], x[1], offset])
-            P = np.block([[P[:2, :2], np.zeros((2, 1))], [np.zeros((1, 2)), np.array([[spread]])]])
+        P = F @ P @ F.T + np.diag([noise[0] * h, noise[1] * dt, noise[2] * h, noise[2] * h + more])
         predicted.append((x, P))
         models.append(F)
         if np.isfinite(variance):
-            H = np.array([h0, 0.0, h2])
+            H = np.array([1.0, 0.0, gait == 1, gait == 2])
             gain = P @ H / (H @ P @ H + variance)
             innovation = np.angle(np.exp(1j * (z - H @ x)))
             x = x + gain * innovation

@@ -191,38 +191,34 @@ def test_the_swing_plane_of_a_runner_who_turns_is_the_plane_before_the_turn(rows
 def test_the_filter_and_its_smoother_match_the_book(rng):
     steps = []
     for k in range(30):
-        moving = k % 7 != 0
-        measured = (0.4 + 0.01 * k + 0.02 * rng.standard_normal(), 1.0, float(k % 3 > 0), 4e-4)
-        offset = (0.2, 0.02) if k == 17 else (np.nan, np.nan)
-        steps.append(
-            (1.0 if moving else 0.0, 1.0, *(measured if k > 2 else (0.0, 0.0, 0.0, np.nan)), *offset)
-        )
-    x0, P0 = np.array([0.0, 0.0, 0.1]), np.diag([9.0, 1e-6, 0.01])
+        moving = float(k % 7 != 0)
+        z, variance = 0.4 + 0.01 * k + 0.02 * rng.standard_normal(), 4e-4 if k > 2 else np.nan
+        steps.append((moving, 1.0, z, k // 3 % 3, variance, 1e-4 if k == 17 else 0.0))
+    x0, P0 = np.array([0.0, 0.0, 0.1, 0.1]), np.diag([9.0, 1e-6, 0.01, 0.0])
+    P0[2:, 2:] += 0.01
     noise = np.array([1e-6, 1e-9, 1e-8])
     _predicted, updated, smoothed = twins.kalman(steps, x0, P0, noise)
-    x, P, history = x0.copy(), P0.copy(), np.zeros((32, 26))
-    for k, (h, dt, z, h0, h2, variance, offset, spread) in enumerate(steps):
+    x, P, history = x0.copy(), P0.copy(), np.zeros((32, 41))
+    for k, (h, dt, z, gait, variance, more) in enumerate(steps):
         kalman_predict(x, P, dt, h, noise)
-        history[k, 25] = np.isnan(offset)
-        if k == 17:
-            x[2], P[2, :], P[:, 2], P[2, 2] = offset, 0.0, 0.0, spread
-        history[k, 0], history[k, 1:4], history[k, 4:13] = h, x, P.ravel()
+        P[3, 3] += more
+        history[k, 0], history[k, 1:5], history[k, 5:21] = h, x, P.ravel()
         if np.isfinite(variance):
-            kalman_update(x, P, z, h0, h2, variance, np.inf)
-        history[k, 13:16], history[k, 16:25] = x, P.ravel()
+            kalman_update(x, P, z, gait, variance, np.inf)
+        history[k, 21:25], history[k, 25:41] = x, P.ravel()
         np.testing.assert_allclose(x, updated[k][0], atol=1e-12)
         np.testing.assert_allclose(P, updated[k][1], atol=1e-12)
-    out = np.full((32, 3), np.nan)
+    out = np.full((32, 4), np.nan)
     smooth_back(history, 29, 0, out)
     np.testing.assert_allclose(out[:30], smoothed, atol=1e-8)
 
 
 def test_the_filter_takes_angles_round_the_circle_and_refuses_outliers():
-    x, P = np.array([3.1, 0.0, 0.0]), np.diag([0.01, 0.0, 0.0])
-    assert kalman_update(x, P, -3.1, 1.0, 0.0, 0.01, 5.0) == 1
+    x, P = np.array([3.1, 0.0, 0.0, 0.0]), np.diag([0.01, 0.0, 0.0, 0.0])
+    assert kalman_update(x, P, -3.1, 0, 0.01, 5.0) == 1
     assert x[0] == pytest.approx(np.pi, abs=1e-9)
-    assert kalman_update(x, P, 0.0, 1.0, 0.0, 0.01, 5.0) == 0
-    assert kalman_update(x, P, np.nan, 1.0, 0.0, 0.01, 5.0) == 0
+    assert kalman_update(x, P, 0.0, 0, 0.01, 5.0) == 0
+    assert kalman_update(x, P, np.nan, 0, 0.01, 5.0) == 0
 
 
 def test_the_step_statistic_matches_the_twin(rng):

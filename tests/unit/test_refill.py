@@ -112,7 +112,7 @@ def test_a_runner_swings_the_legs_after_a_walk_as_before_it():
     """Offsets of 7 and 3 degrees; the earth frames turn by 10 degrees while the runner walks."""
     degrees = np.radians
     relative = RelativeHeading(PostureParams(), 1.0, 0)
-    state = (*relative.arrays[:5], relative.known, relative.kept)
+    state = (*relative.arrays[:5], relative.known)
     relative.parallel(0, degrees(20.0), degrees(1.0))
     turned = 20.0
     for k in range(360):
@@ -123,3 +123,14 @@ def test_a_runner_swings_the_legs_after_a_walk_as_before_it():
         heading_step(relative.settings, True, gait, swing, np.full(2, np.nan), state)
     assert np.degrees(relative.x[0, 0]) == pytest.approx(turned, abs=1.5)
     assert np.degrees(relative.running_offsets[0][0]) == pytest.approx(7.0, abs=1.5)
+
+
+def test_walking_now_and_then_makes_no_heading_more_certain():
+    """Nothing but the swing of the legs is known, whose plane differs by 5 degrees from runner to runner."""
+    relative = RelativeHeading(PostureParams(), 1.0, 0)
+    state = (*relative.arrays[:5], relative.known)
+    for k in range(600):
+        swing = np.full((2, 4), np.nan)
+        swing[:] = 0.3, 0.1, 0.001, 0.0
+        heading_step(relative.settings, True, 1 + (k // 50) % 2, swing, np.full(2, np.nan), state)
+    assert np.degrees(relative.sd(0)) > 5.0

@@ -14,7 +14,7 @@ from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.thinned import Thinned
 from latemiles.signals.frames import quat_conj, quat_multiply, quat_rotate
 
-__all__ = ["face_forward", "facing", "facing_over", "refine_pelvis", "start_headings"]
+__all__ = ["Turns", "face_forward", "facing", "facing_over", "refine_pelvis", "start_headings"]
 
 F8 = NDArray[np.float64]
 
@@ -22,10 +22,49 @@ _OTHER_WAY_RAD: Final = 1.0
 """Turn of an axis that is no refinement any more, rad."""
 _FRESH_S: Final = 60.0
 """How long after standing a relative heading still belongs to it, s: 0.06 deg/s make 4 degrees by then."""
+_REMEMBERED_S: Final = 130.0
+"""How long gaps are remembered, s: all of the thinned streams, and a stance that was fresh at their start."""
 _MOST_TURNED_RAD: Final = 0.6
 """Nobody stands with a hip turned further than this: then the earth frames have turned."""
 _FORWARD: Final = np.array([1.0, 0.0, 0.0])
 _LEFT: Final = np.array([0.0, 1.0, 0.0])
+
+
+class Turns:
+    """How far the earth frames of pelvis and thighs may have turned against each other since some second.
+
+    Parameters
+    ----------
+    thinned : Thinned
+    """
+
+    def __init__(self, thinned: Thinned) -> None:
+        self._second = thinned.second
+        self._hz = thinned.params.bin_hz
+        self._rate = thinned.params.rate_sd_rad_s**2
+        self.sums: F8 = np.zeros((round(_REMEMBERED_S / thinned.step_s), 2))
+        """Left, right: variance of all gaps up to a second, rad^2; second k in row ``k % n``."""
+        self.newest = -1
+        """Number of the last second."""
+
+    def note(self, second: int, doubt: F8) -> None:
+        """Hear of a second: variances (3,) of the turns of the earth frames over its gaps, rad^2."""
+        before = self.sums[self.newest % len(self.sums)].copy()
+        start = max(self.newest, second - len(self.sums))
+        self.sums[np.arange(start + 1, second) % len(self.sums)] = before
+        self.sums[second % len(self.sums)] = before + doubt[0] + doubt[1:]
+        self.newest = second
+
+    def between(self, start: int, end: int) -> F8:
+        """Variances (2,) of the turns from bin ``start`` to bin ``end``, gaps alone, rad^2."""
+        last = min(-(-end // self._second), self.newest + 1) - 1
+        first = max(min(start // self._second, last + 1), self.newest + 1 - len(self.sums)) - 1
+        turned: F8 = self.sums[last % len(self.sums)] - self.sums[first % len(self.sums)]
+        return np.maximum(turned, 0.0)
+
+    def since(self, start: int, end: int) -> F8:
+        """The same with what the gyros let them turn besides."""
+        return self.between(start, end) + self._rate * ((end - start) / self._hz) ** 2
 
 
 def facing(quats: F8, mounts: F8) -> F8:
@@ -68,26 +107,31 @@ def start_headings(
     found: Calibration,
     mounts: F8,
     end: int,
+    turns: Turns,
 ) -> None:
     """First relative headings: axes parallel in the movement or in standing, and the swing so far."""
     p = thinned.params
     relative.reset(found.swing_offset_rad, found.swing_offset_sd_rad)
-    parallel, ago_s = np.full(2, np.nan), 0.0
+    parallel, then = np.full(2, np.nan), end
     if found.axes_from == "movement":
         parallel = facing_over(thinned, end, found.movement_start_s, found.movement_end_s, mounts)
-        ago_s = end / p.bin_hz - found.movement_end_s
+        then = round(found.movement_end_s * p.bin_hz)
     elif calibrator.stance is not None:
         parallel = facing(np.array(calibrator.stance.quat)[None], mounts)
-        ago_s = end / p.bin_hz - found.standing_end_s
+        then = calibrator.stance.end
+    turned = turns.since(then, end)
     for side in (0, 1):
         known = np.hypot(p.parallel_sd_rad, found.yaw_sd_rad[1 + side])
-        relative.parallel(side, parallel[side], float(np.hypot(known, p.rate_sd_rad_s * ago_s)))
+        relative.parallel(side, parallel[side], float(np.sqrt(known**2 + turned[side])))
     if calibrator.gait != STILL and calibrator.gait_end == end:
         relative.turn_to(calibrator.gait)
         oldest = max(calibrator.gait_start, thinned.oldest(end)) + len(thinned.window)
         for window_end in range(end, oldest - 1, -thinned.second)[::-1]:
             planes = thinned.swing(window_end)
+            turned = turns.between(window_end - thinned.second, window_end)
             for side in (0, 1):
+                if window_end - thinned.second >= oldest:
+                    relative.turned(side, turned[side])
                 relative.swing(side, planes[side])
 
 
@@ -110,31 +154,46 @@ def refine_pelvis(relative: RelativeHeading, was: F8, mounts: F8) -> bool:
     return True
 
 
-def face_forward(relative: RelativeHeading, stance: Stance, now_bin: float, mounts: F8, hz: float) -> None:
+def face_forward(
+    relative: RelativeHeading, stance: Stance, found: Calibration, mounts: F8, turns: Turns, end: int
+) -> None:
     """Turn the thighs' mounts about the vertical, in place, so that hip rotation is zero in standing.
+
+    By how much a heading is off standing is the error of a mount's axis and what the earth frames turned by
+    since: gaps let them turn further than an axis errs. Each is believed by its variance.
 
     Parameters
     ----------
     relative : RelativeHeading
     stance : Stance
-    now_bin : float
-        When the relative heading is true, bins; if that is long after standing, the earth frames have
-        turned too much since, and the mounts stay.
+        If the heading is of long after it, the earth frames have turned too much since: the mounts stay.
+    found : Calibration
+        Whose mounts they are; if from a movement, the heading is of that.
     mounts : float64 array, shape (lanes, 4)
-    hz : float
-        Bins a second.
+    turns : Turns
+    end : int
+        The bin that is now.
     """
-    if now_bin - stance.end > _FRESH_S * hz:
+    p = relative.params
+    then = end if found.axes_from != "movement" else round(found.movement_end_s * p.bin_hz)
+    if then - stance.end > _FRESH_S * p.bin_hz:
         return
     parallel = facing(np.array(stance.quat)[None], mounts)
+    turned, later = turns.since(stance.end, then), turns.since(then, end)
     for side in (0, 1):
         off = relative.x[side, 0] - parallel[side]
         off = float(np.arctan2(np.sin(off), np.cos(off)))
         # NaN where a sensor is missing.
-        if relative.known[side] and abs(off) <= _MOST_TURNED_RAD:
-            # The thigh faces `off` to the left of the pelvis: its axes turn right by as much.
-            turn = np.array([np.cos(off / 2.0), 0.0, 0.0, np.sin(off / 2.0)])
-            mounts[1 + side] = quat_multiply(turn, mounts[1 + side])
+        if not (relative.known[side] and abs(off) <= _MOST_TURNED_RAD):
+            continue
+        axis = found.yaw_sd_rad[1 + side] ** 2
+        off *= axis / (axis + turned[side])
+        # The thigh faces `off` to the left of the pelvis: its axes turn right by as much.
+        turn = np.array([np.cos(off / 2.0), 0.0, 0.0, np.sin(off / 2.0)])
+        mounts[1 + side] = quat_multiply(turn, mounts[1 + side])
+        doubted = axis + p.swing_offset_sd_rad**2
+        turned_by = turned[side] * doubted / (doubted + turned[side])
+        relative.faced(side, p.parallel_sd_rad**2 + turned_by + later[side])
 
 
 def _turn(old: F8, new: F8) -> float:

@@ -14,6 +14,7 @@ from latemiles.kernels.relative_heading import (
     HEADING_SETTINGS,
     HISTORY,
     change_gait,
+    loosen,
     take_parallel,
     take_swing,
 )
@@ -50,62 +51,84 @@ class RelativeHeading:
     """
 
     def __init__(self, params: PostureParams, dt: float, lag: int) -> None:
-        self._params = params
-        self.x: F8 = np.zeros((2, 3))
-        self.P: F8 = np.zeros((2, 3, 3))
+        self.params = params
+        self.x: F8 = np.zeros((2, 4))
+        """Of each side heading (rad), rate (rad/s), swing offsets of walking and of running (rad)."""
+        self.P: F8 = np.zeros((2, 4, 4))
         steps = lag + 8
         self.history: F8 = np.zeros((2, steps, HISTORY))
-        self.smoothed: F8 = np.full((2, steps, 3), np.nan)
+        self.smoothed: F8 = np.full((2, steps, 4), np.nan)
         self.counts: NDArray[np.int64] = np.zeros(4, dtype=np.int64)
         """Steps made; windows refused in a row, left and right; last gait (0 none, 1 walking, 2 running)."""
         self.known: NDArray[np.int64] = np.zeros(2, dtype=np.int64)
-        self.kept: F8 = np.full((2, 2, 2), np.nan)
-        """Side, gait (walking, running): swing offset as it was left, rad, and its variance; NaN if never."""
         self._swing: F8 = np.full((2, 4), np.nan)
         self.settings = _settings(params, dt, lag)
         offsets = tuple(params.swing_offset_rad * side.sign for side in SIDES)
         self.reset(offsets, (params.swing_offset_sd_rad,) * 2)
 
     def reset(self, offset_rad: tuple[float, ...], offset_sd_rad: tuple[float, ...]) -> None:
-        """Forget the headings; start from these swing offsets."""
-        p = self._params
+        """Forget the headings; start from these swing offsets of running."""
+        p = self.params
         self.x[:] = 0.0
-        self.x[:, 2] = offset_rad
+        self.x[:, 2:] = np.array(offset_rad)[:, None]
         self.P[:] = 0.0
         for side in (0, 1):
-            self.P[side] = np.diag([_UNKNOWN_SD**2, p.rate_sd_rad_s**2, offset_sd_rad[side] ** 2])
+            self.P[side] = np.diag([_UNKNOWN_SD**2, p.rate_sd_rad_s**2, p.change_of_gait_rad**2, 0.0])
+            self.P[side, 2:, 2:] += offset_sd_rad[side] ** 2
         self.known[:] = 0
-        self.kept[:] = np.nan
-        # The offsets that are told are those of running.
         self.counts[1:] = 0, 0, _RUNNING
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """The state and room for swing planes, as ``kernels.seconds.go_on`` takes them."""
-        return self.x, self.P, self.history, self.smoothed, self.counts, self.known, self.kept, self._swing
+        return self.x, self.P, self.history, self.smoothed, self.counts, self.known, self._swing
 
     def turn_to(self, gait: int) -> None:
         """Go on with the swing offsets of a gait, 1 walking or 2 running."""
-        before = int(self.counts[3])
-        if gait != before:
+        if gait != self.counts[3]:
             for side in (0, 1):
-                change_gait(self.settings, self.x[side], self.P[side], self.kept[side], before, gait)
+                change_gait(self.settings, self.P[side], gait)
             self.counts[3] = gait
 
     @property
     def running_offsets(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Swing offsets of running (left, right), rad, and their standard deviations."""
-        now = np.stack([self.x[:, 2], self.P[:, 2, 2]], axis=1)
-        (a, b), (c, d) = now if self.counts[3] == _RUNNING else self.kept[:, _RUNNING - 1]
-        return (float(a), float(c)), (math.sqrt(b), math.sqrt(d))
+        (a, b), (c, d) = self.x[:, 3].tolist(), self.P[:, 3, 3].tolist()
+        return (a, b), (math.sqrt(c), math.sqrt(d))
 
     def parallel(self, side: int, angle: float, sd_rad: float) -> None:
         """Take in a relative heading at which pelvis and thigh face the same way; NaN is none."""
         take_parallel(self.x, self.P, self.known, side, float(angle), sd_rad**2)
 
     def swing(self, side: int, window: F8) -> None:
-        """Take in the swing plane (4,) of one window of walking or running."""
-        take_swing(self.settings, self.x, self.P, self.counts, self.known, side, window)
+        """Take in the swing plane (4,) of one window of the present gait."""
+        gait = int(self.counts[3])
+        take_swing(self.settings, self.x, self.P, self.counts, self.known, side, gait, window)
+
+    def turned(self, side: int, variance: float) -> None:
+        """Hear that the earth frames may have turned against each other; rad^2."""
+        loosen(self.P[side], variance, self.settings[0])
+
+    def faced(self, side: int, variance: float) -> None:
+        """Hear that the heading was made right by other means: it has this variance now, rad^2.
+
+        What is known of the offsets, given the heading, stays.
+        """
+        P = self.P[side]
+        P00, share = P[0, 0], variance / P[0, 0]
+        across = P[0].copy()
+        P -= np.outer(across, across) * (1.0 - share) / P00
+        P[0, :] = P[:, 0] = across * share
+
+    def learn_anew(self, side: int, offset_rad: float, sd_rad: float) -> None:
+        """Take the swing offsets for as uncertain as this again, since what told them is to come once more.
+
+        Heading and offset together stay as certain as the swing makes them.
+        """
+        off = self.x[side, 3] - offset_rad
+        along = np.array([1.0, 0.0, -1.0, -1.0])
+        self.x[side] += off * along
+        self.P[side] += max(0.0, sd_rad**2 - self.P[side, 3, 3]) * np.outer(along, along)
 
     def sd(self, side: int) -> float:
         """Standard deviation of the relative heading, rad."""
@@ -118,7 +141,6 @@ def _settings(p: PostureParams, dt: float, lag: int) -> NDArray[np.void]:
         "step_s": dt,
         "bin_hz": p.bin_hz,
         "noise": [p.delta_noise_rad**2, p.rate_noise_rad_s**2, p.offset_noise_rad**2],
-        "change_of_gait": p.change_of_gait_rad**2,
         "same_gait": p.same_gait_rad**2,
         "rate": p.rate_sd_rad_s**2,
         "parallel": p.parallel_sd_rad**2,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.calibration import Calibrator
-from latemiles.estimators.facing import face_forward, facing_over, refine_pelvis, start_headings
+from latemiles.estimators.facing import Turns, face_forward, facing_over, refine_pelvis, start_headings
 from latemiles.estimators.heading import RelativeHeading
 from latemiles.estimators.mounting import Calibration, segment_quat
 from latemiles.estimators.posture_known import Anchors
@@ -17,7 +17,7 @@ from latemiles.estimators.slip import Slipped
 from latemiles.estimators.thinned import Thinned
 from latemiles.kernels.quaternion import min_rotation
 from latemiles.signals.events import Event, Slip
-from latemiles.signals.frames import SEGMENTS, quat_conj, quat_multiply, quat_rotate
+from latemiles.signals.frames import SEGMENTS, SIDES, quat_conj, quat_multiply, quat_rotate
 from latemiles.signals.records import Pose
 
 __all__ = ["MountKeeper"]
@@ -63,6 +63,7 @@ class MountKeeper:
         if given is not None and known is None:
             self.calibrator.give(given)
         self.anchors = Anchors(0.5 * p.window_s * thinned.second * thinned.per_bin / thinned.step_s)
+        self.turns = Turns(thinned)
         self.events: list[Event] = []
 
     @property
@@ -95,11 +96,19 @@ class MountKeeper:
         return before if before >= 0 else None
 
     def parallel(self, end: int) -> F8:
-        """Relative headings (2,) that the told standing says, in the second in which it ends; else NaN."""
-        if self.known is None or self.before_due(end // self._thinned.second - 1) != 0:
+        """Relative headings (2,) that the told standing says, in the second in which it ends; else NaN.
+
+        The told swing offsets came from this standing, or know nothing of it: they are learnt anew from it.
+        """
+        known, p = self.known, self.params
+        if known is None or self.before_due(end // self._thinned.second - 1) != 0:
             return np.full(2, np.nan)
-        stood = self.known.standing_start_s, self.known.standing_end_s
-        return facing_over(self._thinned, end, *stood, self.mounts)
+        found = facing_over(self._thinned, end, known.standing_start_s, known.standing_end_s, self.mounts)
+        for k, side in enumerate(SIDES):
+            if np.isfinite(found[k]):
+                spread = float(np.hypot(p.swing_offset_sd_rad, known.yaw_sd_rad[1 + k]))
+                self._relative.learn_anew(k, p.swing_offset_rad * side.sign, spread)
+        return found
 
     def calibrate(self, end: int, gait: int, steady_s: F8, *, is_last: bool = False) -> None:
         """Look for a calibration before bin ``end`` and start the relative headings from it.
@@ -134,10 +143,9 @@ class MountKeeper:
         self._set_mounts(np.array(found.quat_segment_sensor), end)
         is_new = before is None or (before.axes_from, before.reference) != (found.axes_from, found.reference)
         if is_new or not refine_pelvis(self._relative, was, self.mounts):
-            start_headings(self._relative, self._thinned, c, found, self.mounts, end)
+            start_headings(self._relative, self._thinned, c, found, self.mounts, end, self.turns)
             if c.stance is not None:
-                moved = c.movement.end if c.movement is not None else end
-                face_forward(self._relative, c.stance, moved, self.mounts, self.params.bin_hz)
+                face_forward(self._relative, c.stance, found, self.mounts, self.turns, end)
         self._thinned.use(self.mounts)
         quats = tuple(tuple(float(x) for x in q) for q in self.mounts)
         c.current = replace(found, quat_segment_sensor=quats)
@@ -186,7 +194,7 @@ class MountKeeper:
         for lane in np.flatnonzero(late):
             mounts[lane] = segment_quat(up[lane], quat_rotate(quat_conj(mounts[lane]), _LEFT))
         turned = mounts.copy()
-        face_forward(self._relative, stance, end, turned, self.params.bin_hz)
+        face_forward(self._relative, stance, replace(c.current, axes_from="running"), turned, self.turns, end)
         mounts[late] = turned[late]
         zero = tuple(1.0 if is_late else z for z, is_late in zip(c.current.zero_standing, late, strict=True))
         quats = tuple(tuple(float(x) for x in q) for q in mounts)

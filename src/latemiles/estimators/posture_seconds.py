@@ -155,6 +155,7 @@ class Seconds:
             thinned.sums,
         )
         if self.known is None:
+            self._keeper.turns.note(end // thinned.second - 1, self._state["doubt"][0, :, 0])
             self._keeper.calibrate(end, self._gait, self._state["steady_s"][0])
         due = go_on(
             self._state,
@@ -354,6 +355,7 @@ class Seconds:
             "anchors": self._anchors.save(),
             "first": [self.thinned.first, self._first_step],
             "turns": self._turns,
+            "turns_noted": self._keeper.turns.newest,
             "offsets": self._offsets,
         }
         return plain, self.thinned.arrays() | {
@@ -364,7 +366,7 @@ class Seconds:
             "smoothed": r.smoothed,
             "counts": r.counts,
             "known": r.known,
-            "kept": r.kept,
+            "turns_sums": self._keeper.turns.sums,
             "slip_windows": s.windows,
             "slip_last": s.last,
             "second": self._numbers,
@@ -377,6 +379,7 @@ class Seconds:
         self._anchors.load(plain["anchors"])
         self.thinned.first, self._first_step = plain["first"]
         self._turns = plain["turns"]
+        self._keeper.turns.newest = plain["turns_noted"]
         offsets = plain["offsets"]
         self._offsets = None
         if offsets is not None:

@@ -22,6 +22,8 @@ _LOST_RAD: Final = 0.5
 """Standard deviation of a relative heading that is not worth an angle."""
 _GAP_RAD_S2: Final = 1.0
 """How uncertain a relative heading becomes over a gap: rad per second of gap, squared."""
+_RESTLESS_RAD_S: Final = 0.3
+"""Rms rate about a gap below which it makes less uncertain, rad/s: standing has 0.02 to 0.1, walking 0.5."""
 _STRAIGHT: Final = 0.3
 """How far it may turn where the rate was carried on in a straight line, as a share of the rms rate times the
 time: 0.2 to 0.37 over 0.1 to 0.3 s of running."""
@@ -59,6 +61,7 @@ def second_settings(thinned: Thinned, lag: int, *, has_hips: bool) -> NDArray[np
         "running_force": p.running_force_m_s2,
         "lost_packets_s": _LOST_PACKETS_S,
         "gap": _GAP_RAD_S2,
+        "restless": _RESTLESS_RAD_S,
         "straight": _STRAIGHT,
         "filled": _FILLED_RAD2_S,
         "lost": _LOST_RAD,

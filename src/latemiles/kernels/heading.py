@@ -1,8 +1,9 @@
 """Kernels of the relative heading of pelvis and thigh: swing plane of a window, Kalman filter, smoother.
 
 The earth frames of two lanes differ by an angle ``delta`` about the vertical that drifts with the gyros'
-relative vertical bias. The long axis of a running thigh sweeps a plane whose heading differs from the
-pelvis's forward heading by a constant of the runner, the swing offset ``c``; the filter carries both.
+relative vertical bias. The long axis of a thigh sweeps a plane whose heading differs from the pelvis's
+forward heading by a constant of the runner, the swing offset, one in walking and one in running; the filter
+carries all three.
 """
 
 from __future__ import annotations
@@ -217,13 +218,13 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
 
 @njit(cache=True)
 def kalman_predict(x, P, dt, moves, noise):
-    """One step of the model: delta grows by its rate, rate and offset wander.
+    """One step of the model: delta grows by its rate, rate and offsets wander.
 
     Parameters
     ----------
-    x : float64 array, shape (3,)
-        delta, rad; its rate, rad/s; swing offset, rad. Changed in place.
-    P : float64 array, shape (3, 3)
+    x : float64 array, shape (4,)
+        delta, rad; its rate, rad/s; swing offsets of walking and of running, rad. Changed in place.
+    P : float64 array, shape (4, 4)
         Covariance, changed in place.
     dt : float
         Step, s.
@@ -234,44 +235,51 @@ def kalman_predict(x, P, dt, moves, noise):
     """
     h = dt * moves
     x[0] += h * x[1]
-    p00, p01, p02 = P[0, 0], P[0, 1], P[0, 2]
-    p11, p12 = P[1, 1], P[1, 2]
+    p00, p01, p11 = P[0, 0], P[0, 1], P[1, 1]
     P[0, 0] = p00 + 2.0 * h * p01 + h * h * p11 + noise[0] * h
     P[0, 1] = P[1, 0] = p01 + h * p11
-    P[0, 2] = P[2, 0] = p02 + h * p12
+    for j in range(2, 4):
+        P[0, j] = P[j, 0] = P[0, j] + h * P[1, j]
+        P[j, j] += noise[2] * h
     P[1, 1] = p11 + noise[1] * dt
-    P[2, 2] += noise[2] * h
 
 
 @njit(cache=True)
-def kalman_update(x, P, z, h0, h2, variance, gate):
-    """Take in a measured angle ``z = h0 delta + h2 c`` (h0, h2 are 0 or 1); angles wrap.
+def kalman_update(x, P, z, gait, variance, gate):
+    """Take in a measured angle: ``z`` is delta, or delta and the swing offset of a gait; angles wrap.
+
+    Parameters
+    ----------
+    x, P : float64 arrays, shapes (4,) and (4, 4)
+        As for ``kalman_predict``, changed in place.
+    z : float
+        rad.
+    gait : int
+        0 delta alone, 1 walking, 2 running.
+    variance : float
+        Of ``z``, rad^2.
+    gate : float
+        Standard deviations.
 
     Returns
     -------
     int
         1 if it was taken, 0 if it lay more than ``gate`` standard deviations off.
     """
-    innovation = wrap_angle(z - h0 * x[0] - h2 * x[2])
-    b0 = P[0, 0] * h0 + P[0, 2] * h2
-    b1 = P[1, 0] * h0 + P[1, 2] * h2
-    b2 = P[2, 0] * h0 + P[2, 2] * h2
-    s = h0 * b0 + h2 * b2 + variance
+    c = 1 + gait
+    h = 1.0 if gait > 0 else 0.0
+    innovation = wrap_angle(z - x[0] - h * x[c])
+    b0, b1 = P[0, 0] + h * P[0, c], P[1, 0] + h * P[1, c]
+    b2, b3 = P[2, 0] + h * P[2, c], P[3, 0] + h * P[3, c]
+    s = b0 + h * (b2 if gait == 1 else b3) + variance
     if not innovation * innovation <= gate * gate * s:
         return 0
-    k0, k1, k2 = b0 / s, b1 / s, b2 / s
-    x[0] += k0 * innovation
-    x[1] += k1 * innovation
-    x[2] += k2 * innovation
-    P[0, 0] -= k0 * b0
-    P[1, 1] -= k1 * b1
-    P[2, 2] -= k2 * b2
-    P[0, 1] -= k0 * b1
-    P[0, 2] -= k0 * b2
-    P[1, 2] -= k1 * b2
-    P[1, 0] = P[0, 1]
-    P[2, 0] = P[0, 2]
-    P[2, 1] = P[1, 2]
+    b = (b0, b1, b2, b3)
+    for i in range(4):
+        x[i] += b[i] / s * innovation
+        for j in range(i, 4):
+            P[i, j] -= b[i] / s * b[j]
+            P[j, i] = P[i, j]
     return 1
 
 
@@ -281,7 +289,7 @@ def delta_at_samples(smoothed, steps, step, made, second, per_bin, first, out):
 
     Parameters
     ----------
-    smoothed : float64 array, shape (2, n, 3)
+    smoothed : float64 array, shape (2, n, 4)
         Ring of smoothed states of each side, step j in row ``j % n``; NaN where unknown.
     steps : int
         Steps made so far.
@@ -326,13 +334,12 @@ def smooth_back(history, newest, oldest, out):
 
     Parameters
     ----------
-    history : float64 array, shape (n, 26) or wider
-        Ring of steps; step j in row ``j % n``: the step's length h (s, 0 at rest), predicted state (3) and
-        covariance (9), updated state (3) and covariance (9), and 1, or 0 if the offset has nothing to do
-        with the one before it.
+    history : float64 array, shape (n, 41) or wider
+        Ring of steps; step j in row ``j % n``: the step's length h (s, 0 at rest), predicted state (4) and
+        covariance (16), updated state (4) and covariance (16).
     newest, oldest : int
         Steps to start from and to go back to.
-    out : float64 array, shape (n, 3)
+    out : float64 array, shape (n, 4)
         Ring of smoothed states, written for ``oldest`` to ``newest``; same rows as ``history``.
 
     References
@@ -342,30 +349,36 @@ def smooth_back(history, newest, oldest, out):
     """
     n = history.shape[0]
     row = newest % n
-    for j in range(3):
-        out[row, j] = history[row, 13 + j]
+    for j in range(4):
+        out[row, j] = history[row, 21 + j]
     for _ in range(newest - oldest):
         later, row = row, row - 1 if row > 0 else n - 1
         here, after = history[row], history[later]
-        h = after[0]
-        a, b, c = after[4], after[5], after[6]
-        d, e, f = after[8], after[9], after[12]
-        # Adjugate of the symmetric predicted covariance [[a, b, c], [b, d, e], [c, e, f]].
-        i00, i01, i02 = d * f - e * e, c * e - b * f, b * e - c * d
-        i11, i12, i22 = a * f - c * c, b * c - a * e, a * d - b * b
-        det = a * i00 + b * i01 + c * i02
-        if not det > 0.0:
-            for j in range(3):
-                out[row, j] = here[13 + j]
+        r0, r1 = out[later, 0] - after[1], out[later, 1] - after[2]
+        r2, r3 = out[later, 2] - after[3], out[later, 3] - after[4]
+        # The predicted covariance as L D L', L with ones on its diagonal.
+        d0 = after[5]
+        l10, l20, l30 = after[9] / d0, after[13] / d0, after[17] / d0
+        d1 = after[10] - l10 * after[9]
+        m21, m31 = after[14] - l20 * after[9], after[18] - l30 * after[9]
+        l21, l31 = m21 / d1, m31 / d1
+        d2 = after[15] - l20 * after[13] - l21 * m21
+        m32 = after[19] - l30 * after[13] - l31 * m21
+        l32 = m32 / d2
+        d3 = after[20] - l30 * after[17] - l31 * m31 - l32 * m32
+        if not (d0 > 0.0 and d1 > 0.0 and d2 > 0.0 and d3 > 0.0):
+            for j in range(4):
+                out[row, j] = here[21 + j]
             continue
-        r0 = (out[later, 0] - after[1]) / det
-        r1 = (out[later, 1] - after[2]) / det
-        r2 = (out[later, 2] - after[3]) / det
-        v0 = i00 * r0 + i01 * r1 + i02 * r2
-        v1 = i01 * r0 + i11 * r1 + i12 * r2
-        v2 = i02 * r0 + i12 * r1 + i22 * r2
-        # F' v with F = [[1, h, 0], [0, 1, 0], [0, 0, 1]], or 0 for the last 1.
-        v1 += h * v0
-        v2 *= after[25]
-        for j in range(3):
-            out[row, j] = here[13 + j] + here[16 + 3 * j] * v0 + here[17 + 3 * j] * v1 + here[18 + 3 * j] * v2
+        r1 -= l10 * r0
+        r2 -= l20 * r0 + l21 * r1
+        r3 -= l30 * r0 + l31 * r1 + l32 * r2
+        v3 = r3 / d3
+        v2 = r2 / d2 - l32 * v3
+        v1 = r1 / d1 - l21 * v2 - l31 * v3
+        v0 = r0 / d0 - l10 * v1 - l20 * v2 - l30 * v3
+        # F' v, where F adds h times the rate to delta.
+        v1 += after[0] * v0
+        for j in range(4):
+            k = 25 + 4 * j
+            out[row, j] = here[21 + j] + here[k] * v0 + here[k + 1] * v1 + here[k + 2] * v2 + here[k + 3] * v3

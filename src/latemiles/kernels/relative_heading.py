@@ -20,7 +20,7 @@ __all__ = [
     "take_swing",
 ]
 
-HISTORY = 28
+HISTORY = 43
 """Columns of a step's history: those of ``heading.smooth_back``, then whether the heading was known after the
 step, and whether it was lost before it."""
 
@@ -29,7 +29,6 @@ HEADING_SETTINGS = np.dtype(
         ("step_s", np.float64),
         ("bin_hz", np.float64),
         ("noise", np.float64, (3,)),  # rad^2/s, (rad/s)^2/s, rad^2/s
-        ("change_of_gait", np.float64),  # rad^2
         ("same_gait", np.float64),  # rad^2
         ("rate", np.float64),  # (rad/s)^2
         ("parallel", np.float64),  # rad^2
@@ -53,49 +52,27 @@ def loosen(P, variance, co):
 
 
 @njit(cache=True)
-def change_gait(settings, x, P, kept, before, gait):
-    """Go over from one gait to another, of one side.
+def change_gait(settings, P, gait):
+    """Go over to another gait, 1 walking or 2 running, of one side; ``P`` (4, 4) is changed in place.
 
-    Each has a swing offset of its own: after a walk the runner swings the legs as before it.
-
-    Parameters
-    ----------
-    settings : array of HEADING_SETTINGS, shape (1,)
-    x, P : float64 arrays, shapes (3,) and (3, 3)
-        State and covariance, see ``heading.kalman_predict``; changed in place.
-    kept : float64 array, shape (2, 2)
-        Offset (rad) and variance of walking and of running as they were left, NaN if never; changed in place.
-    before, gait : int
-        1 walking, 2 running.
-
-    Returns
-    -------
-    float
-        1 where the offset is still the same number, only less certain; 0 where it is another.
+    Each has a swing offset of its own: after a walk the runner swings the legs as before it, but for pace.
     """
     co = settings[0]
-    kept[before - 1, 0], kept[before - 1, 1] = x[2], P[2, 2]
     P[1, 1] += co.rate
-    if math.isnan(kept[gait - 1, 0]):
-        P[2, 2] += co.change_of_gait
-        return 1.0
-    x[2] = kept[gait - 1, 0]
-    P[0, 2] = P[2, 0] = P[1, 2] = P[2, 1] = 0.0
-    P[2, 2] = kept[gait - 1, 1] + co.same_gait
-    return 0.0
+    P[1 + gait, 1 + gait] += co.same_gait
 
 
 @njit(cache=True)
 def take_parallel(x, P, known, side, angle, variance):
     """Take in a relative heading at which pelvis and thigh face the same way; NaN is none."""
     if math.isfinite(angle):
-        kalman_update(x[side], P[side], angle, 1.0, 0.0, variance, math.inf)
+        kalman_update(x[side], P[side], angle, 0, variance, math.inf)
         known[side] = 1
 
 
 @njit(cache=True)
-def take_swing(settings, x, P, counts, known, side, window):
-    """Take in the swing plane (4,) of one window of walking or running."""
+def take_swing(settings, x, P, counts, known, side, gait, window):
+    """Take in the swing plane (4,) of one window of walking (1) or running (2)."""
     co = settings[0]
     angle, wide, narrow, turning = window[0], window[1], window[2], window[3]
     if not (wide > 0.01 and narrow < 0.2 * wide):
@@ -103,7 +80,7 @@ def take_swing(settings, x, P, counts, known, side, window):
     variance = co.swing * max(1.0, co.steady_swing / wide)
     across = co.turning * turning * co.bin_hz
     variance += co.roundness * narrow / wide + across * across
-    if kalman_update(x[side], P[side], angle, 1.0, 1.0, variance, co.gate):
+    if kalman_update(x[side], P[side], angle, gait, variance, co.gate):
         counts[1 + side] = 0
         known[side] = 1
         return
@@ -129,12 +106,12 @@ def heading_step(settings, moves, gait, swing, parallel, relative):
     parallel : float64 array, shape (2,)
         Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
     relative : tuple of arrays
-        x, P, history, smoothed, counts, known and kept: state of ``estimators.heading.RelativeHeading``,
+        x, P, history, smoothed, counts and known: state of ``estimators.heading.RelativeHeading``,
         changed in place. ``known`` is 1 where a side has a heading, 0 where not, and -1 where it was lost
         since the last step.
     """
     co = settings[0]
-    x, P, history, smoothed, counts, known, kept = relative
+    x, P, history, smoothed, counts, known = relative
     rows = history.shape[1]
     row = counts[0] % rows
     h = co.step_s if moves else 0.0
@@ -142,24 +119,23 @@ def heading_step(settings, moves, gait, swing, parallel, relative):
     for side in range(2):
         kalman_predict(x[side], P[side], co.step_s, 1.0 if moves else 0.0, co.noise)
         step = history[side, row]
-        step[25] = 1.0
         if changed:
-            step[25] = change_gait(settings, x[side], P[side], kept[side], counts[3], gait)
-        step[27] = 1.0 if known[side] < 0 else 0.0
+            change_gait(settings, P[side], gait)
+        step[42] = 1.0 if known[side] < 0 else 0.0
         known[side] = max(0, known[side])
         step[0] = h
-        for i in range(3):
+        for i in range(4):
             step[1 + i] = x[side, i]
-            for j in range(3):
-                step[4 + 3 * i + j] = P[side, i, j]
+            for j in range(4):
+                step[5 + 4 * i + j] = P[side, i, j]
         take_parallel(x, P, known, side, parallel[side], co.parallel)
         if gait > 0:
-            take_swing(settings, x, P, counts, known, side, swing[side])
-        for i in range(3):
-            step[13 + i] = x[side, i]
-            for j in range(3):
-                step[16 + 3 * i + j] = P[side, i, j]
-        step[26] = known[side]
+            take_swing(settings, x, P, counts, known, side, gait, swing[side])
+        for i in range(4):
+            step[21 + i] = x[side, i]
+            for j in range(4):
+                step[25 + 4 * i + j] = P[side, i, j]
+        step[41] = known[side]
     if gait > 0:
         counts[3] = gait
     counts[0] += 1
@@ -178,10 +154,10 @@ def _leave_out_lost(history, newest, oldest, smoothed):
     is_known = False
     row = newest % rows
     for _ in range(newest + 1 - oldest):
-        is_known = is_known or history[row, 26] > 0.0
+        is_known = is_known or history[row, 41] > 0.0
         if not is_known:
             smoothed[row, :] = math.nan
-        if history[row, 27] > 0.0:
+        if history[row, 42] > 0.0:
             is_known = False
         row = row - 1 if row > 0 else rows - 1
 
@@ -194,7 +170,7 @@ def doubt_of(history, P, steps, step, delta, uncertain):
     ----------
     history : float64 array, shape (n, HISTORY)
         Of that side.
-    P : float64 array, shape (3, 3)
+    P : float64 array, shape (4, 4)
         Covariance now: what came later makes earlier headings certain.
     steps, step : int
         Steps made so far, and the one that is asked for.
@@ -205,5 +181,5 @@ def doubt_of(history, P, steps, step, delta, uncertain):
     """
     if math.isnan(delta[delta.shape[0] // 2]):
         return 1
-    then = history[min(max(step, 0), steps - 1) % history.shape[0], 16]
+    then = history[min(max(step, 0), steps - 1) % history.shape[0], 25]
     return 2 if math.sqrt(min(then, P[0, 0])) > uncertain else 0

@@ -51,6 +51,7 @@ SECOND_STATE = np.dtype(
         ("steady_s", np.float64, (3,)),  # for how long each sensor was heard in walking or running
         ("missing_s", np.float64, (3,)),  # of the last second
         ("lost_s", np.float64, (3,)),  # the same, only what the orientation did not go on through
+        ("spared", np.float64, (3,)),  # how far it turned if the last second was no rest, rad^2
         ("doubt", np.float64, (3, 3)),  # how far each earth frame may turn in this second and the next, rad^2
     ]
 )
@@ -68,6 +69,7 @@ SECOND_SETTINGS = np.dtype(
         ("running_force", np.float64),  # m/s^2
         ("lost_packets_s", np.float64),
         ("gap", np.float64),  # rad/s^2
+        ("restless", np.float64),  # rad/s
         ("straight", np.float64),
         ("filled", np.float64),  # rad^2/s
         ("lost", np.float64),  # rad
@@ -152,20 +154,26 @@ def _doubt_frame(s, co, ring, end, lane, filled_s):
     # Windows of three seconds see a turn little by little, so a hole that was filled opens the filter over
     # as many. Where the sensor was lost only a straight line, if that, says how it turned.
     lost_s = s.lost_s[lane]
-    turned = co.gap * lost_s * lost_s
-    if lost_s > 0.0:
-        rate, bent = _rates_about(ring, end, 2 * co.second, lane)
+    turned, late = 0.0, 0.0
+    if lost_s > 0.0 or s.spared[lane] > 0.0:
+        rate, bent, heard = _rates_about(ring, end, 2 * co.second, lane)
+        # Who hardly turns before and after a hole hardly turned in it; what comes after it may be heard late.
+        restless = min(1.0, rate / co.restless) if heard > co.second else 1.0
+        late = restless * restless * s.spared[lane]
+        spared = (1.0 - restless) * co.gap * lost_s * lost_s
+        s.spared[lane] = spared * spared
         bent *= co.bin_hz * co.bin_hz
+        turned = restless * co.gap * lost_s * lost_s
         turned += min(co.straight * rate * lost_s, bent * lost_s * lost_s * lost_s / 12.0)
     spread = co.filled * filled_s / 3.0
-    s.doubt[lane, 0] = s.doubt[lane, 1] + spread + turned * turned
+    s.doubt[lane, 0] = s.doubt[lane, 1] + spread + turned * turned + late
     s.doubt[lane, 1] = s.doubt[lane, 2] + spread
     s.doubt[lane, 2] = spread
 
 
 @njit(cache=True)
 def _rates_about(ring, end, count, lane):
-    """Rms of a lane's rate over the last bins, rad/s, and of its second difference; 0 where nothing is."""
+    """Rms of a lane's rate over the last bins, rad/s, and of its second difference; how many were heard."""
     n = ring.shape[0]
     total, bends, heard, bent = 0.0, 0.0, 0, 0
     for b in range(end - count, end):
@@ -180,7 +188,7 @@ def _rates_about(ring, end, count, lane):
         if math.isfinite(bend):
             bends += bend
             bent += 1
-    return math.sqrt(total / max(1, heard)), math.sqrt(bends / max(1, bent))
+    return math.sqrt(total / max(1, heard)), math.sqrt(bends / max(1, bent)), heard
 
 
 @njit(cache=True)
@@ -234,8 +242,8 @@ def go_on(
     parallel : float64 array, shape (2,)
         Relative heading at which pelvis and thigh face the same way in standing; NaN if not now.
     relative : tuple of arrays
-        x, P, history, smoothed, counts, known and kept of ``estimators.heading.RelativeHeading``, and swing
-        planes (2, 4), which are scratch.
+        x, P, history, smoothed, counts and known of ``estimators.heading.RelativeHeading``, and swing planes
+        (2, 4), which are scratch.
     hip_counts : int64 array
         As for ``hips_due``.
 
@@ -245,7 +253,7 @@ def go_on(
         HIPS_DUE and OFFSET_DUE.
     """
     s, co = state[0], settings[0]
-    x, P, history, smoothed, counts, known, kept, swing = relative
+    x, P, history, smoothed, counts, known, swing = relative
     _mind_gaps(s, co, relative_settings[0], P, known)
     for side in range(2):
         swing[side, 1] = math.nan
@@ -258,7 +266,7 @@ def go_on(
         s.gait,
         swing,
         parallel,
-        (x, P, history, smoothed, counts, known, kept),
+        (x, P, history, smoothed, counts, known),
     )
     due = 0
     if co.hips_window > 0 and hips_due(
@@ -321,7 +329,7 @@ def run_seconds(
     co = settings[0]
     acc, gyr, quat, quality = samples
     ring, headings, window, span, sums, features, missing = thinned
-    _x, P, history, smoothed, counts, _known, _kept, _swing = relative
+    _x, P, history, smoothed, counts, _known, _swing = relative
     first_bin, first_second, made = start
     all_features, gaits, heading, delta, doubt, rates = out
     size = co.second * co.per_bin
