@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latemiles.errors import ConfigError
-from latemiles.estimators.align import AlignParams, AlignStage
+from latemiles.estimators.align import AlignParams, AlignStage, TimedRun
 from latemiles.signals.blocks import GridBlock, SampleBlock
 from latemiles.signals.events import Gap
 from latemiles.signals.frames import SEGMENTS, Segment
@@ -47,6 +47,7 @@ def times(rate: float, start: float, end: float, jitter: float = 0.0) -> np.ndar
     return t + RNG.uniform(-jitter, jitter, len(t)) / rate
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("rates", [(208.0, 202.3, 213.8), (100.0, 104.0, 52.0), (416.0, 833.0, 400.0)])
 def test_the_grid_equals_the_slow_twin(rates):
     stage = AlignStage(200.0, rates)
@@ -170,6 +171,53 @@ def test_a_resent_packet_is_taken_if_the_grid_still_waits():
     assert gaps == []
     assert not np.isnan(got.acc).any()
     assert patient.late_samples == (0, 0, 0)
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("max_wait_s", [0.4, 60.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_many_packets_at_once_give_what_each_gives(seed, max_wait_s):
+    rng = np.random.default_rng(seed)
+    rates, params = (208.0, 104.0, 420.0), AlignParams(max_wait_s=max_wait_s)
+    heard: list[tuple[float, SampleBlock]] = []
+    for segment, rate in zip(SEGMENTS, rates, strict=True):
+        blocks = blocks_of(segment, times(rate, 0.3 * rng.random(), 4.0, jitter=0.3), 7)
+        for block in blocks[2 * segment.lane :]:
+            fate = rng.random()
+            is_out = segment.lane == 1 and 1.5 < block.t_s[0] < 2.3
+            if fate > 0.06 and not is_out:
+                # Some come again much later, or only then.
+                heard.append((block.t_s[-1], block))
+            if fate < 0.04:
+                heard.append((block.t_s[-1] + rng.choice([0.1, 0.5, 1.2]), block))
+    order = [block for _, block in sorted(heard, key=lambda item: item[0])]
+    marks = np.arange(len(order) + 1)
+    one, many = AlignStage(200.0, rates, params), AlignStage(200.0, rates, params)
+    pieces, gaps, reached = [], [], []
+    for block in order:
+        reached.append(one.following)
+        piece, found = one.push([block])
+        pieces.append(piece)
+        gaps += found
+    whole, found = many.push_run(run_of(order), 0, len(order), marks)
+    assert many.save() == one.save()
+    assert many.reached.tolist() == [*reached, one.following]
+    (rest, last), (rest_of_one, last_of_one) = many.finish(), one.finish()
+    assert [*found, *last] == [*gaps, *last_of_one]
+    assert max(p.first + p.acc.shape[1] for p in (whole, rest)) > 700
+    for c in (2, 3, 4):
+        got, want = (
+            np.concatenate([p[c] for p in ps], axis=1) for ps in ([whole, rest], [*pieces, rest_of_one])
+        )
+        np.testing.assert_array_equal(got, want)
+
+
+def run_of(blocks: list[SampleBlock]) -> TimedRun:
+    stops = np.cumsum([len(b.t_s) for b in blocks])
+    lanes = [b.segment.lane for b in blocks]
+    columns = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("t_s", "acc", "gyr", "flags"))
+    packets = np.array([lanes, [0, *stops[:-1]], stops]).T.copy()
+    return TimedRun(packets, np.ones(stops[-1], dtype=np.int64), *columns)
 
 
 def test_clipping_bits_reach_every_grid_sample_that_is_touched():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latemiles.kernels.unpack import scan_records
+from latemiles.kernels.unpack import scan_records, survey
 from reference.slow_unpack import scan_records as slow
 
 RECORDS = st.lists(st.tuples(st.integers(1, 255), st.binary(max_size=40)), max_size=8)
@@ -35,3 +35,21 @@ def test_records_of_a_block_are_found_as_the_twin_finds_them(records, cut, room,
 def test_a_record_that_claims_to_be_huge_ends_the_block(length):
     sound = struct.pack("<BQ", 5, 3) + b"abc"
     assert scanned(sound + struct.pack("<BQ", 5, length) + sound, 4) == ([(5, 9, 12)], 12)
+
+
+@pytest.mark.interpreted
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 999), count=st.integers(1, 20))
+def test_a_survey_sees_the_extremes_and_what_repeats(seed, count):
+    rng = np.random.default_rng(seed)
+    acc, gyr = rng.normal(size=(2, count, 3))
+    again = np.flatnonzero(rng.random(count - 1) < 0.3)
+    for k in again.tolist():
+        acc[k + 1], gyr[k + 1] = acc[k], gyr[k]
+    acc[0, 1] = np.nan if seed % 2 else -9.0
+    most_acc, most_gyr, same = survey(acc, gyr)
+    assert most_acc == np.nanmax(np.abs(acc))
+    assert most_gyr == np.abs(gyr).max()
+    assert same == sum(
+        bool((acc[k + 1] == acc[k]).all() and (gyr[k + 1] == gyr[k]).all()) for k in range(count - 1)
+    )

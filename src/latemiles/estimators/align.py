@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError
-from latemiles.kernels.resample import COLUMNS, TOUCH_S, insert_many, ready_count, resample, trim
+from latemiles.kernels.resample import COLUMNS, TOUCH_S, resample, trim
+from latemiles.kernels.waiting import take_packets
 from latemiles.signals.blocks import GridBlock, SampleBlock
 from latemiles.signals.events import Gap
 from latemiles.signals.frames import SEGMENTS, Segment
@@ -108,11 +109,10 @@ class AlignStage:
         self._rows = np.zeros((self._lanes, 256, COLUMNS))
         self._heads = np.zeros(self._lanes, dtype=np.int64)
         self._tails = np.zeros(self._lanes, dtype=np.int64)
-        self._at = np.zeros(self._lanes, dtype=np.int64)
+        self._place = np.zeros((2, self._lanes), dtype=np.int64)
         self._next = 0
         self._started = False
         self._newest_s = np.array([-inf])
-        self._ends_s = np.full(self._lanes, -inf)
         self._gap_from = [-1] * self._lanes
         self._heard = [False] * self._lanes
         self._notes: list[tuple[float, int]] = [(-inf, 0)] * self._lanes
@@ -186,14 +186,13 @@ class AlignStage:
         gaps: list[Gap] = []
         taken = run.packets[start:stop]
         self._make_room(int((taken[:, 2] - taken[:, 1]).sum()))
-        at, is_due, mark = start, False, 0
-        self.reached = np.full(len(marks), self._next)
-        while at < stop:
-            at, is_due, mark = insert_many(
+        at, is_due, mark, is_out = start, False, 0, start == stop
+        self.reached = np.empty(len(marks), dtype=np.int64)
+        while not is_out:
+            at, is_due, mark, count = take_packets(
                 self._rows,
                 self._heads,
                 self._tails,
-                self._ends_s,
                 self._late,
                 self._newest_s,
                 run.packets,
@@ -207,17 +206,20 @@ class AlignStage:
                 marks,
                 self.reached,
                 mark,
-                self._at,
+                self._place,
             )
-            self._advance(pieces, gaps)
+            self._emit(count, pieces, gaps)
+            # A grid that begins only now can go on at once.
+            begins = not self._started and self._start()
+            is_out = at == stop and not begins
+        self.reached[mark:] = self._next
         return self._joined(pieces), gaps
 
     def finish(self) -> tuple[GridBlock, list[Gap]]:
         """The rest of the grid, up to the newest sample of any lane; gaps that last until the end."""
         pieces: list[GridBlock] = []
         gaps: list[Gap] = []
-        self._start(is_last=True)
-        if self._started:
+        if self._started or self._start(is_last=True):
             filled = self._tails > self._heads
             ends = [self._rows[lane, self._tails[lane] - 1, 0] for lane in range(self._lanes) if filled[lane]]
             last = self._next - 1
@@ -228,7 +230,7 @@ class AlignStage:
             self._emit(max(0, last + 1 - self._next), pieces, gaps)
             for lane in range(self._lanes):
                 if self._gap_from[lane] >= 0:
-                    self._close_gap(lane, self._next, gaps)
+                    self._close_gap(lane, self._next, gaps, code=int(not self._heard[lane]))
         return self._joined(pieces), gaps
 
     def _make_room(self, count: int) -> None:
@@ -246,17 +248,11 @@ class AlignStage:
             self._heads[lane], self._tails[lane] = 0, tail - head
         self._rows = rows
 
-    def _overdue_s(self) -> float:
-        """Grid samples before this are waited for no longer; it moves in tenths of a second, to save work."""
-        return floor(10.0 * float(self._newest_s[0])) / 10.0 - self.params.max_wait_s
-
-    def _start(self, *, is_last: bool = False) -> None:
-        """Fix the first grid index: the first multiple of the step inside the data."""
-        if self._started:
-            return
+    def _start(self, *, is_last: bool = False) -> bool:
+        """Fix the first grid index, the first multiple of the step inside the data, if that can be told."""
         filled = np.flatnonzero(self._tails > self._heads)
         if filled.size == 0:
-            return
+            return False
         starts = [float(self._rows[lane, self._heads[lane], 0]) for lane in filled]
         waiting = filled.size < self._lanes and self._newest_s[0] - min(starts) <= self.params.max_wait_s
         if is_last or not waiting:
@@ -264,27 +260,7 @@ class AlignStage:
             start_s = max(s for s in starts if s <= min(starts) + self.params.bridge_s)
             self._next = ceil((start_s - TOUCH_S) * self.rate_hz)
             self._started = True
-
-    def _advance(self, pieces: list[GridBlock], gaps: list[Gap]) -> None:
-        self._start()
-        if not self._started:
-            return
-        overdue_s = self._overdue_s()
-        next_s = self._next / self.rate_hz
-        if next_s >= overdue_s and self._ends_s.min() < next_s + 0.5 / self.rate_hz:
-            return
-        count = ready_count(
-            self._rows,
-            self._heads,
-            self._tails,
-            self._next,
-            self.rate_hz,
-            self._limits,
-            float(self._newest_s[0]),
-            overdue_s,
-            self._at,
-        )
-        self._emit(count, pieces, gaps)
+        return self._started
 
     def _emit(self, count: int, pieces: list[GridBlock], gaps: list[Gap]) -> None:
         if count <= 0:
@@ -292,7 +268,7 @@ class AlignStage:
         acc = np.empty((self._lanes, count, 3))
         gyr = np.empty((self._lanes, count, 3))
         quality = np.empty((self._lanes, count), dtype=np.int64)
-        resample(
+        missing = resample(
             self._rows,
             self._heads,
             self._tails,
@@ -305,15 +281,16 @@ class AlignStage:
             quality,
         )
         pieces.append(GridBlock(self._next, self.rate_hz, acc, gyr, quality))
-        self._find_gaps(quality, gaps)
+        if missing or max(self._gap_from) >= 0:
+            self._find_gaps(quality, gaps)
+        else:
+            self._heard = [True] * self._lanes
         self._next += count
         trim(self._rows, self._heads, self._tails, (self._next - 1) / self.rate_hz)
 
     def _find_gaps(self, quality: NDArray[np.int64], gaps: list[Gap]) -> None:
         is_gap = (quality & _GAP) != 0
-        if max(self._gap_from) < 0 and not is_gap.any():
-            self._heard = [True] * self._lanes
-            return
+        found: list[Gap] = []
         for lane in range(self._lanes):
             inside = self._gap_from[lane] >= 0
             if inside and is_gap[lane].all():
@@ -326,17 +303,19 @@ class AlignStage:
                 if is_gap[lane, k]:
                     self._gap_from[lane] = self._next + k
                 else:
-                    self._close_gap(lane, self._next + k, gaps)
+                    self._close_gap(lane, self._next + k, found)
             self._heard[lane] = self._heard[lane] or not bool(is_gap[lane].all())
+        # In order of their ends, as they come out of shorter pieces.
+        gaps += sorted(found, key=lambda gap: gap.end_s)
 
-    def _close_gap(self, lane: int, end: int, gaps: list[Gap]) -> None:
+    def _close_gap(self, lane: int, end: int, gaps: list[Gap], code: int = 0) -> None:
         start_s = self._gap_from[lane] / self.rate_hz
         end_s = end / self.rate_hz
         self._gap_from[lane] = -1
-        note_s, code = self._notes[lane]
+        note_s, told = self._notes[lane]
         slack = float(self._limits[lane])
-        if not start_s - slack <= note_s <= end_s + slack:
-            code = 0 if self._heard[lane] or end != self._next else 1
+        if start_s - slack <= note_s <= end_s + slack:
+            code = told
         gaps.append(Gap(start_s, end_s, SEGMENTS[lane], GAP_REASONS[code]))
 
     def _joined(self, pieces: list[GridBlock]) -> GridBlock:
@@ -380,7 +359,6 @@ class AlignStage:
             rows = np.frombuffer(state, dtype=np.float64, count=count * COLUMNS, offset=at)
             self._rows[lane, :count] = rows.reshape(count, COLUMNS)
             self._tails[lane] = count
-            self._ends_s[lane] = float(rows[-COLUMNS]) if count else -inf
             at += rows.nbytes
             self._gap_from[lane], self._heard[lane], self._late[lane] = gap_from, bool(heard), late
             self._notes[lane] = (note_s, code)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError, PacketError
 from latemiles.estimators.stuck import StuckStage
+from latemiles.kernels.unpack import survey
 from latemiles.signals.packets import DecodedPacket, DecodedStretch, Driver, HeadDriver, StretchDriver
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import SensorInfo
@@ -102,9 +103,11 @@ class DecodeStage:
         damaged = int(np.count_nonzero(stretch.is_damaged))
         self.damaged += damaged
         self.packets += len(start) - damaged
-        if len(stretch.flags):
-            stretch = stretch._replace(flags=self._with_clipping(stretch))
-        return self._stuck.push_many(stretch)
+        if not len(stretch.flags):
+            return self._stuck.push_many(stretch)
+        most_acc, most_gyr, same = survey(stretch.acc, stretch.gyr)
+        stretch = stretch._replace(flags=self._with_clipping(stretch, (most_acc, most_gyr)))
+        return self._stuck.push_many(stretch, same)
 
     def hear_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
         """What the clock needs of many notifications; arguments as for ``push_many``."""
@@ -112,18 +115,26 @@ class DecodeStage:
             return self._for_heads.heads_many(data, start, stop)
         return self.push_many(data, start, stop)[0]
 
-    def _with_clipping(self, samples: DecodedPacket | DecodedStretch) -> I8:
-        """Quality bits with clipping near the stated ranges; also counts what is clipped."""
+    def _with_clipping(
+        self, samples: DecodedPacket | DecodedStretch, most: tuple[float, float] | None = None
+    ) -> I8:
+        """Quality bits with clipping near the stated ranges; also counts what is clipped.
+
+        ``most`` are the greatest sizes of force and rate, where they are known.
+        """
         flags = samples.flags
-        for values, full_scale, bit in (
-            (samples.acc, self.info.acc_range_m_s2, SampleQuality.ACC_CLIPPED),
-            (samples.gyr, self.info.gyr_range_rad_s, SampleQuality.GYR_CLIPPED),
+        force, rate = most or (None, None)
+        for values, size, full_scale, bit in (
+            (samples.acc, force, self.info.acc_range_m_s2, SampleQuality.ACC_CLIPPED),
+            (samples.gyr, rate, self.info.gyr_range_rad_s, SampleQuality.GYR_CLIPPED),
         ):
             if not isfinite(full_scale):
                 continue
             limit = NEAR_LIMIT * full_scale
             # The extremes first: nearly every packet is far from its limits. NaN compares false.
-            if values.max() < limit and values.min() > -limit:
+            if size is None and values.max() < limit and values.min() > -limit:
+                continue
+            if size is not None and size < limit:
                 continue
             flags = flags | np.where((np.abs(values) >= limit).any(axis=1), int(bit), 0)
         self.clipped_acc += int(np.count_nonzero(flags & int(SampleQuality.ACC_CLIPPED)))

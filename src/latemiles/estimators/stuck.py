@@ -65,9 +65,16 @@ class StuckStage:
         acc, gyr = _without(stuck, packet.acc, packet.gyr)
         return packet._replace(acc=acc, gyr=gyr)
 
-    def push_many(self, packets: DecodedStretch) -> tuple[DecodedStretch, B1]:
-        """Many packets, as ``push`` of one after the other; also ``is_stuck`` after each, (m,)."""
+    def push_many(self, packets: DecodedStretch, same: int = 1) -> tuple[DecodedStretch, B1]:
+        """Many packets, as ``push`` of one after the other; also ``is_stuck`` after each, (m,).
+
+        ``same`` says how many samples may equal the one before them: none is the usual case.
+        """
         after = np.full(len(packets.sizes), self.is_stuck)
+        if not (same or self.is_stuck or packets.is_resent.any()) and not self._continues(packets):
+            self._last[0, :3], self._last[0, 3:] = packets.acc[-1], packets.gyr[-1]
+            self._run[0] = 0
+            return packets, after
         stuck = np.zeros(len(packets.flags), dtype=np.bool_)
         if packets.is_resent.any():
             resent = np.repeat(packets.is_resent, packets.sizes)
@@ -89,6 +96,12 @@ class StuckStage:
             return packets, after
         acc, gyr = _without(stuck, packets.acc, packets.gyr)
         return packets._replace(acc=acc, gyr=gyr), after
+
+    def _continues(self, packets: DecodedStretch) -> bool:
+        """Whether there are no samples, or the first one equals the last one before."""
+        last = self._last[0]
+        first = packets.acc[:1], packets.gyr[:1]
+        return bool((first[0] == last[:3]).all() and (first[1] == last[3:]).all())
 
     def _repeats(self, stream: int, acc: F8, gyr: F8) -> B1:
         """Which samples of one stream only repeat what came before."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from latemiles.kernels.clock_device import track, unwrap
 from latemiles.kernels.clock_steps import STEP_FIELDS, forget_steps, is_restart, shift_at, step_of, take_step
-from latemiles.kernels.envelope import lower_line, offset_at, on_segment, segment_at
+from latemiles.kernels.envelope import line_slope, lower_line, offset_at, segment_at
 from latemiles.kernels.holes import HOLES, fill_hole, note_hole
 from latemiles.kernels.jit import njit
 from latemiles.kernels.record import as_state
@@ -113,7 +113,7 @@ def new_clock_state(rate_hz: float) -> np.ndarray:
     return state
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _known_knots(s, known, known_first):
     """Knots of the fit that is known for the clock as it runs since its last restart; empty for none."""
     k = s.restarts
@@ -163,7 +163,7 @@ def _refit(s, has_tick):
     s.slope = wanted
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _observe(s, x, y, has_tick):
     """Take in one delay: y = arrival - device time of the packet's last sample, at device time x.
 
@@ -193,7 +193,7 @@ def _observe(s, x, y, has_tick):
     return ready
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _extend(s, first_x, last_x):
     """Put knots up to the packet's last sample: towards the line, but never faster than time allows."""
     if s.knot_n == 0:
@@ -216,14 +216,14 @@ def _extend(s, first_x, last_x):
     s.knot_n += 1
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _slope(x, y, k):
     """Slope from knot k to the next."""
     run = x[k + 1] - x[k]
     return (y[k + 1] - y[k]) / run if run > 0.0 else 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _offset(s, x, known_x, known_y):
     """Offset in use at device time x: of the known fit, else of the live one."""
     n = known_x.shape[0]
@@ -252,25 +252,29 @@ def _late(s, index, device, n, known_x, known_y, t_out, keep_out):
     return kept
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _times(s, device, n, knot_x, knot_y, first, knots, before, after, t_out, keep_out):
     """Times of n samples on some knots, past whose ends the offset goes on by two slopes."""
     low = knot_x[first % knot_x.shape[0]]
-    a = b = 0
+    least = 0.01 * s.nominal_period
+    period, last = s.period, s.last_t
+    start, height, slope, end = 0.0, 0.0, 0.0, -math.inf
     for i in range(n):
-        x = device + i * s.period
+        x = device + i * period
         # A packet is short: its samples mostly lie between the same two knots.
-        if a == b or not knot_x[a] <= x < knot_x[b]:
+        if x >= end:
             a, b = segment_at(x, knot_x, first, knots)
-        t = x + on_segment(x, knot_x, knot_y, a, b, before if x < low else after)
-        if not t > s.last_t:
-            t = s.last_t + 0.01 * s.nominal_period
-        s.last_t = t
-        t_out[i] = t
+            start, height = knot_x[a], knot_y[a]
+            slope = line_slope(knot_x, knot_y, a, b, before if x < low else after)
+            end = knot_x[b] if a != b else -math.inf
+        t = x + (height + slope * (x - start))
+        last = t if t > last else last + least
+        t_out[i] = last
         keep_out[i] = 1
+    s.last_t = last
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _in_order(s, device, n, known_x, known_y, t_out, keep_out):
     """Times of a packet that continues the stream, strictly after all that went before."""
     knots = known_x.shape[0]
@@ -285,7 +289,7 @@ def _in_order(s, device, n, known_x, known_y, t_out, keep_out):
     s.samples += n
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def clock_push(state, epoch, index, tick, n, is_resent, arrival, known, known_first, t_out, keep_out):
     """Session times of one packet's samples.
 

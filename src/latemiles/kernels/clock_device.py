@@ -12,18 +12,20 @@ SMOOTHING_PACKETS: Final = 64
 """Memory of the index-to-tick filter: averages a tick of a millisecond, follows a warming oscillator."""
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def unwrap(s, tick):
     """Tick as a count that does not wrap, nearest to the last one."""
     if s.wrap <= 0 or s.packets == 0:
         return tick
-    step = (tick - s.tick) % s.wrap
-    if step >= s.wrap // 2:
-        step -= s.wrap
+    step = tick - s.tick
+    if not 0 <= step < s.wrap // 2:
+        step %= s.wrap
+        if step >= s.wrap // 2:
+            step -= s.wrap
     return s.tick + step
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def track(s, index, raw, has_tick):
     """Filter the packet's device time over the index; returns the device time of its first sample."""
     if not has_tick:

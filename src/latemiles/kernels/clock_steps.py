@@ -37,7 +37,7 @@ STALE_LIMIT: Final = 10
 """So many packets in a row that were all heard before are not repeats: the sensor has started over."""
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
     """Whether this packet cannot belong to the clock that is being followed."""
     if s.packets == 0:
@@ -60,7 +60,7 @@ def is_restart(s, epoch, index, raw, has_tick, has_index, arrival):
     return early > 0.5 and raw >= s.newest and s.newest - s.start > 10.0
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def shift_at(s, index, time):
     """What is added to the sensor's time of a sample to make up for the steps until then, s.
 
@@ -80,7 +80,7 @@ def shift_at(s, index, time):
     return shift
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def step_of(s, index, raw, n, arrival, is_resent):
     """How far the clock has stepped before this packet, s; 0 if it has not, or nobody can tell.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latemiles.kernels.jit import njit
 
-__all__ = ["lower_line", "offset_at", "on_segment", "segment_at"]
+__all__ = ["line_slope", "lower_line", "offset_at", "segment_at"]
 
 
 @njit(cache=True)
@@ -42,7 +42,7 @@ def lower_line(x, y, first, n, stack):
     return mean, y[a] + slope * (mean - x[a]), slope
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def segment_at(x, knot_x, first, n):
     """Places in the ring of the knots around device time x; the same one twice past either end."""
     size = knot_x.shape[0]
@@ -65,18 +65,15 @@ def segment_at(x, knot_x, first, n):
     return (first + i) % size, (first + j) % size
 
 
-@njit(cache=True)
-def on_segment(x, knot_x, knot_y, a, b, slope):
-    """Offset at device time x on the line from knot a to knot b; along ``slope`` if they are one."""
-    if a == b:
-        return knot_y[a] + slope * (x - knot_x[a])
+@njit(cache=True, forceinline=True)
+def line_slope(knot_x, knot_y, a, b, slope):
+    """Slope of the line from knot a to knot b; ``slope`` if they are one."""
     run = knot_x[b] - knot_x[a]
-    share = (x - knot_x[a]) / run if run > 0.0 else 0.0
-    return knot_y[a] + share * (knot_y[b] - knot_y[a])
+    return (knot_y[b] - knot_y[a]) / run if run > 0.0 else slope
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def offset_at(x, knot_x, knot_y, first, n, slope):
     """Offset at device time x on the knots (a ring from ``first``); past either end along ``slope``."""
     a, b = segment_at(x, knot_x, first, n)
-    return on_segment(x, knot_x, knot_y, a, b, slope)
+    return knot_y[a] + line_slope(knot_x, knot_y, a, b, slope) * (x - knot_x[a])

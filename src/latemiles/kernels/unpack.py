@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from latemiles.kernels.jit import njit
 from latemiles.signals.quality import SampleQuality
 
-__all__ = ["MESSAGE", "scan_messages", "scan_records", "unpack_counts", "unpack_heads"]
+__all__ = ["MESSAGE", "scan_messages", "scan_records", "survey", "unpack_counts", "unpack_heads"]
 
 MESSAGE = 5
 """Opcode of an MCAP message."""
@@ -94,11 +96,6 @@ def scan_messages(data, at, channel, sequence, log_time, start, stop):
 
 
 @njit(cache=True)
-def _signed16(data, at):
-    return ((int(data[at]) | int(data[at + 1]) << 8) ^ 32768) - 32768
-
-
-@njit(cache=True)
 def unpack_counts(data, start, count, acc_scale, gyr_scale, acc, gyr, flags):
     """Samples of many frames: six 16-bit counts each, gyr x y z, acc x y z.
 
@@ -117,12 +114,13 @@ def unpack_counts(data, start, count, acc_scale, gyr_scale, acc, gyr, flags):
     """
     row = 0
     for p in range(start.shape[0]):
-        at = start[p]
-        for _ in range(count[p]):
+        at, n = start[p], count[p]
+        # They lie at any byte, the lower one first, as in all processors that this runs on.
+        counts = data[at : at + 12 * n].view(np.int16)
+        for i in range(n):
             bits = 0
             for c in range(3):
-                turn = _signed16(data, at + 2 * c)
-                force = _signed16(data, at + 6 + 2 * c)
+                turn, force = int(counts[6 * i + c]), int(counts[6 * i + 3 + c])
                 gyr[row, c] = turn * gyr_scale
                 acc[row, c] = force * acc_scale
                 if turn == 32767 or turn == -32768:
@@ -131,7 +129,31 @@ def unpack_counts(data, start, count, acc_scale, gyr_scale, acc, gyr, flags):
                     bits |= _ACC_CLIPPED
             flags[row] = bits
             row += 1
-            at += 12
+
+
+@njit(cache=True)
+def survey(acc, gyr):
+    """What tells at a glance that nothing is wrong with samples (n, 3) each, n >= 1.
+
+    Returns
+    -------
+    tuple of float, float, int
+        Greatest size of a component of ``acc`` and of ``gyr``, missing ones left out, and how many samples
+        equal the one before.
+    """
+    most_acc, most_gyr, same = 0.0, 0.0, 0
+    for i in range(acc.shape[0]):
+        for c in range(3):
+            force, turn = abs(acc[i, c]), abs(gyr[i, c])
+            most_acc = force if force > most_acc else most_acc
+            most_gyr = turn if turn > most_gyr else most_gyr
+        # One component first: of a sensor that moves hardly a sample is left.
+        if i > 0 and gyr[i, 0] == gyr[i - 1, 0]:
+            alike = acc[i, 0] == acc[i - 1, 0]
+            for c in range(1, 3):
+                alike = alike and gyr[i, c] == gyr[i - 1, c] and acc[i, c] == acc[i - 1, c]
+            same += alike
+    return most_acc, most_gyr, same
 
 
 @njit(cache=True)
