@@ -301,9 +301,10 @@ class Pipeline:
             # The chunks that a causal pass has done by now went by the speed as it was known until now.
             first = self._chunks.held[0]
             self._pace.settle(first, stop - stop % round(CHUNK_S * self.rate_hz), self.rate_hz)
-        self._strides.tell_speed(record)
+        else:
+            self._strides.tell_speed(record)
+            self._monitor.tell(record)
         self._pace.tell(record)
-        self._monitor.tell(record)
 
     def _levelled(self, chunk: GridBlock) -> list[Event]:
         """Take a chunk of the grid through the pipeline; what it says of the mounting serves the next."""

@@ -41,8 +41,8 @@ Read = TypeVar("Read", Record, Stretch)
 STRETCH_BYTES: Final = 1024 * 1024
 """So much of a recording is taken at once, a minute and a half of three sensors."""
 
-KEPT_BYTES: Final = 48 * 1024 * 1024
-"""So much of a recording is kept from the first of two passes to the second, more than an hour of three
+KEPT_BYTES: Final = 160 * 1024 * 1024
+"""So much of a recording is kept from the first of two passes to the second, more than four hours of three
 sensors: inflating it takes longer than most of what is done with it."""
 
 _BODIES = (Opcode.CHUNK,)
