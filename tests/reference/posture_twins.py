@@ -168,6 +168,22 @@ def hip_harmonics(rows, weights, bin_hz, rate_hz):
     return out
 
 
+def hip_heading(blocks, lane, levers, fewest):
+    """Angle from the hip's level acceleration as a thigh sees it to the pelvis's; ``blocks`` are complex."""
+    level = []
+    for row, lever in ((0, levers[:3]), (lane, levers[3:])):
+        hip = blocks[:, row, :, :3] + blocks[:, row, :, 3:].reshape(*blocks.shape[:1], 4, 3, 3) @ lever
+        x, y = hip[..., 0], hip[..., 1]
+        level.append(np.stack([x + 1j * y, np.conj(x) + 1j * np.conj(y)]))
+    heard = np.isfinite(level[0] + level[1]).all(axis=(0, 2))
+    if heard.sum() < fewest:
+        return np.nan
+    pelvis, thigh = (x[:, heard] for x in level)
+    cross = (pelvis * np.conj(thigh)).sum(axis=(0, 1))
+    power = (np.abs(pelvis) ** 2).sum(axis=(0, 1)) * (np.abs(thigh) ** 2).sum(axis=(0, 1))
+    return np.angle(np.sum(cross * (np.abs(cross) ** 2 / power) ** 4))
+
+
 def without_lean(windows, mounts, side, lane):
     """Windows (n, 4, 3) without the lean that the three sensors share, forward and to the left."""
     level = quat_rotate(quat_conj(mounts)[:, None], np.eye(3)[:2])

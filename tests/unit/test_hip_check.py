@@ -13,7 +13,14 @@ from latemiles.estimators.mounting import Axis, calibration_of
 from latemiles.estimators.posture import PostureStage
 from latemiles.estimators.posture_buffers import hann
 from latemiles.estimators.posture_params import PostureParams
-from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_harmonics, stride_rate
+from latemiles.kernels.hip_centre import (
+    HIP_COLUMNS,
+    HIP_HARMONICS,
+    hip_blocks,
+    hip_harmonics,
+    hip_heading,
+    stride_rate,
+)
 from latemiles.signals.frames import pelvis_quat, quat_conj, quat_multiply, quat_rotate
 from latemiles.signals.quality import SampleQuality
 from reference import posture_twins as twins
@@ -83,6 +90,31 @@ def test_harmonics_equal_the_slow_twin_and_the_stride_rate_is_found():
     hip_harmonics(rows(), 700, weights, BIN_HZ, f, out)
     slow = twins.hip_harmonics(rows()[700 - 126 : 700], weights, BIN_HZ, f)
     np.testing.assert_allclose(out[..., 0] + 1j * out[..., 1], slow, atol=1e-11)
+
+
+def test_blocks_are_harmonics_one_after_the_other_and_the_heading_equals_the_slow_twin():
+    weights, swing = hann(125), np.empty((125, 6))
+    blocks, one = (
+        np.empty((4, 3, HIP_HARMONICS, HIP_COLUMNS, 2)),
+        np.empty((3, HIP_HARMONICS, HIP_COLUMNS, 2)),
+    )
+    hip_blocks(rows(), 1000, weights, BIN_HZ, swing, blocks)
+    for k, end in enumerate((625, 750, 875, 1000)):
+        f = stride_rate(rows(), end, weights, BIN_HZ, swing)
+        hip_harmonics(rows(), end, weights, BIN_HZ, f, one)
+        np.testing.assert_array_equal(blocks[k], one)
+    slow = blocks[..., 0] + 1j * blocks[..., 1]
+    for lane in (1, 2):
+        levers = np.concatenate([LEVERS[0], LEVERS[lane]])
+        found = hip_heading(blocks, lane, levers, 3)
+        assert found == pytest.approx(twins.hip_heading(slow, lane, levers, 3), abs=1e-12)
+        assert found == pytest.approx(DELTA[lane - 1], abs=0.02)
+    blocks[1, 1, 2, 4, 0] = np.nan
+    slow = blocks[..., 0] + 1j * blocks[..., 1]
+    levers = np.concatenate([LEVERS[0], LEVERS[1]])
+    found = hip_heading(blocks, 1, levers, 3)
+    assert found == pytest.approx(twins.hip_heading(slow, 1, levers, 3), abs=1e-12)
+    assert np.isnan(hip_heading(blocks, 1, levers, 4))
 
 
 def test_levers_are_found_and_true_headings_do_not_come_apart():

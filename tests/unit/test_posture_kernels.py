@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from latemiles.kernels.angles import SCRATCH, joint_angles
+from latemiles.kernels.angles import joint_angles
 from latemiles.kernels.heading import (
     FEATURES,
     kalman_predict,
@@ -38,7 +38,7 @@ def hann(n):
 def run_angles(quat, acc, mounts, heading, delta):
     n = quat.shape[1]
     out = np.empty((n, 3)), np.empty((2, n, 3)), np.empty((3, n)), np.empty((n, 2))
-    joint_angles(quat, acc, 0, mounts, heading, delta, 0, *out, np.empty(SCRATCH))
+    joint_angles(quat, acc, 0, mounts, heading, delta, 0, *out)
     return out
 
 
@@ -64,6 +64,20 @@ def test_joint_angles_match_the_frames_module(rng):
     delta = rng.uniform(-3, 3, (2, 50))
     for found, wanted in zip(run_angles(*args, delta), twins.joint_angles(*args, delta), strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-11)
+
+
+@pytest.mark.parametrize("cut", [1, 6, 23])
+def test_angles_are_the_same_bytes_wherever_the_samples_are_cut(rng, cut):
+    quat, acc, mounts = unit(rng, 3, 27), rng.standard_normal((3, 27, 3)), unit(rng, 3)
+    heading, delta = rng.uniform(-9, 9, 27), rng.uniform(-3, 3, (2, 27))
+    heading[11] = np.nan
+    whole = run_angles(quat, acc, mounts, heading, delta)
+    out = tuple(np.full_like(part, -7.0) for part in whole)
+    for start, stop in ((0, cut), (cut, 27)):
+        part = slice(start, stop)
+        joint_angles(quat, acc, start, mounts, heading[part], delta[:, part].copy(), start, *out)
+    for mine, its in zip(out, whole, strict=True):
+        np.testing.assert_array_equal(mine, its)
 
 
 def test_a_missing_thigh_leaves_the_pelvis_and_the_other_hip(rng):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from latemiles.estimators.heading import RelativeHeading
+from latemiles.estimators.posture_known import Anchors, flags_of, flags_of_each
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.posture_run import blank_run
 from latemiles.estimators.posture_settings import new_second_state, second_settings
@@ -97,3 +98,29 @@ def test_a_run_of_seconds_gives_the_bytes_of_its_seconds_one_by_one():
     assert many.state_bytes() == one.state_bytes()
     for mine, its in zip(many.run, one.run, strict=True):
         np.testing.assert_array_equal(mine[: got[0]], its[: got[0]])
+
+
+def test_flags_of_many_seconds_are_those_of_each():
+    rng = np.random.default_rng(3)
+    mounts = np.where(rng.random((60, 3, 1)) < 0.2, np.nan, rng.standard_normal((60, 3, 4)))
+    doubt, turns, slips = rng.integers(0, 3, (60, 2)), rng.random(60) < 0.3, rng.random(60) < 0.3
+    for disagrees in ((False, True), (True, False)):
+        found = flags_of_each(mounts, doubt, disagrees, turns, slips)
+        for k in range(60):
+            told = doubt[k].tolist()
+            want = flags_of(mounts[k], told, disagrees, turns=bool(turns[k]), slips=bool(slips[k]))
+            assert found[k].tolist() == want
+
+
+def test_mounts_of_many_stretches_are_those_of_each_before_and_after_slips():
+    rng = np.random.default_rng(4)
+    anchors, firsts = Anchors(300.0), np.arange(0, 6000, 200)
+    anchors.start(rng.standard_normal((3, 4)), 0)
+    for slip in (None, 2500, 4100):
+        if slip is not None:
+            anchors.add(rng.standard_normal((3, 4)), slip)
+        mounts, slips = anchors.at_each(firsts, 200)
+        for k, first in enumerate(firsts.tolist()):
+            one, slipped = anchors.at(first, 200)
+            np.testing.assert_array_equal(mounts[k], one)
+            assert slips[k] == slipped

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.posture_buffers import hann
-from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_harmonics, stride_rate
+from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_blocks, hip_heading
 from latemiles.kernels.seconds import hips_due
 from latemiles.signals.frames import SEGMENTS
 
@@ -62,7 +62,6 @@ class HipCheck:
         self._step_s = step_s
         self._weights = hann(round(_BLOCK_S * bin_hz))
         self._swing: F8 = np.empty((len(self._weights), 6))
-        self._out: F8 = np.empty((len(SEGMENTS), HIP_HARMONICS, HIP_COLUMNS, 2))
         self.levers: F8 = np.full((2, 6), np.nan)
         """From the pelvis's sensor to the hip, and from the thigh's, sensor axes, m; NaN while unknown."""
         self.baseline: F8 = np.full((2, _BASELINE), np.nan)
@@ -101,7 +100,8 @@ class HipCheck:
             span = window if known[side] else fit
             then = float(delta[side] - rate[side] * 0.5 * span / self._bin_hz)
             if known[side]:
-                self._note(int(side), self._heading(int(side), blocks[-_BLOCKS:]) - then)
+                heading = hip_heading(blocks[-_BLOCKS:], 1 + int(side), self.levers[side], _BLOCKS - 1)
+                self._note(int(side), heading - then)
             elif may_fit:
                 self._fit(int(side), blocks, then)
 
@@ -137,22 +137,18 @@ class HipCheck:
             "hip_counts": self.counts,
         }
 
-    def _blocks(self, ring: F8, end: int, count: int) -> C16:
-        """Harmonics (blocks, lanes, 4, 12) of the last blocks, oldest first."""
-        length = len(self._weights)
-        found = np.empty((count, *self._out.shape[:-1]), dtype=np.complex128)
-        for k in range(count):
-            stop = end - (count - 1 - k) * length
-            f = stride_rate(ring, stop, self._weights, self._bin_hz, self._swing)
-            hip_harmonics(ring, stop, self._weights, self._bin_hz, f, self._out)
-            found[k] = self._out[..., 0] + 1j * self._out[..., 1]
+    def _blocks(self, ring: F8, end: int, count: int) -> F8:
+        """Harmonics of the last blocks, oldest first, see ``kernels.hip_centre.hip_blocks``."""
+        found = np.empty((count, len(SEGMENTS), HIP_HARMONICS, HIP_COLUMNS, 2))
+        hip_blocks(ring, end, self._weights, self._bin_hz, self._swing, found)
         return found
 
-    def _fit(self, side: int, blocks: C16, delta: float) -> None:
+    def _fit(self, side: int, blocks: F8, delta: float) -> None:
         """Levers by least squares, with the filter's heading between the two earth frames."""
         c, s = np.cos(delta), np.sin(delta)
         turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-        pelvis, thigh = (blocks[:, lane].reshape(-1, HIP_COLUMNS) for lane in (0, 1 + side))
+        harmonics: C16 = blocks.view(np.complex128)[..., 0]
+        pelvis, thigh = (harmonics[:, lane].reshape(-1, HIP_COLUMNS) for lane in (0, 1 + side))
         heard = np.isfinite(pelvis).all(axis=1) & np.isfinite(thigh).all(axis=1)
         if heard.sum() < HIP_HARMONICS * _FIT_BLOCKS // 2:
             return
@@ -162,26 +158,6 @@ class HipCheck:
         self.levers[side] = np.linalg.lstsq(
             np.concatenate([rows.real, rows.imag]), np.concatenate([y.real, y.imag]), rcond=None
         )[0]
-
-    def _heading(self, side: int, blocks: C16) -> float:
-        """Angle that takes the hip's level acceleration, as the thigh sees it, to the pelvis's; NaN unheard.
-
-        Harmonics at which the two agree least over the blocks count least (fourth power of coherence).
-        """
-        level = []
-        for lane, lever in ((0, self.levers[side, :3]), (1 + side, self.levers[side, 3:])):
-            part = blocks[:, lane]
-            hip = part[..., :3] + part[..., 3:].reshape(*part.shape[:2], 3, 3) @ lever
-            x, y = hip[..., 0], hip[..., 1]
-            # A level vector that swings is two that turn, one each way.
-            level.append(np.stack([x + 1j * y, np.conj(x) + 1j * np.conj(y)]))
-        heard = np.isfinite(level[0] + level[1]).all(axis=(0, 2))
-        if heard.sum() < _BLOCKS - 1:
-            return float("nan")
-        pelvis, thigh = (x[:, heard] for x in level)
-        cross = (pelvis * np.conj(thigh)).sum(axis=(0, 1))
-        power = (np.abs(pelvis) ** 2).sum(axis=(0, 1)) * (np.abs(thigh) ** 2).sum(axis=(0, 1))
-        return float(np.angle(np.sum(cross * (np.abs(cross) ** 2 / power) ** 4)))
 
     def _note(self, side: int, difference: float) -> None:
         if np.isnan(difference):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.kernels.angles import SCRATCH, joint_angles
+from latemiles.kernels.angles import joint_angles
 from latemiles.kernels.seconds import release_seconds
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import LiveState
@@ -58,15 +58,6 @@ class KnownSeconds(NamedTuple):
     """(n, 2, k)."""
     flags: I8
     """(n, lanes)."""
-
-    def joined(self, more: KnownSeconds) -> KnownSeconds:
-        """With further seconds after these."""
-        return KnownSeconds(
-            np.concatenate([self.mounts, more.mounts]),
-            np.concatenate([self.heading, more.heading]),
-            np.concatenate([self.delta, more.delta]),
-            np.concatenate([self.flags, more.flags]),
-        )
 
 
 class Held:
@@ -119,7 +110,6 @@ class Held:
             *known,
             first - out.first,
             (out.pelvis, out.hip, out.force_up, out.force_horizontal, out.quality),
-            np.empty(SCRATCH),
         )
 
 
@@ -140,8 +130,8 @@ def fill_angles(out: AngleBlock, samples: Samples, mounts: F8, heading: F8, delt
     """Write angles of samples, see ``kernels.angles``; ``flags`` (lanes,) are added to their quality."""
     at = samples.first - out.first
     joint_angles(
-        samples.quat,
-        samples.acc,
+        np.ascontiguousarray(samples.quat),
+        np.ascontiguousarray(samples.acc),
         samples.start,
         mounts,
         heading,
@@ -151,7 +141,6 @@ def fill_angles(out: AngleBlock, samples: Samples, mounts: F8, heading: F8, delt
         out.hip,
         out.force_up,
         out.force_horizontal,
-        np.empty(SCRATCH),
     )
     said = samples.quality[:, samples.start : samples.stop]
     np.bitwise_or(said, flags[:, None], out=out.quality[:, at : at + len(samples)])

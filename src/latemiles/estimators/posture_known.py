@@ -14,7 +14,7 @@ from latemiles.estimators.posture_params import PostureParams
 from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.quality import SampleQuality
 
-__all__ = ["Anchors", "Known", "bends", "doubts", "flags_of"]
+__all__ = ["Anchors", "Known", "bends", "doubts", "flags_of", "flags_of_each"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -65,6 +65,14 @@ class Anchors:
             slips = slips or (k > 0 and abs(first + 0.5 * count - sample) < self._near)
         return mounts, slips
 
+    def at_each(self, firsts: I8, count: int) -> tuple[F8, NDArray[np.bool_]]:
+        """``at`` of stretches that begin at samples ``firsts`` (n,): (n, lanes, 4) and (n,)."""
+        if len(self._since) < 2:
+            mounts = self._since[0][1] if self._since else self.mounts
+            return np.broadcast_to(mounts, (len(firsts), *mounts.shape)), np.zeros(len(firsts), dtype=bool)
+        known = [self.at(first, count) for first in firsts.tolist()]
+        return np.array([mounts for mounts, _ in known]), np.array([slips for _, slips in known])
+
     def save(self) -> list[Any]:
         """State as plain values, but for ``mounts``."""
         return [(k, m.tolist()) for k, m in self._since]
@@ -101,3 +109,15 @@ def flags_of(
             flags[1 + side] |= _HEADING_UNCERTAIN
     more = (_BEND if turns else 0) | (_SLIPPED if slips else 0)
     return [bits | more for bits in flags]
+
+
+def flags_of_each(
+    mounts: F8, doubt: I8, disagrees: tuple[bool, bool], turns: NDArray[np.bool_], slips: NDArray[np.bool_]
+) -> I8:
+    """``flags_of`` many times over: (n, lanes) of (n, lanes, 4), (n, 2), (n,) and (n,)."""
+    known = np.isfinite(mounts[:, :, 0])
+    known[:, 1:] &= doubt != 1
+    flags: I8 = np.where(known, 0, _UNCALIBRATED)
+    flags[:, 1:] |= np.where((doubt == 2) | (np.array(disagrees) & (doubt != 1)), _HEADING_UNCERTAIN, 0)
+    flags |= (np.where(turns, _BEND, 0) | np.where(slips, _SLIPPED, 0))[:, None]
+    return flags

@@ -17,7 +17,7 @@ from latemiles.estimators.heading import RelativeHeading
 from latemiles.estimators.hip_check import HipCheck
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.posture_buffers import KnownSeconds, Samples
-from latemiles.estimators.posture_known import Known, bends, doubts, flags_of
+from latemiles.estimators.posture_known import Known, bends, doubts, flags_of, flags_of_each
 from latemiles.estimators.posture_mounting import MountKeeper
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.posture_run import blank_run
@@ -216,13 +216,19 @@ class Seconds:
                 array[...] = value
             count, due = self._forward(samples, at, first, taken)
         last = count - 1
-        known = self._known(first, 0, last)
+        known = KnownSeconds(
+            np.empty((count, _LANES, 4)),
+            self._run.heading[:count],
+            self._run.delta[:count],
+            np.empty((count, _LANES), dtype=np.int64),
+        )
+        self._tell(known, first, 0, last)
         end = (first + count * self.samples) // self.thinned.per_bin
         self._heed(due, end)
         if slipped is not None:
             self._slip(slipped, end)
-        newest = self._known(first, last, count)
-        return count, known.joined(newest)
+        self._tell(known, first, last, count)
+        return count, known
 
     def finish(self, stop: int) -> None:
         """Round off a recording that ends before grid sample ``stop``."""
@@ -305,20 +311,22 @@ class Seconds:
         )
         return int(count), int(due)
 
-    def _known(self, first: int, start: int, stop: int) -> KnownSeconds:
-        """What is now known of the seconds that came out with seconds ``start`` to ``stop`` of a run."""
-        mounts = np.empty((stop - start, _LANES, 4))
-        flags = np.empty((stop - start, _LANES), dtype=np.int64)
-        if self.lag:
-            turning, doubt = self._run.turning.tolist(), self._run.doubt.tolist()
-            disagrees = self._hips.disagreements
-            for k in range(start, stop):
-                sample = first + (k - self.lag) * self.samples
-                mounts[k - start], slips = self._anchors.at(sample, self.samples)
-                t_s = (sample + 0.5 * self.samples) / self._rate_hz
-                turns = bends(self.params, turning[k], self._pace, t_s)
-                flags[k - start] = flags_of(mounts[k - start], doubt[k], disagrees, turns=turns, slips=slips)
-        return KnownSeconds(mounts, self._run.heading[start:stop], self._run.delta[start:stop], flags)
+    def _tell(self, known: KnownSeconds, first: int, start: int, stop: int) -> None:
+        """Fill in what is known of the seconds that came out with seconds ``start`` to ``stop`` of a run."""
+        if not self.lag or start == stop:
+            return
+        here = slice(start, stop)
+        samples = first + (np.arange(start, stop) - self.lag) * self.samples
+        mounts, slips = self._anchors.at_each(samples, self.samples)
+        turning = self._run.turning[here]
+        turns = np.abs(turning) > self.params.bend_rad_s
+        for k in np.flatnonzero(turns).tolist():
+            t_s = (int(samples[k]) + 0.5 * self.samples) / self._rate_hz
+            turns[k] = bends(self.params, float(turning[k]), self._pace, t_s)
+        known.mounts[here] = mounts
+        known.flags[here] = flags_of_each(
+            mounts, self._run.doubt[here], self._hips.disagreements, turns, slips
+        )
 
     def _slip(self, slipped: Slipped, end: int) -> None:
         self._hips.forget(slipped.lane)

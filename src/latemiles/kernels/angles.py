@@ -1,24 +1,18 @@
-"""Kernel that turns sensor orientations into pelvis and hip angles, in the orders of signals.frames."""
+"""Kernel that turns sensor orientations into pelvis and hip angles, in the orders of signals.frames.
+
+Samples that follow one another lie in the lanes (``kernels.lanes``): four are worked out at once.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from latemiles.kernels.circular import arc_of, cos_sin_of
 from latemiles.kernels.jit import njit
+from latemiles.kernels.lanes import LANES, gather, gather_four, gather_three, scatter, select
 from latemiles.kernels.quaternion import conj_multiply, multiply, rotate
 
-__all__ = ["SCRATCH", "joint_angles"]
-
-
-BLOCK: Final = 64
-"""Samples that are worked on at once: what is between two loops stays near the processor."""
-SCRATCH: Final = (24, BLOCK)
-"""Shape of the room for them. Rows 0-5: cosines and sines of half the heading and of half the two relative
-ones. Then each angle: its point's y and x, and in place of y in the end the angle."""
-_PELVIS: Final = 6
-"""First row of the pelvis's three angles; the left hip's and the right one's follow."""
+__all__ = ["joint_angles"]
 
 
 @njit(cache=True, forceinline=True)
@@ -52,40 +46,36 @@ def _turned(c, s, w, x, y, z):
     return c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w
 
 
-@njit(cache=True)
-def _half_turns(heading, delta, first, count, scratch):
-    """Cosines and sines of half of ``count`` headings and relative headings from ``first`` on."""
-    for k in range(count):
-        psi = heading[first + k]
-        # An unknown heading leaves tilt and obliquity as they are.
-        scratch[0, k], scratch[1, k] = cos_sin_of(0.5 * (psi if math.isfinite(psi) else 0.0))
-    for side in range(2):
-        for k in range(count):
-            c, s = cos_sin_of(0.5 * delta[side, first + k])
-            scratch[2 + 2 * side, k], scratch[3 + 2 * side, k] = c, s
+@njit(cache=True, forceinline=True)
+def _angles(y, x, sine, last_y, last_x):
+    """The angles of three points; the one of which only the sine is known lies on the circle."""
+    # Rounding may carry it beyond; NaN stays.
+    sine = select(sine > 1.0, 1.0, sine)
+    sine = select(sine < -1.0, -1.0, sine)
+    return arc_of(y, x), arc_of(sine, math.sqrt((1.0 - sine) * (1.0 + sine))), arc_of(last_y, last_x)
 
 
 @njit(cache=True)
-def _arcs(count, scratch):
-    """The angles of the points of ``count`` samples."""
-    for segment in range(3):
-        row = _PELVIS + 6 * segment
-        # An angle from its sine alone: the point on the circle. Rounding may carry it beyond, NaN stays.
-        for k in range(count):
-            sine = scratch[row + 2, k]
-            sine = 1.0 if sine > 1.0 else sine
-            sine = -1.0 if sine < -1.0 else sine
-            scratch[row + 2, k], scratch[row + 3, k] = sine, math.sqrt((1.0 - sine) * (1.0 + sine))
-        for angle in range(3):
-            for k in range(count):
-                at = row + 2 * angle
-                scratch[at, k] = arc_of(scratch[at, k], scratch[at + 1, k])
+def _put(out, group, first, second, third):
+    scatter(out, group, 0, 0, first)
+    scatter(out, group, 0, 1, second)
+    scatter(out, group, 0, 2, third)
 
 
 @njit(cache=True)
-def joint_angles(
-    quat, acc, start, mounts, heading, delta, at, pelvis, hip, force_up, force_horizontal, scratch
-):
+def _hip(group, pelvis, quat, acc, mount, delta, mirror, hip, force_up):
+    """Angles of one hip, whose pelvis is turned as ``pelvis`` says, and the force at the thigh."""
+    q = gather_four(quat, group, 0)
+    _, _, up = rotate(*q, *gather_three(acc, group, 0))
+    scatter(force_up, group, 0, 0, up)
+    c, s = cos_sin_of(0.5 * gather(delta, group, 0, 0))
+    thigh = _turned(c, s, *multiply(*q, mount[0], -mount[1], -mount[2], -mount[3]))
+    flexion, adduction, rotation = _angles(*_hip_points(*conj_multiply(*pelvis, *thigh), mirror))
+    _put(hip, group, flexion, adduction, rotation)
+
+
+@njit(cache=True)
+def joint_angles(quat, acc, start, mounts, heading, delta, at, pelvis, hip, force_up, force_horizontal):
     """Angles and earth-frame forces of consecutive samples.
 
     Parameters
@@ -113,43 +103,43 @@ def joint_angles(
         Out: vertical specific force, m/s^2.
     force_horizontal : float64 array, shape (m, 2)
         Out: pelvis specific force forward and to the left, m/s^2.
-    scratch : float64 array, shape SCRATCH
     """
-    for first in range(0, heading.shape[0], BLOCK):
-        count = min(BLOCK, heading.shape[0] - first)
-        _half_turns(heading, delta, first, count, scratch)
-        for k in range(count):
-            # A missing lane is NaN in `quat`, and NaN runs through by itself.
-            i, o = start + first + k, at + first + k
-            c, s = scratch[0, k], scratch[1, k]
-            q = quat[0, i, 0], quat[0, i, 1], quat[0, i, 2], quat[0, i, 3]
-            fx, fy, force_up[0, o] = rotate(*q, acc[0, i, 0], acc[0, i, 1], acc[0, i, 2])
-            cosine, sine = c * c - s * s, 2.0 * s * c
-            if not math.isfinite(heading[first + k]):
-                cosine = sine = math.nan
-            force_horizontal[o, 0] = cosine * fx + sine * fy
-            force_horizontal[o, 1] = cosine * fy - sine * fx
-            pw, px, py, pz = multiply(*q, mounts[0, 0], -mounts[0, 1], -mounts[0, 2], -mounts[0, 3])
-            hw, hx, hy, hz = _turned(c, -s, pw, px, py, pz)
-            a = scratch[_PELVIS : _PELVIS + 6]
-            a[0, k], a[1, k], a[2, k], a[4, k], a[5, k] = _pelvis_points(hw, hx, hy, hz)
-            for side in range(2):
-                lane, a = 1 + side, scratch[_PELVIS + 6 + 6 * side : _PELVIS + 12 + 6 * side]
-                q = quat[lane, i, 0], quat[lane, i, 1], quat[lane, i, 2], quat[lane, i, 3]
-                _, _, force_up[lane, o] = rotate(*q, acc[lane, i, 0], acc[lane, i, 1], acc[lane, i, 2])
-                tw, tx, ty, tz = multiply(
-                    *q, mounts[lane, 0], -mounts[lane, 1], -mounts[lane, 2], -mounts[lane, 3]
-                )
-                tw, tx, ty, tz = _turned(scratch[2 + 2 * side, k], scratch[3 + 2 * side, k], tw, tx, ty, tz)
-                tw, tx, ty, tz = conj_multiply(pw, px, py, pz, tw, tx, ty, tz)
-                mirror = -1.0 if side == 0 else 1.0
-                a[0, k], a[1, k], a[2, k], a[4, k], a[5, k] = _hip_points(tw, tx, ty, tz, mirror)
-        _arcs(count, scratch)
-        for k in range(count):
-            o = at + first + k
-            for angle in range(3):
-                pelvis[o, angle] = scratch[_PELVIS + 2 * angle, k]
-                hip[0, o, angle] = scratch[_PELVIS + 6 + 2 * angle, k]
-                hip[1, o, angle] = scratch[_PELVIS + 12 + 2 * angle, k]
-            if not math.isfinite(heading[first + k]):
-                pelvis[o, 2] = math.nan
+    k = heading.shape[0]
+    here, there = slice(start, start + k), slice(at, at + k)
+    pelvis_quat, pelvis_acc = quat[0, here].reshape(k, 1, 4), acc[0, here].reshape(k, 1, 3)
+    left_quat, left_acc = quat[1, here].reshape(k, 1, 4), acc[1, here].reshape(k, 1, 3)
+    right_quat, right_acc = quat[2, here].reshape(k, 1, 4), acc[2, here].reshape(k, 1, 3)
+    turns, left_delta, right_delta = (
+        heading.reshape(k, 1, 1),
+        delta[0].reshape(k, 1, 1),
+        delta[1].reshape(k, 1, 1),
+    )
+    tilts, left_hip, right_hip = (
+        pelvis[there].reshape(k, 1, 3),
+        hip[0, there].reshape(k, 1, 3),
+        hip[1, there].reshape(k, 1, 3),
+    )
+    level = force_horizontal[there].reshape(k, 1, 2)
+    up, left_up, right_up = (
+        force_up[0, there].reshape(k, 1, 1),
+        force_up[1, there].reshape(k, 1, 1),
+        force_up[2, there].reshape(k, 1, 1),
+    )
+    for group in range(-(-k // LANES)):
+        # A missing lane is NaN in `quat`, and NaN runs through by itself.
+        turn = gather(turns, group, 0, 0)
+        is_known = abs(turn) < math.inf
+        # An unknown heading leaves tilt and obliquity as they are.
+        c, s = cos_sin_of(0.5 * select(is_known, turn, 0.0))
+        q = gather_four(pelvis_quat, group, 0)
+        fx, fy, fz = rotate(*q, *gather_three(pelvis_acc, group, 0))
+        cosine = select(is_known, c * c - s * s, math.nan)
+        sine = select(is_known, 2.0 * s * c, math.nan)
+        scatter(up, group, 0, 0, fz)
+        scatter(level, group, 0, 0, cosine * fx + sine * fy)
+        scatter(level, group, 0, 1, cosine * fy - sine * fx)
+        p = multiply(*q, mounts[0, 0], -mounts[0, 1], -mounts[0, 2], -mounts[0, 3])
+        tilt, obliquity, rotation = _angles(*_pelvis_points(*_turned(c, -s, *p)))
+        _put(tilts, group, tilt, obliquity, select(is_known, rotation, math.nan))
+        _hip(group, p, left_quat, left_acc, mounts[1], left_delta, -1.0, left_hip, left_up)
+        _hip(group, p, right_quat, right_acc, mounts[2], right_delta, 1.0, right_hip, right_up)

@@ -16,6 +16,7 @@ import math
 from typing import Final
 
 from latemiles.kernels.jit import njit
+from latemiles.kernels.lanes import select
 
 __all__ = ["arc_of", "cos_sin_of"]
 
@@ -45,11 +46,8 @@ def cos_sin_of(angle):
     # Which quarter of the turn, 0 to 3.
     quarter = whole - 4.0 * ((0.25 * whole - 0.375 + TO_WHOLE) - TO_WHOLE)
     is_odd = abs(quarter - 2.0) == 1.0
-    c = sine if is_odd else cosine
-    s = cosine if is_odd else sine
-    c = -c if abs(quarter - 1.5) < 1.0 else c
-    s = -s if quarter > 1.5 else s
-    return c, s
+    c, s = select(is_odd, sine, cosine), select(is_odd, cosine, sine)
+    return select(abs(quarter - 1.5) < 1.0, -c, c), select(quarter > 1.5, -s, s)
 
 
 @njit(cache=True, forceinline=True, error_model="numpy")
@@ -57,13 +55,11 @@ def arc_of(y, x):
     """Angle of the point (x, y), rad, -pi to pi, as ``atan2``; 0 or pi where both are zero. NaN gives NaN."""
     wide, tall = abs(x), abs(y)
     is_tall = tall > wide
-    low = wide if is_tall else tall
-    high = tall if is_tall else wide
+    low, high = select(is_tall, wide, tall), select(is_tall, tall, wide)
     # An angle above an eighth of a half turn is one less a quarter: both reductions in a single division.
     is_steep = low > EIGHTH * high
-    top = low - high if is_steep else low
-    bottom = low + high if is_steep else high
-    bottom += 1.0 if bottom == 0.0 else 0.0
+    top, bottom = select(is_steep, low - high, low), select(is_steep, low + high, high)
+    bottom = select(bottom == 0.0, 1.0, bottom)
     u = top / bottom
     z = u * u
     zz = z * z
@@ -74,7 +70,7 @@ def arc_of(y, x):
     )
     c = (-0.050362704432905345 + z * 0.03799387348534648) - zz * 0.017835676892696228
     arc = u + u * z * (a + z4 * (b + z4 * c))
-    arc = arc + 0.25 * math.pi if is_steep else arc
-    arc = 0.5 * math.pi - arc if is_tall else arc
-    arc = math.pi - arc if x < 0.0 else arc
-    return -arc if y < 0.0 else arc
+    arc = select(is_steep, arc + 0.25 * math.pi, arc)
+    arc = select(is_tall, 0.5 * math.pi - arc, arc)
+    arc = select(x < 0.0, math.pi - arc, arc)
+    return select(y < 0.0, -arc, arc)

@@ -14,7 +14,26 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from latemiles.kernels.foot import ahead_of, believe, hips_ratio, impact_ratio, pelvis_ratio
+from latemiles.kernels.foot import (
+    ahead_of,
+    believe,
+    hips_ratio,
+    impact_ratio,
+    pelvis_ratio,
+)
+from latemiles.kernels.gait_activity import (
+    ACTIVITY,
+    IC,
+    LONGEST_RUN_STEP_S,
+    LONGEST_WALK_STEP_S,
+    OTHER,
+    STILL,
+    TO,
+    WALKING,
+    become,
+    follow_activity,
+    put,
+)
 from latemiles.kernels.gait_follow import (
     FLIGHT_BELOW_M_S2,
     RUN_SWING_M_S2,
@@ -27,19 +46,13 @@ from latemiles.kernels.gait_follow import (
     lowest_at,
     range_of,
 )
-from latemiles.kernels.gait_state import UNKNOWN, append_sample, forget_steps, time_of
+from latemiles.kernels.gait_state import append_samples, forget_steps, time_of
 from latemiles.kernels.jit import njit
 from latemiles.kernels.landing import land
 from latemiles.kernels.onset import falling_foot, pick_onset, rising_foot
 
 __all__ = ["ACTIVITY", "IC", "OTHER", "ROWS_PER_SAMPLE", "RUNNING", "STILL", "TO", "WALKING", "gait_push"]
 
-IC: Final = 0
-TO: Final = 1
-ACTIVITY: Final = 2
-STILL: Final = 0
-WALKING: Final = 1
-OTHER: Final = 3
 ROWS_PER_SAMPLE: Final = 8
 """More rows than one grid sample can give."""
 
@@ -52,8 +65,6 @@ IN_STEP_RAD: Final = 0.1
 SHORTEST_STEP_S: Final = 0.18
 HUMP_SHARE: Final = 0.6
 """In walking the push-off lifts the trunk a second time, well before the next step is due."""
-LONGEST_RUN_STEP_S: Final = 0.75
-LONGEST_WALK_STEP_S: Final = 1.2
 NOTHING: Final = 1e-9
 """A belief this near to none is none."""
 SURE_GAIN: Final = 3.0
@@ -85,9 +96,6 @@ DUE_S: Final = 0.03
 """How far from where the steps before were a contact is looked for, s."""
 LONG_FALL_S: Final = 0.05
 """Time from toe-off to the middle of a flight from which the two ends cannot be taken for each other, s."""
-STILL_M_S2: Final = 0.3
-STIRRED_M_S2: Final = 0.6
-STILL_FOR_S: Final = 1.0
 
 
 @njit(cache=True)
@@ -113,37 +121,30 @@ def gait_push(state, force, flexion, pelvis, out):
         Number of rows.
     """
     s = state[0]
-    count = 0
-    for i in range(force.shape[1]):
-        j = append_sample(
-            s,
-            force[0, i],
-            force[1, i],
-            force[2, i],
-            flexion[0, i],
-            flexion[1, i],
-            pelvis[0, i],
-            pelvis[1, i],
-        )
-        if j < 0:
-            continue
-        if math.isnan(s.low[j]):
-            forget_steps(s)
-            s.turn, s.usual, s.is_armed = math.nan, math.nan, 0
-            continue
-        if flight_ended(s, j):
-            count = _running_step(s, j, out, count)
-        if body_lifted(s, j):
-            count = _walking_step(s, j, out, count)
-        count = _walking_toe_off(s, j, out, count)
-        count = _activity(s, j, out, count)
+    count, taken = 0, 0
+    while taken < force.shape[1]:
+        before, taken = taken, append_samples(s, force, flexion, pelvis, taken)
+        for _ in range(before, taken):
+            s.n += 1
+            j = s.n - 1 - s.half
+            if j >= s.half:
+                count = _follow(s, j, out, count)
     return count
 
 
 @njit(cache=True)
-def _put(out, count, what, t, side, confidence):
-    out[count, 0], out[count, 1], out[count, 2], out[count, 3] = what, t, side, confidence
-    return count + 1
+def _follow(s, j, out, count):
+    """Go on to sample j, the newest whose low-passed force is known."""
+    if math.isnan(s.low[j]):
+        forget_steps(s)
+        s.turn, s.usual, s.is_armed = math.nan, math.nan, 0
+        return count
+    if flight_ended(s, j):
+        count = _running_step(s, j, out, count)
+    if body_lifted(s, j):
+        count = _walking_step(s, j, out, count)
+    count = _walking_toe_off(s, j, out, count)
+    return follow_activity(s, j, out, count)
 
 
 @njit(cache=True)
@@ -332,8 +333,8 @@ def _step(s, gait, t, side, confidence, leave, out, count):
         # Two steps in a row: now the first one counts, and the second knows better which foot it was.
         s.gait, s.side, s.ic = gait, 1 - side, s.held_ic
         s.interval, s.strange, s.held = since, 0, 0
-        count = _become(s, gait, s.held_ic, out, count)
-        count = _put(out, count, IC, s.held_ic, s.side, 0.6 * s.held_confidence)
+        count = become(s, gait, s.held_ic, out, count)
+        count = put(out, count, IC, s.held_ic, s.side, 0.6 * s.held_confidence)
     since = t - s.ic
     if since < SHORTEST_STEP_S or (gait == WALKING and since < HUMP_SHARE * s.interval):
         return count
@@ -347,15 +348,15 @@ def _step(s, gait, t, side, confidence, leave, out, count):
     if confidence < LEAST_CONFIDENCE and (gait == WALKING or since < SHORT_SHARE * s.interval):
         return count
     if gait == RUNNING and not is_missed and s.ic + 0.08 < leave < t:
-        count = _put(out, count, TO, leave, s.side, 0.8 * min(1.0, confidence / 0.7))
+        count = put(out, count, TO, leave, s.side, 0.8 * min(1.0, confidence / 0.7))
     s.strange = s.strange + 1 if gait != s.gait else 0
     if s.strange >= 2:
         s.gait, s.strange = gait, 0
-        count = _become(s, gait, t, out, count)
+        count = become(s, gait, t, out, count)
     one = 0.5 * since if is_missed else since
     s.interval = since if s.interval == 0.0 else s.interval + 0.3 * (min(one, longest) - s.interval)
     s.ic, s.side = t, side
-    return _put(out, count, IC, t, side, confidence)
+    return put(out, count, IC, t, side, confidence)
 
 
 @njit(cache=True)
@@ -368,40 +369,6 @@ def _walking_toe_off(s, j, out, count):
         s.to_side = -1
     elif t > s.ic + 0.04 and s.low[j] < UPRIGHT_M_S2 and s.low[j - 1] >= UPRIGHT_M_S2:
         share = (s.low[j - 1] - UPRIGHT_M_S2) / (s.low[j - 1] - s.low[j])
-        count = _put(out, count, TO, time_of(s, j - 1 + share), s.to_side, 0.4)
+        count = put(out, count, TO, time_of(s, j - 1 + share), s.to_side, 0.4)
         s.to_side = -1
-    return count
-
-
-@njit(cache=True)
-def _become(s, activity, t, out, count):
-    if activity == s.activity:
-        return count
-    s.activity = activity
-    s.activity_t = max(t, s.activity_t)
-    return _put(out, count, ACTIVITY, s.activity_t, activity, 1.0)
-
-
-@njit(cache=True)
-def _activity(s, j, out, count):
-    """Whether the person still steps, and else whether it stands still."""
-    t = time_of(s, j)
-    if math.isnan(s.usual):
-        s.usual, s.spread, s.quiet = s.low[j], STIRRED_M_S2, 0
-    away = s.low[j] - s.usual
-    s.usual += away / (0.5 * s.rate)
-    s.spread += (abs(away) - s.spread) / (0.3 * s.rate)
-    s.quiet = s.quiet + 1 if s.spread < STILL_M_S2 else 0
-    is_stepping = s.activity == WALKING or s.activity == RUNNING
-    longest = 1.3 * (LONGEST_RUN_STEP_S if s.activity == RUNNING else LONGEST_WALK_STEP_S)
-    if is_stepping and t - s.ic > longest:
-        last = s.ic + s.interval
-        forget_steps(s)
-        return _become(s, OTHER, last, out, count)
-    if is_stepping:
-        return count
-    if s.quiet >= STILL_FOR_S * s.rate:
-        return _become(s, STILL, t - STILL_FOR_S, out, count)
-    if s.spread > STIRRED_M_S2 and (s.activity == STILL or s.activity == UNKNOWN):
-        return _become(s, OTHER, t, out, count)
     return count

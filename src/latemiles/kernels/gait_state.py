@@ -10,10 +10,9 @@ import numpy as np
 from latemiles.kernels.foot import doubt_feet
 from latemiles.kernels.jit import njit
 from latemiles.kernels.landing import KNOTS, SPAN
-from latemiles.kernels.onset import bend
 from latemiles.kernels.record import as_state
 
-__all__ = ["UNKNOWN", "append_sample", "forget_steps", "gait_dtype", "new_gait_state", "time_of"]
+__all__ = ["UNKNOWN", "append_samples", "forget_steps", "gait_dtype", "new_gait_state", "time_of"]
 
 KEEP_S: Final = 2.0
 """History that the picks may look back on, s; the buffers hold twice that."""
@@ -97,7 +96,9 @@ def gait_dtype(capacity: int) -> np.dtype:
             ("activity", "i8"),
             ("activity_t", "f8"),
             ("usual", "f8"),
+            ("usual_gain", "f8"),
             ("spread", "f8"),
+            ("spread_gain", "f8"),
             ("quiet", "i8"),
         ]
     )
@@ -131,6 +132,7 @@ def new_gait_state(rate_hz: float, first: int, step: float = 1.0) -> np.ndarray:
     state["brief_window"][0, : 2 * brief_half + 1] = _hann(brief_half)
     for name in ("turn", "walk_turn", "usual", "before", "now"):
         state[name] = math.nan
+    state["usual_gain"], state["spread_gain"] = 2.0 / rate_hz, 1.0 / (0.3 * rate_hz)
     state["turn_of"] = 1.0
     state["to_side"] = -1
     state["which"] = 0.5 * np.array([1.0 - TURNED, TURNED])
@@ -158,12 +160,16 @@ def forget_steps(s):
 
 
 @njit(cache=True)
-def _smooth(values, at, half, window):
-    # The window is symmetric: half the products.
-    total = window[half] * values[at]
+def _smooth(values, start, stop, half, window, out):
+    """Low-pass of ``values`` at samples [start, stop) into ``out``; the window is symmetric."""
+    count = stop - start
+    here, smooth, weight = values[start:stop], out[start:stop], window[half]
+    for i in range(count):
+        smooth[i] = weight * here[i]
     for k in range(1, half + 1):
-        total += window[half + k] * (values[at - k] + values[at + k])
-    return total
+        before, after, weight = values[start - k :], values[start + k :], window[half + k]
+        for i in range(count):
+            smooth[i] += weight * (before[i] + after[i])
 
 
 @njit(cache=True)
@@ -174,10 +180,9 @@ def _shift(s):
         for lane in range(3):
             s.force[lane, k] = s.force[lane, k + drop]
             s.bent[lane, k] = s.bent[lane, k + drop]
-        s.flexion[0, k] = s.flexion[0, k + drop]
-        s.flexion[1, k] = s.flexion[1, k + drop]
-        s.pelvis[0, k] = s.pelvis[0, k + drop]
-        s.pelvis[1, k] = s.pelvis[1, k + drop]
+        for side in range(2):
+            s.flexion[side, k] = s.flexion[side, k + drop]
+            s.pelvis[side, k] = s.pelvis[side, k + drop]
         s.trunk[k] = s.trunk[k + drop]
         s.scissors[k] = s.scissors[k + drop]
         s.low[k] = s.low[k + drop]
@@ -193,35 +198,57 @@ def _shift(s):
 
 
 @njit(cache=True)
-def append_sample(s, pelvis, left, right, flexion_left, flexion_right, lean, turn):
-    """Take in one grid sample; what is missing is stood in for by what is there.
+def append_samples(s, force, flexion, pelvis, start):
+    """Take in grid samples from column ``start`` on, as many as there is room for.
 
     A missing pelvis is stood in for by the mean of the thighs, a missing hip angle by the other's mirror
-    image. Returns the buffer sample whose smoothed values became known, -1 at the beginning.
+    image. ``s.n`` is left as it is: whoever follows the samples counts them one by one, and knows nothing of
+    those behind. Returns the column up to which they were taken.
     """
     if s.n == s.trunk.shape[0]:
         _shift(s)
-    k = s.n
-    s.force[0, k], s.force[1, k], s.force[2, k] = pelvis, left, right
+    first, count = s.n, min(force.shape[1] - start, s.trunk.shape[0] - s.n)
+    last, stop = first + count, start + count
+    s.force[:, first:last] = force[:, start:stop]
+    s.flexion[:, first:last] = flexion[:, start:stop]
+    s.pelvis[:, first:last] = pelvis[:, start:stop]
     for lane in range(3):
-        b = bend(s.force, lane, k) if k > 1 else 0.0
-        s.bent[lane, k] = b * b
-    thighs = 0.5 * (left + right)
-    if math.isnan(thighs):
-        thighs = right if math.isnan(left) else left
-    s.trunk[k] = thighs if math.isnan(pelvis) else pelvis
-    s.flexion[0, k], s.flexion[1, k] = flexion_left, flexion_right
-    s.pelvis[0, k], s.pelvis[1, k] = lean, turn
-    scissors = flexion_left - flexion_right
-    if math.isnan(scissors):
-        scissors = -2.0 * flexion_right if math.isnan(flexion_left) else 2.0 * flexion_left
-    s.scissors[k] = scissors
-    s.low[k], s.brief[k] = math.nan, math.nan
-    s.n += 1
-    if k >= 2 * s.brief_half:
-        s.brief[k - s.brief_half] = _smooth(s.trunk, k - s.brief_half, s.brief_half, s.brief_window)
-    j = k - s.half
-    if j < s.half:
-        return -1
-    s.low[j] = _smooth(s.trunk, j, s.half, s.window)
-    return j
+        _bend_all(s.force[lane], s.bent[lane], first, last)
+    _stand_in(s, first, last)
+    s.low[first:last] = math.nan
+    s.brief[first:last] = math.nan
+    begin, end = max(s.brief_half, first - s.brief_half), last - s.brief_half
+    _smooth(s.trunk, begin, max(begin, end), s.brief_half, s.brief_window, s.brief)
+    begin, end = max(s.half, first - s.half), last - s.half
+    _smooth(s.trunk, begin, max(begin, end), s.half, s.window, s.low)
+    return stop
+
+
+@njit(cache=True)
+def _bend_all(force, bent, first, last):
+    """Squares of the second differences that end at samples [first, last); 0 at the beginning."""
+    for k in range(first, min(2, last)):
+        bent[k] = 0.0
+    first = max(2, first)
+    values, out = force[first - 2 :], bent[first:]
+    for k in range(last - first):
+        b = values[k + 2] - 2.0 * values[k + 1] + values[k]
+        b = b if math.isfinite(b) else 0.0
+        out[k] = b * b
+
+
+@njit(cache=True)
+def _stand_in(s, first, last):
+    """Force of the trunk and swing of the legs at samples [first, last), from what is there."""
+    pelvis, left, right = s.force[0, first:last], s.force[1, first:last], s.force[2, first:last]
+    trunk = s.trunk[first:last]
+    for k in range(last - first):
+        thighs = 0.5 * (left[k] + right[k])
+        one = right[k] if math.isnan(left[k]) else left[k]
+        thighs = one if math.isnan(thighs) else thighs
+        trunk[k] = thighs if math.isnan(pelvis[k]) else pelvis[k]
+    left, right, scissors = s.flexion[0, first:last], s.flexion[1, first:last], s.scissors[first:last]
+    for k in range(last - first):
+        both = left[k] - right[k]
+        one = -2.0 * right[k] if math.isnan(left[k]) else 2.0 * left[k]
+        scissors[k] = one if math.isnan(both) else both

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+from latemiles.kernels.circular import cos_sin_of
 from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate, rotate_inverse, wrap_angle
 
@@ -187,9 +188,7 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
             continue
         a = weights[j] / total
         qw, qx, qy, qz = ring[row, lane, 0], ring[row, lane, 1], ring[row, lane, 2], ring[row, lane, 3]
-        turn = slope * (j - middle - t_mean)
-        c = math.cos(turn)
-        s = math.sin(turn)
+        c, s = cos_sin_of(slope * (j - middle - t_mean))
         x, y, _ = rotate(qw, qx, qy, qz, up[0], up[1], up[2])
         lx = c * x + s * y
         ly = c * y - s * x

@@ -23,7 +23,7 @@ import math
 from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import normalize, rotate
 
-__all__ = ["HIP_COLUMNS", "HIP_HARMONICS", "hip_harmonics", "stride_rate"]
+__all__ = ["HIP_COLUMNS", "HIP_HARMONICS", "hip_blocks", "hip_harmonics", "hip_heading", "stride_rate"]
 
 HIP_HARMONICS = 4
 """Harmonics of the stride: up to 6 Hz, above which the thigh's flesh swings on its own."""
@@ -107,6 +107,83 @@ def stride_rate(ring, end, weights, bin_hz, swing):
         if power > best:
             best, at = power, f
     return at
+
+
+@njit(cache=True)
+def hip_blocks(ring, end, weights, bin_hz, swing, out):
+    """``hip_harmonics`` of the last blocks before bin ``end``, each at its own stride rate.
+
+    Parameters
+    ----------
+    ring, end, weights, bin_hz, swing
+        As for ``stride_rate``.
+    out : float64 array, shape (blocks, lanes, 4, 12, 2)
+        Out: as of ``hip_harmonics``, oldest first.
+    """
+    for k in range(out.shape[0]):
+        stop = end - (out.shape[0] - 1 - k) * weights.shape[0]
+        f = stride_rate(ring, stop, weights, bin_hz, swing)
+        hip_harmonics(ring, stop, weights, bin_hz, f, out[k])
+
+
+@njit(cache=True, error_model="numpy")
+def hip_heading(blocks, lane, levers, fewest):
+    """Angle that takes the hip's level acceleration, as a thigh sees it, to the pelvis's, rad.
+
+    Harmonics at which the two agree least over the blocks count least (fourth power of coherence).
+
+    Parameters
+    ----------
+    blocks : float64 array, shape (b, lanes, 4, 12, 2)
+        Of ``hip_blocks``.
+    lane : int
+        Of the thigh.
+    levers : float64 array, shape (6,)
+        From the sensors of pelvis and thigh to the hip, m, sensor axes.
+    fewest : int
+        Blocks that must be heard; NaN if fewer are.
+    """
+    top, bottom, heard = 0.0, 0.0, 0
+    for block in blocks:
+        heard += _is_heard(block, lane)
+    if heard < fewest:
+        return math.nan
+    for k in range(HIP_HARMONICS):
+        re = im = here = there = 0.0
+        for block in blocks:
+            if not _is_heard(block, lane):
+                continue
+            a, b = _level(block[0, k], levers[:3]), _level(block[lane, k], levers[3:])
+            # A level vector that swings is two that turn, one each way.
+            for way in range(2):
+                px, py, tx, ty = a[2 * way], a[2 * way + 1], b[2 * way], b[2 * way + 1]
+                re += px * tx + py * ty
+                im += py * tx - px * ty
+                here += px * px + py * py
+                there += tx * tx + ty * ty
+        weight = ((re * re + im * im) / (here * there)) ** 4
+        top += im * weight
+        bottom += re * weight
+    return math.atan2(top, bottom)
+
+
+@njit(cache=True)
+def _is_heard(block, lane):
+    total = 0.0
+    for k in range(HIP_HARMONICS):
+        for c in range(HIP_COLUMNS):
+            total += (block[0, k, c, 0] + block[lane, k, c, 0]) + (block[0, k, c, 1] + block[lane, k, c, 1])
+    return math.isfinite(total)
+
+
+@njit(cache=True)
+def _level(row, lever):
+    """Level acceleration of the hip at one harmonic, as two vectors that turn to either side."""
+    xr, xi, yr, yi = row[0, 0], row[0, 1], row[1, 0], row[1, 1]
+    for j in range(3):
+        xr, xi = xr + row[3 + j, 0] * lever[j], xi + row[3 + j, 1] * lever[j]
+        yr, yi = yr + row[6 + j, 0] * lever[j], yi + row[6 + j, 1] * lever[j]
+    return xr - yi, xi + yr, xr + yi, yr - xi
 
 
 @njit(cache=True)

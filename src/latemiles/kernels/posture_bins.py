@@ -47,36 +47,40 @@ def fill_bins(acc, gyr, quat, quality, start, stop, sample, per_bin, sums, ring)
         Written in place. A bin with fewer than half of its samples, or without orientation, is NaN.
     """
     n = ring.shape[0]
-    lanes = ring.shape[1]
-    row = (sample // per_bin) % n
-    left = per_bin - sample % per_bin
-    for i in range(start, stop):
-        left -= 1
-        closes = left == 0
-        for lane in range(lanes):
-            total = 0.0
-            for j in range(3):
-                total += gyr[lane, i, j] + acc[lane, i, j]
-            if math.isfinite(total):
-                for j in range(3):
-                    sums[lane, j] += gyr[lane, i, j]
-                    sums[lane, 3 + j] += acc[lane, i, j]
-                sums[lane, 6] += 1.0
-            else:
-                sums[lane, 7 if quality[lane, i] & _BRIDGED else 8] += 1.0
-            if not closes:
-                continue
-            count = sums[lane, 6]
-            good = 2.0 * count >= per_bin and math.isfinite(quat[lane, i, 0])
-            for j in range(4):
-                ring[row, lane, j] = quat[lane, i, j] if good else math.nan
-            for j in range(6):
-                ring[row, lane, 4 + j] = sums[lane, j] / count if good else math.nan
-            for j in range(7):
-                sums[lane, j] = 0.0
-        if closes:
-            left = per_bin
-            row = row + 1 if row + 1 < n else 0
+    while start < stop:
+        left = per_bin - sample % per_bin
+        count = min(left, stop - start)
+        row = ring[(sample // per_bin) % n]
+        for lane in range(ring.shape[1]):
+            _add_up(acc[lane], gyr[lane], quality[lane], start, count, sums[lane])
+            if count == left:
+                _close_bin(sums[lane], per_bin, quat[lane, start + count - 1], row[lane])
+        start, sample = start + count, sample + count
+
+
+@njit(cache=True)
+def _add_up(acc, gyr, quality, start, count, sums):
+    """Add samples of one lane, all of one bin."""
+    a, b, c, d, e, f, heard = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]
+    for i in range(start, start + count):
+        gx, gy, gz, fx, fy, fz = gyr[i, 0], gyr[i, 1], gyr[i, 2], acc[i, 0], acc[i, 1], acc[i, 2]
+        if math.isfinite((gx + fx) + (gy + fy) + (gz + fz)):
+            a, b, c, d, e, f, heard = a + gx, b + gy, c + gz, d + fx, e + fy, f + fz, heard + 1.0
+        else:
+            sums[7 if quality[i] & _BRIDGED else 8] += 1.0
+    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6] = a, b, c, d, e, f, heard
+
+
+@njit(cache=True)
+def _close_bin(sums, per_bin, quat, out):
+    """Write a bin whose last sample was added, and begin the next."""
+    count = sums[6]
+    good = 2.0 * count >= per_bin and math.isfinite(quat[0])
+    for j in range(4):
+        out[j] = quat[j] if good else math.nan
+    for j in range(6):
+        out[4 + j] = sums[j] / count if good else math.nan
+    sums[:7] = 0.0
 
 
 @njit(cache=True)
@@ -109,6 +113,7 @@ def follow_heading(ring, first, stop, forward, weights, headings):
     """
     n = ring.shape[0]
     w = weights.shape[0]
+    whole = weights.sum()
     for b in range(first, stop):
         row = b % n
         before = headings[(b - 1) % n, 2] if b > 0 else math.nan
@@ -126,6 +131,10 @@ def follow_heading(ring, first, stop, forward, weights, headings):
             psi = before + wrap_angle(psi - before)
         headings[row, 0] = psi
         headings[row, 2] = psi if math.isfinite(psi) else before
+        mean = _mean_before(headings, row, weights) if b + 1 >= w else math.nan
+        if math.isfinite(mean):
+            headings[row, 1] = mean / whole
+            continue
         total = 0.0
         mean = 0.0
         back = row
@@ -140,6 +149,30 @@ def follow_heading(ring, first, stop, forward, weights, headings):
         else:
             # After a gap, or just after the start: the newest heading is the best guess there is.
             headings[row, 1] = headings[row, 2]
+
+
+@njit(cache=True)
+def _mean_before(headings, row, weights):
+    """Weighted sum of the last headings, the newest in ``row``; NaN if one of them is."""
+    w = weights.shape[0]
+    newest = headings[max(0, row + 1 - w) : row + 1, 0]
+    older = headings[headings.shape[0] - (w - newest.shape[0]) :, 0]
+    # The weights are symmetric: it does not matter from which end they are counted.
+    return _products(older, weights[: older.shape[0]]) + _products(newest, weights[older.shape[0] :])
+
+
+@njit(cache=True)
+def _products(values, weights):
+    """Sum of products, four side by side: none waits for another."""
+    a = b = c = d = 0.0
+    for k in range(0, values.shape[0] - 3, 4):
+        a += values[k] * weights[k]
+        b += values[k + 1] * weights[k + 1]
+        c += values[k + 2] * weights[k + 2]
+        d += values[k + 3] * weights[k + 3]
+    for k in range(values.shape[0] & ~3, values.shape[0]):
+        a += values[k] * weights[k]
+    return (a + b) + (c + d)
 
 
 @njit(cache=True)

@@ -372,7 +372,7 @@ def run_seconds(
 
 
 @njit(cache=True)
-def release_seconds(held, second, mounts, heading, delta, flags, at, out, scratch):
+def release_seconds(held, second, mounts, heading, delta, flags, at, out):
     """Angles of whole seconds that were held back.
 
     Parameters
@@ -389,7 +389,6 @@ def release_seconds(held, second, mounts, heading, delta, flags, at, out, scratc
         Row of what comes out to begin at.
     out : tuple of arrays
         pelvis, hip, force_up, force_horizontal as for ``angles.joint_angles``, and quality (lanes, m).
-    scratch : float64 array, shape ``angles.SCRATCH``
     """
     quat, acc, quality = held
     pelvis, hip, force_up, force_horizontal, said = out
@@ -409,7 +408,6 @@ def release_seconds(held, second, mounts, heading, delta, flags, at, out, scratc
             hip,
             force_up,
             force_horizontal,
-            scratch,
         )
         for lane in range(quat.shape[1]):
             for i in range(size):

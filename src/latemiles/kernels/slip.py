@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from latemiles.kernels.jit import njit
 from latemiles.kernels.quaternion import rotate_inverse
@@ -12,6 +13,9 @@ __all__ = ["STEP_COLUMNS", "VIGOUR", "keep_window", "step_statistic", "watch_win
 STEP_COLUMNS = 9
 VIGOUR = 3
 """Row of the windows that holds the thighs' rms rate, the pelvis's force deviation and a zero."""
+
+ROUNDING: Final = 1e-9
+"""More than rounding makes of a mean of unit vectors."""
 
 
 @njit(cache=True)
@@ -92,6 +96,32 @@ def _far_step(windows, side, lane, scratch, out):
         out[lane, 3 + k] = after
         far += (after - before) ** 2
     out[lane, 6] = math.sqrt(far)
+
+
+@njit(cache=True)
+def _may_step(windows, side, lane, least):
+    """Whether the midmeans before and after may lie further apart than ``least``, by mean and scatter alone.
+
+    The mean of a part p of some numbers lies within sqrt(1 / p - 1) standard deviations of that of all.
+    """
+    n = windows.shape[0]
+    reach = math.sqrt(side / (side - 2.0 * (side // 4)) - 1.0)
+    far = 0.0
+    for k in range(3):
+        before, spread = _mean_and_sd(windows[:side, lane, k])
+        after, spread_after = _mean_and_sd(windows[n - side :, lane, k])
+        far += (abs(after - before) + reach * (spread + spread_after) + ROUNDING) ** 2
+    return far > least * least
+
+
+@njit(cache=True)
+def _mean_and_sd(values):
+    total, squares, first = 0.0, 0.0, values[0]
+    for value in values:
+        total += value - first
+        squares += (value - first) ** 2
+    mean = total / values.shape[0]
+    return first + mean, math.sqrt(max(0.0, squares / values.shape[0] - mean * mean))
 
 
 @njit(cache=True)
@@ -268,13 +298,18 @@ def watch_windows(windows, last, features, gaits, mounts, limits, side, near, le
             continue
         without_lean(windows, mounts, side, -1, lean, upright)
         lane, peak = 0, 0
+        # Most windows lie so close together that there is no step to look for.
+        may_slip = _may_step(upright, side, 0, limits[0])
+        for k in range(1, 3):
+            may_slip = may_slip or _may_step(upright, side, k, limits[1])
         for k in range(3):
-            _far_step(upright, side, k, scratch, out)
-            if not math.isfinite(out[k, 6]):
-                out[k, 6] = 0.0
-            lane = k if out[k, 6] > out[lane, 6] else lane
             peak = k if last[k] > last[peak] else peak
-        is_slip = _is_slip(upright, side, near, lane, limits, scratch, out)
+            if may_slip:
+                _far_step(upright, side, k, scratch, out)
+                if not math.isfinite(out[k, 6]):
+                    out[k, 6] = 0.0
+                lane = k if out[k, 6] > out[lane, 6] else lane
+        is_slip = may_slip and _is_slip(upright, side, near, lane, limits, scratch, out)
         grows = is_slip and lane == peak and out[lane, 6] > last[peak]
         if last[peak] > 0.0 and not grows:
             return w + 1, peak
