@@ -92,6 +92,7 @@ def test_harmonics_equal_the_slow_twin_and_the_stride_rate_is_found():
     np.testing.assert_allclose(out[..., 0] + 1j * out[..., 1], slow, atol=1e-11)
 
 
+@pytest.mark.interpreted
 def test_blocks_are_harmonics_one_after_the_other_and_the_heading_equals_the_slow_twin():
     weights, swing = hann(125), np.empty((125, 6))
     blocks, one = (
@@ -108,7 +109,7 @@ def test_blocks_are_harmonics_one_after_the_other_and_the_heading_equals_the_slo
         levers = np.concatenate([LEVERS[0], LEVERS[lane]])
         found = hip_heading(blocks, lane, levers, 3)
         assert found == pytest.approx(twins.hip_heading(slow, lane, levers, 3), abs=1e-12)
-        assert found == pytest.approx(DELTA[lane - 1], abs=0.02)
+        assert found == pytest.approx(DELTA[lane - 1], abs=0.05)
     blocks[1, 1, 2, 4, 0] = np.nan
     slow = blocks[..., 0] + 1j * blocks[..., 1]
     levers = np.concatenate([LEVERS[0], LEVERS[1]])

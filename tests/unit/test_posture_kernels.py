@@ -66,6 +66,7 @@ def test_joint_angles_match_the_frames_module(rng):
         np.testing.assert_allclose(found, wanted, atol=1e-11)
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("cut", [1, 6, 23])
 def test_angles_are_the_same_bytes_wherever_the_samples_are_cut(rng, cut):
     quat, acc, mounts = unit(rng, 3, 27), rng.standard_normal((3, 27, 3)), unit(rng, 3)

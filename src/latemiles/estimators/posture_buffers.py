@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.kernels.angles import joint_angles
-from latemiles.kernels.seconds import release_seconds
+from latemiles.kernels.angles import joint_angles, release_seconds
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import LiveState
 

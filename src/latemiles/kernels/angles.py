@@ -1,4 +1,4 @@
-"""Kernel that turns sensor orientations into pelvis and hip angles, in the orders of signals.frames.
+"""Kernels that turn sensor orientations into pelvis and hip angles, in the orders of signals.frames.
 
 Samples that follow one another lie in the lanes (``kernels.lanes``): four are worked out at once.
 """
@@ -12,7 +12,7 @@ from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import LANES, gather, gather_four, gather_three, scatter, select
 from latemiles.kernels.quaternion import conj_multiply, multiply, rotate
 
-__all__ = ["joint_angles"]
+__all__ = ["joint_angles", "release_seconds"]
 
 
 @njit(cache=True, forceinline=True)
@@ -143,3 +143,47 @@ def joint_angles(quat, acc, start, mounts, heading, delta, at, pelvis, hip, forc
         _put(tilts, group, tilt, obliquity, select(is_known, rotation, math.nan))
         _hip(group, p, left_quat, left_acc, mounts[1], left_delta, -1.0, left_hip, left_up)
         _hip(group, p, right_quat, right_acc, mounts[2], right_delta, 1.0, right_hip, right_up)
+
+
+@njit(cache=True)
+def release_seconds(held, second, mounts, heading, delta, flags, at, out):
+    """Angles of whole seconds that were held back.
+
+    Parameters
+    ----------
+    held : tuple of arrays
+        quat (m, lanes, k, 4), acc (m, lanes, k, 3) and quality (m, lanes, k): second j in row ``j % m``.
+    second : int
+        The first one.
+    mounts, heading, delta : float64 arrays, shapes (n, lanes, 4), (n, k), (n, 2, k)
+        Of each second, see ``joint_angles``.
+    flags : int64 array, shape (n, lanes)
+        Added to the quality of its samples.
+    at : int
+        Row of what comes out to begin at.
+    out : tuple of arrays
+        pelvis, hip, force_up, force_horizontal as for ``joint_angles``, and quality (lanes, m).
+    """
+    quat, acc, quality = held
+    pelvis, hip, force_up, force_horizontal, said = out
+    size = quat.shape[2]
+    for k in range(mounts.shape[0]):
+        row = (second + k) % quat.shape[0]
+        place = at + k * size
+        joint_angles(
+            quat[row],
+            acc[row],
+            0,
+            mounts[k],
+            heading[k],
+            delta[k],
+            place,
+            pelvis,
+            hip,
+            force_up,
+            force_horizontal,
+        )
+        for lane in range(quat.shape[1]):
+            kept, told, more = quality[row, lane], said[lane, place : place + size], flags[k, lane]
+            for i in range(size):
+                told[i] = kept[i] | more

@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 
-from latemiles.kernels.angles import joint_angles
 from latemiles.kernels.heading import delta_at_samples, swing_plane, window_features
 from latemiles.kernels.jit import njit
 from latemiles.kernels.posture_bins import count_missing, fill_bins, follow_heading, heading_at_samples
@@ -27,7 +26,6 @@ __all__ = [
     "go_on",
     "hips_due",
     "judge_second",
-    "release_seconds",
     "run_seconds",
     "turning_rate",
 ]
@@ -369,46 +367,3 @@ def run_seconds(
         if due:
             return k + 1, due
     return most, 0
-
-
-@njit(cache=True)
-def release_seconds(held, second, mounts, heading, delta, flags, at, out):
-    """Angles of whole seconds that were held back.
-
-    Parameters
-    ----------
-    held : tuple of arrays
-        quat (m, lanes, k, 4), acc (m, lanes, k, 3) and quality (m, lanes, k): second j in row ``j % m``.
-    second : int
-        The first one.
-    mounts, heading, delta : float64 arrays, shapes (n, lanes, 4), (n, k), (n, 2, k)
-        Of each second, see ``angles.joint_angles``.
-    flags : int64 array, shape (n, lanes)
-        Added to the quality of its samples.
-    at : int
-        Row of what comes out to begin at.
-    out : tuple of arrays
-        pelvis, hip, force_up, force_horizontal as for ``angles.joint_angles``, and quality (lanes, m).
-    """
-    quat, acc, quality = held
-    pelvis, hip, force_up, force_horizontal, said = out
-    size = quat.shape[2]
-    for k in range(mounts.shape[0]):
-        row = (second + k) % quat.shape[0]
-        place = at + k * size
-        joint_angles(
-            quat[row],
-            acc[row],
-            0,
-            mounts[k],
-            heading[k],
-            delta[k],
-            place,
-            pelvis,
-            hip,
-            force_up,
-            force_horizontal,
-        )
-        for lane in range(quat.shape[1]):
-            for i in range(size):
-                said[lane, place + i] = quality[row, lane, i] | flags[k, lane]
