@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from latemiles.kernels.course import COURSE_FIELDS, aim, follow_course
+from latemiles.kernels.course import COURSE_COEFFICIENTS, COURSE_FIELDS, aim, follow_course
 from latemiles.kernels.record import as_state
 from reference.course import velocity_changes
 
-GAIN = 0.09
+GAINS = (0.09, 0.01)
 
 
 def state(ahead=(1.0, 0.0, 0.0), lanes=1):
@@ -20,10 +20,19 @@ def state(ahead=(1.0, 0.0, 0.0), lanes=1):
     return made
 
 
+def coefficients():
+    """Those of ``GAINS``: the lead is the lag of the two quick low-passes in that of the slow one."""
+    quick, slow = GAINS
+    made = as_state(np.zeros(1, dtype=np.dtype((np.record, COURSE_COEFFICIENTS))))
+    made[0] = (quick, slow, 2.0 * (1.0 / quick - 1.0) / (1.0 / slow - 1.0))
+    return made[0]
+
+
 def walked(st, quat, pace, gained):
     """``follow_course`` over all samples."""
+    co = coefficients()
     rows = [
-        follow_course(st, GAIN, *map(float, q), float(v), float(dv))
+        follow_course(st, co, *map(float, q), float(v), float(dv))
         for q, v, dv in zip(quat, pace, gained, strict=True)
     ]
     return np.array(rows)
@@ -45,12 +54,12 @@ def test_the_kernel_says_what_its_twin_says():
     gained = np.diff(pace, prepend=pace[:1])
     ahead = np.array([0.8, -0.6, 0.0])
     said = walked(state(ahead)[0], quat, pace, gained)
-    np.testing.assert_allclose(said, velocity_changes(quat, ahead, GAIN, pace, gained), atol=1e-13)
+    np.testing.assert_allclose(said, velocity_changes(quat, ahead, GAINS, pace, gained), atol=1e-13)
 
 
 @pytest.mark.parametrize(("turn", "change"), [(2.0 * np.pi, [0.0, 0.0]), (np.pi, [-8.0, 0.0])])
 def test_turns_at_constant_speed_sum_up_to_the_change_of_velocity(turn, change):
-    psi = np.concatenate([np.linspace(0.0, turn, 2000), np.full(400, turn)])
+    psi = np.concatenate([np.linspace(0.0, turn, 2000), np.full(4000, turn)])
     quat = np.stack([np.cos(psi / 2), 0.0 * psi, 0.0 * psi, np.sin(psi / 2)], axis=1)
     said = walked(state()[0], quat, np.full(len(psi), 4.0), np.zeros(len(psi)))
     np.testing.assert_allclose(said.sum(axis=0), change, atol=1e-9)
@@ -77,3 +86,15 @@ def test_another_mounting_or_a_pause_of_the_source_is_no_turn():
     assert np.all(walked(states[0], still, np.full(5, 3.0), np.zeros(5)) == 0.0)
     walked(states[0], still[:1], np.full(1, np.nan), np.zeros(1))
     assert np.all(walked(states[0], turned, np.full(5, 3.0), np.zeros(5)) == 0.0)
+
+
+def test_in_a_steady_bend_the_acceleration_points_to_its_centre_and_not_to_where_that_was():
+    n, turn, speed = 4000, 0.001, 4.0
+    psi = turn * np.arange(n)
+    quat = np.stack([np.cos(psi / 2), 0.0 * psi, 0.0 * psi, np.sin(psi / 2)], axis=1)
+    said = walked(state()[0], quat, np.full(n, speed), np.zeros(n))[-1]
+    # The change is that over the last sample: half of it ago.
+    now = psi[-1] - 0.5 * turn
+    np.testing.assert_allclose(
+        said, speed * turn * np.array([-np.sin(now), np.cos(now)]), rtol=0.0, atol=1e-5
+    )

@@ -48,7 +48,9 @@ class OrientationParams:
     bias_clip: float = math.radians(2.0)
     """rad/s; no bias is larger, and no single disagreement counts for more. See also ``worn``."""
     course_tau: float = 0.1
-    """s; time constant of each of the two low-passes of the direction of progression."""
+    """s; time constant of each of the two low-passes of the direction of progression,"""
+    course_slow_tau: float = 1.0
+    """s; and of the one behind them, which says what they miss by being late: more than a stride."""
     hold: float = 0.1
     """s; a hole up to this long is carried over with the mean rate of its two ends: on a running thigh that
     errs by up to 3 degrees, and by 20 at twice the length. After a longer one gravity is averaged afresh."""
@@ -129,6 +131,9 @@ def coefficients(params: OrientationParams, rate_hz: float) -> NDArray[Any]:
     co["weight_vertical"] = weight(params.bias_sigma_motion) * params.bias_vertical_weight
     co["weight_rest"] = weight(params.bias_sigma_rest)
     co["bias_clip"] = params.bias_clip
-    co["course_gain"] = -math.expm1(-dt / params.course_tau)
+    gain, slow = (-math.expm1(-dt / tau) for tau in (params.course_tau, params.course_slow_tau))
+    co["course_gain"], co["course_slow"] = gain, slow
+    # A first-order low-pass of gain g is (1 - g) / g samples late.
+    co["course_lead"] = 2.0 * (1.0 - gain) / gain * slow / (1.0 - slow)
     co["hold_samples"] = round(params.hold * rate_hz)
     return co

@@ -227,7 +227,7 @@ def _runner_acceleration(st, co, w, x, y, z, pace, gained):
     # In the almost inertial frame, where the force is averaged.
     c = st.acc_quat
     w, x, y, z = multiply(c[0], c[1], c[2], c[3], w, x, y, z)
-    ux, uy = follow_course(st, co.course_gain, w, x, y, z, pace, gained)
+    ux, uy = follow_course(st, co, w, x, y, z, pace, gained)
     # While gravity is averaged after a hole, the heading is not one yet.
     has_heading = st.averaged < 0.0
     st.on_course = select(has_heading, st.on_course, 0.0)

@@ -103,7 +103,7 @@ def _take_one(st, co, gx, gy, gz, ax, ay, az, pace, gained):
         f[j] += (r[3 * j] * ax + r[3 * j + 1] * ay + r[3 * j + 2] * az) * span
     if math.isfinite(pace) and st.level < 1.0:
         # What is left of the velocity is the body part's against the runner's.
-        ux, uy = follow_course(st, co.course_gain, w, x, y, z, pace, gained)
+        ux, uy = follow_course(st, co, w, x, y, z, pace, gained)
         f[0] -= ux
         f[1] -= uy
     else:

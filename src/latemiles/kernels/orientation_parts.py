@@ -136,9 +136,7 @@ def take_off_course(st, co, told, first, quat):
     gained_x, gained_y, moved_x, moved_y = 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         q = quat[i]
-        ux, uy = follow_course(
-            st, co.course_gain, q[0], q[1], q[2], q[3], told[0, first + i], told[1, first + i]
-        )
+        ux, uy = follow_course(st, co, q[0], q[1], q[2], q[3], told[0, first + i], told[1, first + i])
         gained_x += ux
         gained_y += uy
         moved_x += gained_x

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latemiles.kernels.course import COURSE_FIELDS
+from latemiles.kernels.course import COURSE_COEFFICIENTS, COURSE_FIELDS
 from latemiles.kernels.jit import njit
 from latemiles.kernels.orientation_kalman import N
 
@@ -67,7 +67,7 @@ SMOOTHER_COEFFICIENTS = np.dtype(
             ("acc_clip_noise", np.float64),  # (m/s)^2 a clipped sample
             ("gyr_clip_noise", np.float64),  # rad^2 a clipped sample
             ("settling", np.float64),  # s
-            ("course_gain", np.float64),  # of the low-passes of the direction of progression
+            *COURSE_COEFFICIENTS,
             ("hold_samples", np.float64),
             ("epoch_samples", np.int64),
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from latemiles.kernels.course import COURSE_FIELDS
+from latemiles.kernels.course import COURSE_COEFFICIENTS, COURSE_FIELDS
 from latemiles.kernels.orientation_shared import REST_FIELDS
 
 __all__ = ["COEFFICIENTS", "STATE", "new_state"]
@@ -59,7 +59,7 @@ COEFFICIENTS = np.dtype(
             ("weight_vertical", np.float64),
             ("weight_rest", np.float64),
             ("bias_clip", np.float64),  # rad/s
-            ("course_gain", np.float64),  # of the low-passes of the direction of progression
+            *COURSE_COEFFICIENTS,
             ("hold_samples", np.float64),
         ],
     )
