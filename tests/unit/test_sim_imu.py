@@ -14,7 +14,7 @@ from latemiles.sim.imu import (
     random_quat,
 )
 from latemiles.sim.spline import UniformSpline
-from latemiles.sim.tissue import Impacts, SoftTissue, soft_tissue_motion
+from latemiles.sim.tissue import Impacts, SoftTissue, knocked, soft_tissue_motion
 
 
 def poses(rate_hz=150.0, seconds=6.0):
@@ -164,6 +164,14 @@ def test_impacts_ring_after_the_contact_and_not_before():
     b = apply_errors(t, still, 0 * still, identity, quiet, np.random.default_rng(0), rate_hz=208.0)[0]
     np.testing.assert_array_equal(a[t < 0.5], b[t < 0.5])
     assert 4.0 < np.max(np.abs(a - b)) < 16.0
+
+
+def test_what_rang_has_no_velocity_left_so_that_a_mean_force_is_no_lean():
+    t = np.arange(0.0, 2.0, 1.0 / 2000.0)
+    hits = Impacts(np.array([0.3, 0.65, 1.0]), np.array([1.0, 0.4, 1.0]))
+    ring = knocked(t, hits, 30.0, 0.025)
+    assert abs(np.trapezoid(ring, t)) < 1e-5 < 0.01 * np.trapezoid(np.abs(ring), t)
+    assert 0.6 < ring.max() < 1.0
 
 
 def test_soft_tissue_is_at_rest_while_the_runner_stands():

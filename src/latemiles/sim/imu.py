@@ -11,7 +11,7 @@ from latemiles.errors import ShapeError
 from latemiles.signals.frames import GRAVITY_M_S2, quat_conj, quat_multiply, quat_rotate
 from latemiles.signals.quality import SampleQuality
 from latemiles.sim.spline import UniformSpline
-from latemiles.sim.tissue import NO_IMPACTS, Impacts, damped
+from latemiles.sim.tissue import NO_IMPACTS, Impacts, knocked
 
 __all__ = [
     "ImuErrors",
@@ -293,7 +293,7 @@ def flawed(
         SampleQuality bits: clipped.
     """
     e = flaws.errors
-    ring = e.ringing * damped(t, impacts, flaws.ringing_hz, e.ringing_decay_s)
+    ring = e.ringing * knocked(t, impacts, flaws.ringing_hz, e.ringing_decay_s)
     acc = acc + ring[:, None] * quat_rotate(
         quat_conj(quat_earth_sensor), np.broadcast_to(flaws.ringing_axis, acc.shape)
     )

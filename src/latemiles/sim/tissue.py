@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_IMPACTS", "Impacts", "SoftTissue", "damped", "soft_tissue_motion"]
+__all__ = ["NO_IMPACTS", "Impacts", "SoftTissue", "damped", "knocked", "soft_tissue_motion"]
 
 F8 = NDArray[np.float64]
 
@@ -43,6 +44,33 @@ class SoftTissue:
 
 def damped(t: F8, impacts: Impacts, hz: float, decay_s: float) -> F8:
     """Sum (n,) of decaying oscillations that start smoothly at each impact; peak of each near its gain."""
+
+    def wave(since: F8) -> F8:
+        # The ramp lets the motion begin with zero rate: no jump in the gyroscope at the contact.
+        ramp = 1.0 - np.exp(-((since * hz * 4.0) ** 2))
+        return np.asarray(ramp * np.exp(-since / decay_s) * np.sin(2.0 * np.pi * hz * since))
+
+    return _after_each(t, impacts, decay_s, wave)
+
+
+def knocked(t: F8, impacts: Impacts, hz: float, decay_s: float) -> F8:
+    """Sum (n,) of the accelerations of something that rings at each impact; peak of each near its gain.
+
+    What was knocked is at rest before and after: the acceleration is the derivative of the velocity
+    ``exp(-t / decay) (1 - cos(w t)) / w`` and its integral is zero. A ringing that left a velocity behind
+    would be a mean force, which no filter can tell from a lean.
+    """
+    w = 2.0 * np.pi * hz
+
+    def wave(since: F8) -> F8:
+        left = (1.0 - np.cos(w * since)) / (w * decay_s)
+        return np.asarray(np.exp(-since / decay_s) * (np.sin(w * since) - left))
+
+    return _after_each(t, impacts, decay_s, wave)
+
+
+def _after_each(t: F8, impacts: Impacts, decay_s: float, wave: Callable[[F8], F8]) -> F8:
+    """Sum (n,) over the impacts of their gains times what ``wave`` says of the time since, s."""
     total = np.zeros(len(t))
     if len(impacts.t_s) == 0 or len(t) < 2:
         return total
@@ -51,10 +79,8 @@ def damped(t: F8, impacts: Impacts, hz: float, decay_s: float) -> F8:
     index = first[:, None] + np.arange(reach)[None, :]
     inside = index < len(t)
     since = t[np.minimum(index, len(t) - 1)] - impacts.t_s[:, None]
-    # The ramp lets the motion begin with zero rate: no jump in the gyroscope at the contact.
-    ramp = 1.0 - np.exp(-((since * hz * 4.0) ** 2))
-    wave = impacts.gain[:, None] * ramp * np.exp(-since / decay_s) * np.sin(2.0 * np.pi * hz * since)
-    np.add.at(total, index[inside], wave[inside])
+    waves = impacts.gain[:, None] * wave(since)
+    np.add.at(total, index[inside], waves[inside])
     return total
 
 
