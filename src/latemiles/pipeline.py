@@ -16,13 +16,14 @@ import numpy as np
 from latemiles.config import Config
 from latemiles.errors import InputError
 from latemiles.estimators.chunks import GridChunks
-from latemiles.estimators.course import ahead_of, no_course
+from latemiles.estimators.course import Course, ahead_of, no_course
 from latemiles.estimators.gait_events import GaitStage, events_of
 from latemiles.estimators.grid_rate import grid_rate_hz, slowest_hz
 from latemiles.estimators.intake import Intake
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.orientation_smoothed import SEGMENT_S
+from latemiles.estimators.pace_guess import PaceGuess
 from latemiles.estimators.posture import PostureStage
 from latemiles.estimators.posture_buffers import still_of
 from latemiles.estimators.refill import Refill, hide
@@ -152,6 +153,7 @@ class Pipeline:
         """Make the stages from orientation to trends."""
         c, rate = self.config, self.rate_hz
         self._pace = Pace(known.speeds, is_over_ground=known.is_over_ground) if known else Pace()
+        self._guess = PaceGuess(rate)
         self._refill = Refill(rate, len(SEGMENTS))
         self._orientation = OrientationStage(
             rate, lanes=len(SEGMENTS), basis=self.basis, params=c.orientation
@@ -279,7 +281,7 @@ class Pipeline:
         events: list[Event] = []
         chunk = self._refill.push(chunk)
         left = chunk.quality.shape[1]
-        course = self._pace.course(chunk.first, left, self.rate_hz) if left else no_course(0)
+        course = self._course(chunk)
         while left:
             before = self._orientation.save()
             grid, orient = hide(*self._orientation.push(chunk, course))
@@ -306,10 +308,17 @@ class Pipeline:
             self._monitor.tell(record)
         self._pace.tell(record)
 
+    def _course(self, chunk: GridBlock) -> Course:
+        """Speed at the samples of a chunk: as told, else as guessed in bends."""
+        k = chunk.quality.shape[1]
+        if k == 0:
+            return no_course(0)
+        return self._pace.course(chunk.first, k, self.rate_hz).or_else(self._guess.push(chunk))
+
     def _levelled(self, chunk: GridBlock) -> list[Event]:
         """Take a chunk of the grid through the pipeline; what it says of the mounting serves the next."""
-        course = self._pace.course(chunk.first, chunk.quality.shape[1], self.rate_hz)
-        events = self._through(*hide(*self._orientation.push(self._refill.push(chunk), course)))
+        chunk = self._refill.push(chunk)
+        events = self._through(*hide(*self._orientation.push(chunk, self._course(chunk))))
         self._aim()
         return events
 
@@ -403,6 +412,7 @@ class Pipeline:
             ("tally", self.tally),
             ("chunks", self._chunks),
             ("pace", self._pace),
+            ("guess", self._guess),
             ("refill", self._refill),
             ("orientation", self._orientation),
             ("posture", self._posture),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from vqf import VQF
 
+from latemiles.analysis import analyze
 from latemiles.estimators.course import Course, ahead_of
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.signals.blocks import GridBlock
@@ -78,3 +79,15 @@ def test_without_speed_nothing_is_worse_than_vqf():
         limit = inclination_rmse_deg(quat, truth[lane], where)
         assert errors("causal", None)[lane] < limit + 1e-6
         assert errors("smoothed", None)[lane] < limit + 0.01
+
+
+@pytest.mark.parametrize("basis", ["causal", "smoothed"])
+def test_with_a_guess_at_the_speed_a_runner_nobody_tells_of_leans_half_as_much(basis):
+    run, t, _, _, truth = runner()
+    analysis = analyze(run.streams(), basis=basis)
+    quat = analysis.orientation[SEGMENTS[0].value]
+    where = (analysis.t > START_S) & (analysis.t < 250.0)
+    grid = np.searchsorted(t, analysis.t[where] - 1e-6)
+    assert np.abs(t[grid] - analysis.t[where]).max() < 0.6 / run.plan.sensors.rate_hz
+    mine = inclination_rmse_deg(quat[where], truth[0][grid], np.ones(len(grid), dtype=bool))
+    assert mine < 0.5 * errors("causal", None)[0]

@@ -27,6 +27,10 @@ class Course:
         """Samples ``start`` to ``stop``."""
         return Course(self.pace_m_s[start:stop], self.gained_m_s[start:stop])
 
+    def or_else(self, guess_m_s: F8) -> Course:
+        """The same with a guess (k,), m/s, where nothing is known."""
+        return Course(np.where(np.isnan(self.pace_m_s), guess_m_s, self.pace_m_s), self.gained_m_s)
+
 
 def no_course(k: int) -> Course:
     """Nothing known about speed at k samples."""
