@@ -41,6 +41,11 @@ def test_a_scout_that_rests_finds_what_one_that_goes_on_finds(heard):
         assert rested.clocks[segment].knots.tobytes() == fit.knots.tobytes()
 
 
+def test_a_strap_that_tells_a_pulse_alone_keeps_no_scout_awake(heard):
+    pulse = Speed(0, 400.0, heart_rate_bpm=150.0, source="strap")
+    assert not scouted(heard, pulse, may_rest=True).has_overslept
+
+
 @pytest.mark.parametrize("late", [Pose(0, "standing", 400.0, 405.0), Speed(0, 400.0, speed_m_s=3.0)])
 def test_a_scout_says_that_it_passed_over_what_first_passes_go_by(heard, late):
     assert not scouted(heard, may_rest=True).has_overslept

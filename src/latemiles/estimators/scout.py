@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 from latemiles.estimators.clock import ClockFit
@@ -49,8 +50,12 @@ class Rest:
     def hear(self, records: Sequence[tuple[int, Record]]) -> None:
         """Hear of what is no packet."""
         for _, record in records:
-            is_first_word = isinstance(record, Speed) and not self._has_speed
-            self._has_speed = self._has_speed or isinstance(record, Speed)
+            # A strap or a pod that tells a pulse or a cadence alone says nothing of speed.
+            is_word = isinstance(record, Speed) and (
+                isfinite(record.speed_m_s) or isfinite(record.distance_m)
+            )
+            is_first_word = is_word and not self._has_speed
+            self._has_speed = self._has_speed or is_word
             if self.has_begun:
                 self.was_too_early |= is_first_word or isinstance(record, Pose)
 
