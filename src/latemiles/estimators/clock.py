@@ -167,7 +167,9 @@ class ClockStage:
             restart,
         )
 
-    def push_many(self, packets: DecodedStretch, arrival_ns: I8) -> TimedStretch:
+    def push_many(
+        self, packets: DecodedStretch, arrival_ns: I8, room: tuple[F8, I8] | None = None
+    ) -> TimedStretch:
         """Session time for the samples of many packets, as ``push`` of one after the other.
 
         Parameters
@@ -176,13 +178,16 @@ class ClockStage:
             Of m packets in order of arrival.
         arrival_ns : int64 array, shape (m,)
             When each was heard, ns of the session.
+        room : tuple of arrays, shape (N,), optional
+            Where ``t_s`` and ``keep`` of all samples are put.
         """
         rows = int(packets.sizes.sum())
+        times, keep = (np.empty(rows), np.empty(rows, dtype=np.int64)) if room is None else room
         if packets.t_s is not None:
             if rows:
                 self._count_told(packets.t_s)
-            return TimedStretch(packets.t_s, np.ones(rows, dtype=np.int64), [])
-        times, keep = np.empty(rows), np.empty(rows, dtype=np.int64)
+            times[:], keep[:] = packets.t_s, 1
+            return TimedStretch(times, keep, [])
         restarts: list[tuple[int, Gap]] = []
         state = self._state
         heard = np.flatnonzero(packets.sizes)

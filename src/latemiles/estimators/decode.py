@@ -16,13 +16,17 @@ from latemiles.signals.packets import DecodedPacket, DecodedStretch, Driver, Hea
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import SensorInfo
 
-__all__ = ["DecodeStage"]
+__all__ = ["DecodeStage", "Room", "room_for"]
 
+F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
 NEAR_LIMIT: Final = 0.98
 """Share of full scale from which a reading counts as clipped: calibration may have scaled the limit."""
+
+Room = tuple[F8, F8, I8]
+"""Where samples are put: force (N, 3), rate (N, 3), quality bits (N,)."""
 
 USUAL_HZ: Final = 100.0
 """Where the rate of a sensor is not told."""
@@ -96,17 +100,37 @@ class DecodeStage:
         bool array, shape (m,)
             ``is_stuck`` after each.
         """
+        heads = self.open_many(data, start, stop)
+        count = int(heads.sizes.sum())
+        return self.take_many(heads, data, start, room_for(count))
+
+    def open_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
+        """How many samples there are in many notifications, to be had by ``take_many``; as ``push_many``."""
+        if self._for_heads is not None:
+            return self._for_heads.heads_many(data, start, stop)
         if self._for_many is not None:
-            stretch = self._for_many.decode_many(data, start, stop)
+            return self._for_many.decode_many(data, start, stop)
+        return decode_each(self.driver, data, start, stop)
+
+    def take_many(
+        self, stretch: DecodedStretch, data: bytes, start: I8, room: Room
+    ) -> tuple[DecodedStretch, B1]:
+        """The rest of ``push_many`` of what ``open_many`` gave; the samples lie in ``room``."""
+        acc, gyr, flags = room
+        if self._for_heads is not None:
+            self._for_heads.samples_many(data, start, stretch.sizes, acc, gyr, flags)
         else:
-            stretch = decode_each(self.driver, data, start, stop)
+            acc[:], gyr[:], flags[:] = stretch.acc, stretch.gyr, stretch.flags
+        stretch = stretch._replace(acc=acc, gyr=gyr, flags=flags)
         damaged = int(np.count_nonzero(stretch.is_damaged))
         self.damaged += damaged
         self.packets += len(start) - damaged
-        if not len(stretch.flags):
+        if not len(flags):
             return self._stuck.push_many(stretch)
-        most_acc, most_gyr, same = survey(stretch.acc, stretch.gyr)
-        stretch = stretch._replace(flags=self._with_clipping(stretch, (most_acc, most_gyr)))
+        most_acc, most_gyr, same = survey(acc, gyr)
+        clipped = self._with_clipping(stretch, (most_acc, most_gyr))
+        if clipped is not flags:
+            flags[:] = clipped
         return self._stuck.push_many(stretch, same)
 
     def hear_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
@@ -156,6 +180,11 @@ class DecodeStage:
         self._stuck.load(state[_STATE.size :])
 
 
+def room_for(count: int) -> Room:
+    """Room for some samples."""
+    return np.empty((count, 3)), np.empty((count, 3)), np.empty(count, dtype=np.int64)
+
+
 def decode_each(driver: Driver, data: bytes, start: I8, stop: I8) -> DecodedStretch:
     """Many notifications through a driver that takes them one by one; arguments as for `StretchDriver`."""
     packets: list[DecodedPacket | None] = []
@@ -165,9 +194,9 @@ def decode_each(driver: Driver, data: bytes, start: I8, stop: I8) -> DecodedStre
         except PacketError:
             packets.append(None)
     heard = [packet for packet in packets if packet is not None and packet.flags.shape[0]]
-    first = heard[0] if heard else DecodedPacket(*_no_samples())
+    first = heard[0] if heard else DecodedPacket(*room_for(0))
     times = [packet.t_s for packet in heard if packet.t_s is not None]
-    parts = [(packet.acc, packet.gyr, packet.flags) for packet in heard] or [_no_samples()]
+    parts = [(packet.acc, packet.gyr, packet.flags) for packet in heard] or [room_for(0)]
     acc, gyr, flags = (np.concatenate(column) for column in zip(*parts, strict=True))
     return DecodedStretch(
         acc,
@@ -190,7 +219,3 @@ def decode_each(driver: Driver, data: bytes, start: I8, stop: I8) -> DecodedStre
 
 def _column(values: list[int | None]) -> I8:
     return np.array([-1 if value is None else value for value in values], dtype=np.int64)
-
-
-def _no_samples() -> tuple[NDArray[np.float64], NDArray[np.float64], I8]:
-    return np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64)

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.align import AlignParams, AlignStage, TimedRun
 from latemiles.estimators.clock import ClockFit, ClockStage
-from latemiles.estimators.decode import DecodeStage
+from latemiles.estimators.decode import DecodeStage, room_for
 from latemiles.signals.blocks import GridBlock
 from latemiles.signals.events import Event, Gap, LinkChanged, Marked
 from latemiles.signals.frames import SEGMENTS, Segment
-from latemiles.signals.packets import Driver
+from latemiles.signals.packets import DecodedStretch, Driver
 from latemiles.signals.records import Packet, Record, SensorInfo
 from latemiles.signals.stretches import Stretch
 
 __all__ = ["Intake"]
 
+I8 = NDArray[np.int64]
+
 STUCK_WORDS: Final = "repeats one value: switch it off and on"
 
 _HANGS: Final = "stuck at one value"
-_NONE: Final = np.empty(0, dtype=np.int64)
-_NO_SAMPLES: Final = (_NONE, np.empty(0), np.empty((0, 3)), np.empty((0, 3)), _NONE)
 
 
 class _Note(NamedTuple):
@@ -159,30 +159,52 @@ class Intake:
         """Samples of the stretch in session time, and what happens before some of its packets."""
         packets = np.zeros((len(stretch.lane), 3), dtype=np.int64)
         packets[:, 0] = stretch.lane
-        columns: list[tuple[NDArray[Any], ...]] = [_NO_SAMPLES]
-        stops: list[_Stop] = []
+        opened: list[tuple[Segment, I8, I8, DecodedStretch]] = []
         rows = 0
-        for segment, clock in self.clocks.items():
+        for segment, decoder in self.decoders.items():
             which = np.flatnonzero(stretch.lane == segment.lane)
+            start = stretch.start[which]
+            opened.append(
+                (segment, which, start, decoder.open_many(stretch.data, start, stretch.stop[which]))
+            )
+            ends = rows + np.cumsum(opened[-1][3].sizes)
+            packets[which, 1], packets[which, 2] = ends - opened[-1][3].sizes, ends
+            rows = int(ends[-1]) if len(ends) else rows
+        run = TimedRun(packets, np.empty(rows, dtype=np.int64), np.empty(rows), *room_for(rows))
+        stops: list[_Stop] = []
+        for segment, which, start, heads in opened:
             decoder = self.decoders[segment]
+            here = slice(packets[which[:1], 1].sum(), packets[which[-1:], 2].sum())
+            room = run.acc[here], run.gyr[here], run.flags[here]
             was_stuck = decoder.is_stuck
-            decoded, is_stuck = decoder.push_many(stretch.data, stretch.start[which], stretch.stop[which])
-            timed = clock.push_many(decoded, stretch.arrival_ns[which])
-            for k in np.flatnonzero(np.diff(is_stuck, prepend=was_stuck)).tolist():
-                stops.append((which[k], _stuck(stretch.arrival_ns[which[k]], segment, is_stuck[k])))
+            decoded, is_stuck = decoder.take_many(heads, stretch.data, start, room)
+            timed = self.clocks[segment].push_many(
+                decoded, stretch.arrival_ns[which], (run.t_s[here], run.keep[here])
+            )
             for k in which[decoded.is_marked].tolist():
                 stops.append((k, _marked(stretch.arrival_ns[k], segment)))
             stops += [(which[k], _restarted(gap)) for k, gap in timed.restarts]
-            ends = np.cumsum(decoded.sizes)
-            for k in np.flatnonzero(is_stuck).tolist():
-                here = slice(ends[k] - decoded.sizes[k], ends[k])
-                kept = timed.t_s[here][timed.keep[here] == 1]
-                if kept.size:
-                    stops.append((which[k], _Note(segment, float(kept[-1]), _HANGS)))
-            packets[which, 1], packets[which, 2] = rows + ends - decoded.sizes, rows + ends
-            rows += len(decoded.flags)
-            columns.append((timed.keep, timed.t_s, decoded.acc, decoded.gyr, decoded.flags))
-        return TimedRun(packets, *map(np.concatenate, zip(*columns, strict=True))), stops
+            if was_stuck or is_stuck.any():
+                stops += _hangs(stretch, segment, which, run, np.concatenate(([was_stuck], is_stuck)))
+        return run, stops
+
+
+def _hangs(
+    stretch: Stretch, segment: Segment, which: I8, run: TimedRun, is_stuck: NDArray[np.bool_]
+) -> list[_Stop]:
+    """What to say of a sensor that repeats itself before or after some of its packets ``which``.
+
+    ``is_stuck`` tells it before the first one and after each.
+    """
+    stops: list[_Stop] = []
+    for k in np.flatnonzero(np.diff(is_stuck)).tolist():
+        stops.append((which[k], _stuck(stretch.arrival_ns[which[k]], segment, is_stuck[1 + k])))
+    for k in np.flatnonzero(is_stuck[1:]).tolist():
+        _, start, end = run.packets[which[k]]
+        kept = run.t_s[start:end][run.keep[start:end] == 1]
+        if kept.size:
+            stops.append((which[k], _Note(segment, float(kept[-1]), _HANGS)))
+    return stops
 
 
 def _restarted(gap: Gap) -> _Note:

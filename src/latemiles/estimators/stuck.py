@@ -66,7 +66,7 @@ class StuckStage:
         return packet._replace(acc=acc, gyr=gyr)
 
     def push_many(self, packets: DecodedStretch, same: int = 1) -> tuple[DecodedStretch, B1]:
-        """Many packets, as ``push`` of one after the other; also ``is_stuck`` after each, (m,).
+        """Many packets, as ``push`` of one after the other, but in place; also ``is_stuck`` after each, (m,).
 
         ``same`` says how many samples may equal the one before them: none is the usual case.
         """
@@ -92,10 +92,8 @@ class StuckStage:
             newest = np.searchsorted(live, np.arange(len(after)), side="right") - 1
             after = np.where(newest >= 0, ends[newest], self.is_stuck)
             self.is_stuck = bool(ends[-1])
-        if not stuck.any():
-            return packets, after
-        acc, gyr = _without(stuck, packets.acc, packets.gyr)
-        return packets._replace(acc=acc, gyr=gyr), after
+        packets.acc[stuck], packets.gyr[stuck] = np.nan, np.nan
+        return packets, after
 
     def _continues(self, packets: DecodedStretch) -> bool:
         """Whether there are no samples, or the first one equals the last one before."""

@@ -38,8 +38,8 @@ __all__ = ["Recording"]
 
 Read = TypeVar("Read", Record, Stretch)
 
-STRETCH_BYTES: Final = 1024 * 1024
-"""So much of a recording is taken at once, a minute and a half of three sensors."""
+STRETCH_BYTES: Final = 512 * 1024
+"""So much of a recording is taken at once, most of a minute of three sensors: more does not fit a cache."""
 
 KEPT_BYTES: Final = 160 * 1024 * 1024
 """So much of a recording is kept from the first of two passes to the second, more than four hours of three

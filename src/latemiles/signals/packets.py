@@ -139,3 +139,17 @@ class HeadDriver(StretchDriver, Protocol):
 
     def heads_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
         """What ``decode_many`` gives of notifications ``data[start:stop]``, without a single sample."""
+
+    def samples_many(self, data: bytes, start: I8, sizes: I8, acc: F8, gyr: F8, flags: I8) -> None:
+        """Put the samples of notifications that begin at ``start`` into arrays.
+
+        Parameters
+        ----------
+        data : bytes
+            Holds the payloads.
+        start, sizes : int64 arrays, shape (m,)
+            Where each begins, and how many samples its head says it has; 0 for one that is passed over.
+        acc, gyr : float64 arrays, shape (N, 3)
+        flags : int64 array, shape (N,)
+            As in ``DecodedStretch``.
+        """

@@ -179,10 +179,22 @@ class LatemilesV1:
         total = int(heads.sizes.sum())
         acc, gyr = np.empty((total, 3)), np.empty((total, 3))
         flags = np.empty(total, dtype=np.int64)
+        self.samples_many(data, start, heads.sizes, acc, gyr, flags)
+        return heads._replace(acc=acc, gyr=gyr, flags=flags)
+
+    def samples_many(
+        self,
+        data: bytes,
+        start: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        acc: NDArray[np.float64],
+        gyr: NDArray[np.float64],
+        flags: NDArray[np.int64],
+    ) -> None:
+        """Put the samples of many notifications into arrays; see `HeadDriver`."""
         scales = self.acc_range / _FULL, self.gyr_range / _FULL
         raw = np.frombuffer(data, dtype=np.uint8)
-        unpack_counts(raw, start + _HEADER.size, heads.sizes, *scales, acc, gyr, flags)
-        return heads._replace(acc=acc, gyr=gyr, flags=flags)
+        unpack_counts(raw, start + _HEADER.size, sizes, *scales, acc, gyr, flags)
 
     def heads_many(self, data: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> DecodedStretch:
         """The same without the samples, for whoever follows the clock alone; see `HeadDriver`."""
