@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError
 from latemiles.estimators.posture import PostureStage
 from latemiles.signals.events import CalibrationFound, PoseRefused, Slip
-from latemiles.signals.frames import Segment
+from latemiles.signals.frames import Segment, quat_multiply
 from latemiles.signals.quality import SampleQuality
 from latemiles.signals.records import Pose
 from reference.posture_streams import (
@@ -189,6 +191,22 @@ def test_a_gap_costs_no_angle_before_it_in_hindsight(cuts):
     assert not missing[stop:].any()
     unknown = (found.quality[1] & int(SampleQuality.UNCALIBRATED)) != 0
     assert not unknown[round(2.0 * RATE_HZ) : first - round(2.0 * RATE_HZ)].any()
+
+
+def test_an_orientation_that_leans_off_the_force_is_marked_and_no_other():
+    first, stop = round(33.0 * RATE_HZ), round(41.0 * RATE_HZ)
+    assert session().is_running[first - 400 : stop + 400].all()
+    known = drive(PostureStage(RATE_HZ), stream()).calibration
+    whole = stream(basis="smoothed")
+    quat = whole.orient.quat.copy()
+    lean = np.array([np.cos(np.radians(4.0)), np.sin(np.radians(4.0)), 0.0, 0.0])
+    quat[1, first:stop] = quat_multiply(lean, quat[1, first:stop])
+    second = PostureStage(RATE_HZ, basis="smoothed", known=known)
+    found = drive(second, replace(whole, orient=whole.orient._replace(quat=quat)))
+    marked = (found.quality & int(SampleQuality.SETTLING)) != 0
+    assert marked[1, first + 100 : stop - 100].all()
+    marked[1, first - 400 : stop + 400] = False
+    assert not marked[:, session().is_running].any()
 
 
 def test_a_slip_is_found_marked_and_reanchored():

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from latemiles.estimators.heading import RelativeHeading
 from latemiles.estimators.hip_check import HipCheck
+from latemiles.estimators.lean import Leans
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.posture_buffers import KnownSeconds, Samples
 from latemiles.estimators.posture_known import Known, bends, doubts, flags_of, flags_of_each
@@ -94,6 +95,7 @@ class Seconds:
         self._anchors = self._keeper.anchors
         self._first_step = 0
         self._turns = False
+        self._leans = Leans(self.thinned)
         self._settings = second_settings(self.thinned, self.lag, has_hips=has_angles)
         self._state = new_second_state()
         self._offsets: tuple[tuple[float, float], tuple[float, float]] | None = None
@@ -175,6 +177,7 @@ class Seconds:
         if slipped is not None:
             self._slip(slipped, end)
         if self._has_angles:
+            self._leans.judge(end // thinned.second - 1, np.array([self._gait]))
             turning = float(self._state["turning"][0])
             self._turns = bends(self.params, turning, self._pace, end / self.params.bin_hz)
 
@@ -215,6 +218,8 @@ class Seconds:
             for array, value in zip(self._rewound, saved, strict=True):
                 array[...] = value
             count, due = self._forward(samples, at, first, taken)
+        if self._has_angles:
+            self._leans.judge(first // self.samples, self._run.gait[:count])
         last = count - 1
         known = KnownSeconds(
             np.empty((count, _LANES, 4)),
@@ -249,7 +254,8 @@ class Seconds:
         delta = np.where(self._relative.known[:, None] == 1, x[:, :1] + rate * since, np.nan)
         doubt = doubts(self._relative, self.params.uncertain_rad)
         flags = flags_of(self.mounts, doubt, self._hips.disagreements, turns=self._turns)
-        return self.mounts, self.thinned.heading_now(first, count), delta, np.array(flags, dtype=np.int64)
+        heading = self.thinned.heading_now(first, count)
+        return self.mounts, heading, delta, self._with_leans(flags, self._newest)
 
     def smoothed(self, first: int, count: int) -> Known:
         """What is known at grid samples ``first`` on with what came ``lag`` seconds after."""
@@ -273,7 +279,7 @@ class Seconds:
         turns = bends(self.params, turning, self._pace, (first + 0.5 * count) / self._rate_hz)
         doubt = [doubt_of(r.history[k], r.P[k], steps, step, delta[k], most) for k in (0, 1)]
         flags = flags_of(mounts, doubt, self._hips.disagreements, turns=turns, slips=slips)
-        return mounts, heading, delta, np.array(flags, dtype=np.int64)
+        return mounts, heading, delta, self._with_leans(flags, first // self.samples)
 
     @property
     def _gait(self) -> int:
@@ -326,7 +332,17 @@ class Seconds:
         known.mounts[here] = mounts
         known.flags[here] = flags_of_each(
             mounts, self._run.doubt[here], self._hips.disagreements, turns, slips
-        )
+        ) | self._leans.flags(samples // self.samples, self._newest)
+
+    @property
+    def _newest(self) -> int:
+        """Number of the last second."""
+        return self._first_step + int(self._relative.counts[0]) - 1
+
+    def _with_leans(self, flags: list[int], number: int) -> I8:
+        """Flags (lanes,) of a second, marked where an orientation leans."""
+        marked: I8 = self._leans.flags(np.array([number]), self._newest)[0] | np.array(flags, dtype=np.int64)
+        return marked
 
     def _slip(self, slipped: Slipped, end: int) -> None:
         self._hips.forget(slipped.lane)
@@ -378,6 +394,7 @@ class Seconds:
             "slip_windows": s.windows,
             "slip_last": s.last,
             "second": self._numbers,
+            "leans": self._leans.masks,
             **self._hips.arrays(),
         }
 

@@ -20,7 +20,7 @@ class SampleQuality(IntFlag):
     GYR_CLIPPED = 8
     """The gyroscope was at its limit."""
     SETTLING = 16
-    """The orientation filter has not settled since the start or since a gap."""
+    """The orientation has not settled since the start or a gap, or its up leans off the mean force."""
     UNCALIBRATED = 32
     """The way the sensor sits on the body is not known yet; angles are NaN."""
     HEADING_UNCERTAIN = 64
