@@ -165,7 +165,7 @@ class Pipeline:
             given=Calibration.from_text(given) if (given := self.header.extra.get(GIVEN)) else None,
             told=poses,
             params=c.posture,
-            pace=self._pace.at,
+            pace=self._pace.at_each,
             has_angles=not self._is_scout,
         )
         self._mounts = self._posture.mounts

@@ -157,7 +157,8 @@ def test_strides_are_measured_from_the_ring_as_the_slow_twin_measures_them() -> 
     )
     for k in range(500, 600):
         quality[:, k % capacity] = 0
-    batch, steady, waves = maker.finish(ring, quality, 360, 7, waiting)
+    none = np.empty((0, 3)), np.empty((2, 0, 3)), np.empty((3, 0)), np.empty((0, 2)), bits[:, :0]
+    batch, steady, waves = maker.take((ring, quality), 0, 1000, none, 7, waiting)
     assert batch.first == 7
     for k, (lane, t_ic, t_to, t_end, t_other, way, speed, said) in enumerate(waiting):
         row, stride, contact = batch.values[k], t_end - t_ic, t_to - t_ic

@@ -34,6 +34,7 @@ def test_noise_of_a_receiver_is_smoothed_and_its_mean_kept():
     t = np.arange(50.0, 290.0, 0.5)
     for pace, sd in ((live, 0.1), (whole, 0.07)):
         said = np.array([pace.at(x) for x in t])
+        np.testing.assert_array_equal(pace.at_each(t), said)
         assert np.std(said) < sd
         assert abs(np.mean(said) - 3.5) < 0.03
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from latemiles.estimators.heading import RelativeHeading
-from latemiles.estimators.posture_known import Anchors, flags_of, flags_of_each
+from latemiles.estimators.posture_known import Anchors, bends, flags_of, flags_of_each
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.posture_run import blank_run
 from latemiles.estimators.posture_settings import new_second_state, second_settings
@@ -124,3 +124,12 @@ def test_mounts_of_many_stretches_are_those_of_each_before_and_after_slips():
             one, slipped = anchors.at(first, 200)
             np.testing.assert_array_equal(mounts[k], one)
             assert slips[k] == slipped
+
+
+def test_a_turn_is_a_bend_where_speed_does_not_account_for_it():
+    p, t = PostureParams(), np.arange(6.0)
+    turning = np.array([0.5, 1.5, -1.5, 1.5, 9.0, np.nan]) * p.bend_rad_s
+    speed = np.array([3.0, 0.5 * p.sharp_m_s2 / p.bend_rad_s, 0.5, np.nan, 0.1, 1.0])
+    found = bends(p, turning, lambda asked: speed[asked.astype(int)], t)
+    sharp = 9.0 * p.bend_rad_s > p.sharp_rad_s
+    assert found.tolist() == [False, False, False, True, sharp, False]

@@ -7,7 +7,6 @@ sample is turned into angles with what is known. In the smoothed basis samples w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -33,8 +32,8 @@ _SLOWEST_HZ: Final = 20.0
 """Slowest grid, Hz, at which a stride's second harmonic is still seen."""
 
 
-def _unknown(_t_s: float) -> float:
-    return math.nan
+def _unknown(t_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.full(len(t_s), np.nan)
 
 
 class PostureStage:
@@ -54,8 +53,8 @@ class PostureStage:
         Calibration poses held on request; others come by ``tell``. Not needed with ``known``.
     params : PostureParams, optional
     pace : callable, optional
-        Speed over ground (m/s, NaN while unknown) at a session time, if the orientations account for it:
-        gentle bends are then not marked.
+        Speed over ground (m/s, NaN while unknown) at rising session times (n,), if the orientations account
+        for it: gentle bends are then not marked.
     has_angles : bool
         Without, only the calibration and the events come out: what a first pass is after.
 
@@ -74,7 +73,7 @@ class PostureStage:
         given: Calibration | None = None,
         told: Sequence[Pose] = (),
         params: PostureParams | None = None,
-        pace: Callable[[float], float] = _unknown,
+        pace: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _unknown,
         has_angles: bool = True,
     ) -> None:
         if basis not in ("causal", "smoothed"):

@@ -82,13 +82,14 @@ class Anchors:
         self._since = [(k, np.array(m)) for k, m in state]
 
 
-def bends(p: PostureParams, turning: float, pace: Callable[[float], float], t_s: float) -> bool:
-    """Whether the runner turns (rad/s) at a time more than speed accounts for."""
-    rate = abs(turning)
-    if rate <= p.bend_rad_s:
-        return False
-    across = rate * pace(t_s)
-    return not (across <= p.sharp_m_s2 and rate <= p.sharp_rad_s)
+def bends(p: PostureParams, turning: F8, pace: Callable[[F8], F8], t_s: F8) -> NDArray[np.bool_]:
+    """Whether the runner turns (rad/s) at rising times (n,) more than speed accounts for, (n,)."""
+    rate = np.abs(turning)
+    turns = rate > p.bend_rad_s
+    if turns.any():
+        rate = rate[turns]
+        turns[turns] = ~((rate * pace(t_s[turns]) <= p.sharp_m_s2) & (rate <= p.sharp_rad_s))
+    return turns
 
 
 def doubts(relative: RelativeHeading, uncertain_rad: float) -> list[int]:

@@ -61,7 +61,7 @@ class Seconds:
     told : tuple of Pose
     params : PostureParams
     pace : callable
-        Speed over ground (m/s, NaN while unknown) at a session time, as the orientation stage was told it.
+        Speed over ground (m/s, NaN while unknown) at rising session times, as the orientation stage hears it.
     has_angles : bool
         Whether samples are turned into angles; without, what only serves them is left out.
     """
@@ -74,7 +74,7 @@ class Seconds:
         given: Calibration | None,
         told: tuple[Pose, ...],
         params: PostureParams,
-        pace: Callable[[float], float],
+        pace: Callable[[F8], F8],
         has_angles: bool,
     ) -> None:
         lag_s = params.lag_s if is_smoothed else 0.0
@@ -178,8 +178,8 @@ class Seconds:
             self._slip(slipped, end)
         if self._has_angles:
             self._leans.judge(end // thinned.second - 1, np.array([self._gait]))
-            turning = float(self._state["turning"][0])
-            self._turns = bends(self.params, turning, self._pace, end / self.params.bin_hz)
+            now = np.array([end / self.params.bin_hz])
+            self._turns = bool(bends(self.params, self._state["turning"], self._pace, now)[0])
 
     def at_once(self, first: int, most: int) -> int:
         """How many whole seconds from grid sample ``first`` on ``run`` may take, up to ``most``."""
@@ -275,8 +275,9 @@ class Seconds:
             delta,
         )
         middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
-        turning = turning_rate(self._settings, self.thinned.headings, middle)
-        turns = bends(self.params, turning, self._pace, (first + 0.5 * count) / self._rate_hz)
+        turning = np.array([turning_rate(self._settings, self.thinned.headings, middle)])
+        then = np.array([(first + 0.5 * count) / self._rate_hz])
+        turns = bool(bends(self.params, turning, self._pace, then)[0])
         doubt = [doubt_of(r.history[k], r.P[k], steps, step, delta[k], most) for k in (0, 1)]
         flags = flags_of(mounts, doubt, self._hips.disagreements, turns=turns, slips=slips)
         return mounts, heading, delta, self._with_leans(flags, first // self.samples)
@@ -324,11 +325,8 @@ class Seconds:
         here = slice(start, stop)
         samples = first + (np.arange(start, stop) - self.lag) * self.samples
         mounts, slips = self._anchors.at_each(samples, self.samples)
-        turning = self._run.turning[here]
-        turns = np.abs(turning) > self.params.bend_rad_s
-        for k in np.flatnonzero(turns).tolist():
-            t_s = (int(samples[k]) + 0.5 * self.samples) / self._rate_hz
-            turns[k] = bends(self.params, float(turning[k]), self._pace, t_s)
+        middle = np.asarray(samples + 0.5 * self.samples, dtype=np.float64) / self._rate_hz
+        turns = bends(self.params, self._run.turning[here], self._pace, middle)
         known.mounts[here] = mounts
         known.flags[here] = flags_of_each(
             mounts, self._run.doubt[here], self._hips.disagreements, turns, slips

@@ -7,6 +7,7 @@ a frame with z up that follows the sensor's own slow heading, so that turns of t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -163,15 +164,21 @@ def _levelled(rows: F8, axes: F8, bias: F8, params: PostureParams) -> tuple[F8, 
 
 def _block(rate: F8, force: F8, swing: F8, params: PostureParams) -> tuple[C16, C16, C16, float]:
     """Harmonics of one block at the stride rate at which the thighs swing most."""
-    n = len(rate)
-    t = np.arange(n) / params.bin_hz
-    hann = np.hanning(n + 2)[1:-1]
-    hann /= hann.sum()
+    t, hann, tried = _trials(len(rate), params.bin_hz)
     heard = np.nan_to_num(swing - swing.mean(axis=0))
-    spectrum = np.abs((hann * np.exp(-2j * np.pi * _STRIDES_HZ[:, None] * t)) @ heard) ** 2
+    spectrum = np.abs(tried @ heard) ** 2
     stride_hz = float(_STRIDES_HZ[np.argmax(spectrum.sum(axis=1))])
     waves = 2.0 * hann * np.exp(-2j * np.pi * stride_hz * np.outer(_HARMONICS, t))
     return waves @ rate, waves @ force, waves[0] @ swing, stride_hz
+
+
+@cache
+def _trials(n: int, bin_hz: float) -> tuple[F8, F8, C16]:
+    """Times and Hann weights (n,) of a block of bins, and its waves at the stride rates that are tried."""
+    t = np.arange(n) / bin_hz
+    hann = np.hanning(n + 2)[1:-1]
+    hann /= hann.sum()
+    return t, hann, hann * np.exp(-2j * np.pi * _STRIDES_HZ[:, None] * t)
 
 
 def pelvis_running_axis(gait: Gait, is_running: bool, params: PostureParams) -> Axis | None:

@@ -18,10 +18,10 @@ from latemiles.kernels.stride_events import (
     T_OTHER,
     T_TO,
 )
-from latemiles.kernels.strides import measure_strides
+from latemiles.kernels.strides import fill_ring, measure_strides
 from latemiles.signals.quality import SampleQuality, StrideQuality
 
-__all__ = ["finish_strides", "stride_bits", "time_columns"]
+__all__ = ["finish_strides", "stride_bits", "take_samples", "time_columns"]
 
 BITS: Final = np.array(
     [
@@ -43,6 +43,105 @@ BITS: Final = np.array(
 _BEND: Final = int(SampleQuality.BEND)
 _GAP: Final = int(StrideQuality.GAP)
 _NOT_OFFERED: Final = int(StrideQuality.NOT_OFFERED)
+
+
+@njit(cache=True)
+def take_samples(
+    rings,
+    rate,
+    plans,
+    times,
+    columns,
+    first,
+    trig,
+    scratch,
+    seen,
+    index,
+    waiting,
+    waves,
+    blank,
+    excluding,
+    begin,
+    head,
+    piece,
+    samples,
+    out,
+    lanes,
+    quality,
+    steady,
+):
+    """Put samples into the ring, a piece at a time, and finish the strides that have all of theirs by then.
+
+    Parameters
+    ----------
+    rings, rate, plans, times, columns, first, trig, scratch, seen, index, waiting, waves, blank, excluding
+        As for ``finish_strides``; ``waiting`` has all strides that wait.
+    begin, head : int
+        First sample there ever was, and the one that comes next.
+    piece : int
+        Samples; with the longest stride well below the ring's length.
+    samples : tuple of arrays
+        pelvis, hip, force_up, force_horizontal and quality as for ``strides.fill_ring``; possibly none.
+    out, lanes, quality, steady
+        As for ``finish_strides``, with room for all that wait.
+
+    Returns
+    -------
+    tuple of int
+        Strides that were finished, and how many of them are used.
+    """
+    pelvis, hip, force_up, force_horizontal, bits = samples
+    capacity, n = rings[0].shape[1], pelvis.shape[0]
+    done, used, taken = 0, 0, 0
+    while True:
+        ready = done
+        while ready < min(waiting.shape[0], done + seen.shape[0]) and _is_over(waiting[ready], rate, head):
+            ready += 1
+        if ready > done:
+            more = finish_strides(
+                rings,
+                rate,
+                max(begin, head - capacity),
+                plans,
+                times,
+                columns,
+                first,
+                trig,
+                scratch,
+                seen,
+                index + done,
+                waiting[done:ready],
+                waves[used:],
+                blank,
+                excluding,
+                out[done:ready],
+                lanes[done:ready],
+                quality[done:ready],
+                steady[used:],
+            )
+            for k in range(used, used + more):
+                steady[k] += done
+            done, used = ready, used + more
+        elif taken < n:
+            stop = min(n, taken + piece)
+            fill_ring(
+                rings[0],
+                rings[1],
+                head,
+                pelvis[taken:stop],
+                hip[:, taken:stop],
+                force_up[:, taken:stop],
+                force_horizontal[taken:stop],
+                bits[:, taken:stop],
+            )
+            taken, head = stop, head + stop - taken
+        else:
+            return done, used
+
+
+@njit(cache=True)
+def _is_over(waiting, rate, head):
+    return math.ceil(waiting[T_END] * rate) < head
 
 
 @njit(cache=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latemiles.kernels import strides as kernel
 from latemiles.kernels.stride_events import T_IC
-from latemiles.kernels.stride_rows import finish_strides
+from latemiles.kernels.stride_rows import take_samples
 from latemiles.metrics.angles import ANGLE_NAMES, FEATURES
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS, blanked
 from latemiles.metrics.drop import drop_sign
@@ -21,7 +21,7 @@ from latemiles.metrics.rows import StrideBatch
 from latemiles.metrics.table import EXCLUDING
 from latemiles.signals.frames import GRAVITY_M_S2, SIDES, Side
 
-__all__ = ["MOST", "FeatureMaker"]
+__all__ = ["MOST", "FeatureMaker", "Samples"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -60,6 +60,9 @@ COLUMNS: Final = np.array(
 FIRST: Final = np.array(list(FIRST_FORBIDDEN.values()), dtype=np.int64)
 MOST: Final = 32
 """Strides that are measured at once."""
+PIECE_S: Final = 8.0
+"""So much goes into the ring before strides are taken from it, s: with the longest, well below its length."""
+Samples = tuple[F8, F8, F8, F8, I8]
 
 
 def _peak_sign(angle: str, side: Side) -> float:
@@ -96,6 +99,7 @@ class FeatureMaker:
 
     def __init__(self, rate_hz: float, longest_s: float, *, lacking: Need = Need.NOTHING) -> None:
         self._rate = rate_hz
+        self._piece = max(1, int(PIECE_S * rate_hz))
         self._trig: F8 = kernel.trig_table(max(N_HARMONICS, VO_HARMONICS))
         width = max(int(longest_s * rate_hz) + 8, kernel.N_PHASES)
         self._scratch = np.full((kernel.WINDOW_ROWS + 2, width), np.nan)
@@ -106,25 +110,29 @@ class FeatureMaker:
         self._blank = np.array([COLUMN_INDEX[m.name] for m in blanked(lacking)], dtype=np.int64)
         self._plans = tuple(part for side in SIDES for part in _plan(side))
 
-    def finish(
-        self, ring: F8, quality: I8, oldest: int, index: int, waiting: F8
+    def take(
+        self, rings: tuple[F8, I8], begin: int, head: int, samples: Samples, index: int, waiting: F8
     ) -> tuple[StrideBatch, I8, F8]:
-        """Every number of some strides.
+        """Put samples into the ring and work out every number of the strides that have all of theirs by then.
 
         Parameters
         ----------
-        ring, quality : arrays
-            See ``kernels.strides``.
-        oldest : int
-            First sample that is still there; of a stride that began before it there are times only.
+        rings : tuple of arrays
+            Of samples and of their quality, see ``kernels.strides``.
+        begin, head : int
+            First sample there ever was, and the one that comes next; of a stride that began before the
+            oldest in the ring there are times only.
+        samples : tuple of arrays
+            pelvis, hip, force_up, force_horizontal and quality of an ``AngleBlock``.
         index : int
             Running number of the first stride.
         waiting : float64 array, shape (n, WAITING)
-            What events say of up to ``MOST`` strides, see ``kernels.stride_events``.
+            What events say of the strides that wait, see ``kernels.stride_events``.
 
         Returns
         -------
         strides : StrideBatch
+            The first ones of those that waited.
         steady : int64 array, shape (m,)
             Which of them are used, by form drift and in the waveforms.
         waves_deg : float64 array, shape (m, 6, 101)
@@ -132,12 +140,13 @@ class FeatureMaker:
             next call.
         """
         n = len(waiting)
+        if n > len(self._waves):
+            self._waves = np.empty((n, *self._waves.shape[1:]))
         rows = np.full((n, len(NUMERIC_COLUMNS)), np.nan)
         lanes, bits, steady = np.empty((3, n), dtype=np.int64)
-        used = finish_strides(
-            (ring, quality),
+        done, used = take_samples(
+            rings,
             self._rate,
-            oldest,
             self._plans,
             self._times,
             COLUMNS,
@@ -150,10 +159,14 @@ class FeatureMaker:
             self._waves,
             self._blank,
             int(EXCLUDING),
+            begin,
+            head,
+            self._piece,
+            samples,
             rows,
             lanes,
             bits,
             steady,
         )
-        batch = StrideBatch(index, waiting[:, T_IC].copy(), lanes, rows, bits)
+        batch = StrideBatch(index, waiting[:done, T_IC].copy(), lanes[:done], rows[:done], bits[:done])
         return batch, steady[:used], self._waves[:used]

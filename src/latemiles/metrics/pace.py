@@ -75,7 +75,11 @@ class Pace:
 
     def at(self, t_s: float) -> float:
         """Speed at a session time, m/s; NaN where the source is silent."""
-        return float(self._at(np.array([t_s]))[0])
+        return float(self.at_each(np.array([t_s]))[0])
+
+    def at_each(self, t_s: F8) -> F8:
+        """The same at rising times (n,)."""
+        return self._at(t_s)
 
     def settle(self, first: int, stop: int, rate_hz: float) -> None:
         """Let the course of samples up to ``stop`` be what is known now; ``first`` is asked for next."""

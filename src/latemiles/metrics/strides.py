@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from latemiles.kernels.stride_events import (
     follow_events,
     new_stride_state,
 )
-from latemiles.metrics.features import MOST, FeatureMaker
+from latemiles.metrics.features import MOST, FeatureMaker, Samples
 from latemiles.metrics.needs import Need
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.rows import StrideBatch
@@ -39,9 +39,6 @@ __all__ = ["StrideParams", "StrideStage"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
-
-PIECE_S: Final = 8.0
-"""So much goes into the ring before strides are taken from it, s: with the longest, well below its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +90,14 @@ class StrideStage:
         self._capacity = int(self._params.ring_s * rate_hz)
         self._ring = np.full((kernel.RING_ROWS, self._capacity), np.nan)
         self._quality = np.full((len(SIDES) + 1, self._capacity), int(SampleQuality.GAP), dtype=np.int64)
+        none = np.empty((0, 3))
+        self._none: Samples = (
+            none,
+            np.empty((2, 0, 3)),
+            none.T,
+            none[:, :2],
+            np.empty((3, 0), dtype=np.int64),
+        )
         self._begin = 0
         self._head = 0
         self._index = 0
@@ -147,12 +152,18 @@ class StrideStage:
         self._hear(np.array(rows))
         if gait is not None:
             self._hear(gait)
-        strides = self._drain()
+        samples = self._none
         if angles is not None:
-            piece = max(1, int(PIECE_S * self._rate))
-            for start in range(0, angles.pelvis.shape[0], piece):
-                self._store(angles, start, start + piece)
-                strides += self._drain()
+            self._expect(angles.first)
+            samples = (
+                angles.pelvis,
+                angles.hip,
+                angles.force_up,
+                angles.force_horizontal,
+                angles.quality,
+            )
+        strides = self._made(samples) if self._count else self._kept_only(samples)
+        self._head += len(samples[0])
         return strides
 
     def finish(self) -> list[Stride]:
@@ -214,8 +225,8 @@ class StrideStage:
             more[: self._count] = self._waiting[: self._count]
             self._waiting = more
 
-    def _store(self, angles: AngleBlock, start: int, stop: int) -> None:
-        first = angles.first + start
+    def _expect(self, first: int) -> None:
+        """Make sure that sample ``first`` is the one that comes next."""
         if self._head == 0 and self._begin == 0:
             self._begin = self._head = first
         if first != self._head:
@@ -224,40 +235,29 @@ class StrideStage:
                 f"samples from {first}",
                 "Push every block once, in order.",
             )
-        pelvis = angles.pelvis[start:stop]
-        kernel.fill_ring(
-            self._ring,
-            self._quality,
-            first,
-            pelvis,
-            angles.hip[:, start:stop],
-            angles.force_up[:, start:stop],
-            angles.force_horizontal[start:stop],
-            angles.quality[:, start:stop],
+
+    def _kept_only(self, samples: Samples) -> list[StrideBatch]:
+        """Keep samples while no stride waits for any."""
+        if len(samples[0]):
+            kernel.fill_ring(self._ring, self._quality, self._head, *samples)
+        return []
+
+    def _made(self, samples: Samples) -> list[StrideBatch]:
+        """Keep samples, and make rows of the strides that waited for no more than these."""
+        rings, waiting = (self._ring, self._quality), self._waiting[: self._count]
+        batch, steady, waves = self._features.take(
+            rings, self._begin, self._head, samples, self._index, waiting
         )
-        self._head = first + pelvis.shape[0]
-
-    def _drain(self) -> list[StrideBatch]:
-        strides: list[StrideBatch] = []
-        while self._count:
-            is_over = np.ceil(self._waiting[: min(self._count, MOST), T_END] * self._rate) < self._head
-            ready = len(is_over) if is_over.all() else int(is_over.argmin())
-            if not ready:
-                break
-            strides.append(self._made(self._waiting[:ready].copy()))
-            self._waiting[: self._count - ready] = self._waiting[ready : self._count].copy()
-            self._count -= ready
-        return strides
-
-    def _made(self, ready: F8) -> StrideBatch:
-        """Rows of strides whose samples are all there."""
-        oldest = max(self._begin, self._head - self._capacity)
-        batch, steady, waves = self._features.finish(self._ring, self._quality, oldest, self._index, ready)
+        done = len(batch.lanes)
+        if not done:
+            return []
         if steady.size:
-            t_ic, t_to, t_end = ready[steady, T_IC : T_END + 1].T
+            t_ic, t_to, t_end = waiting[steady, T_IC : T_END + 1].T
             self.waveforms.add(t_ic, batch.lanes[steady], waves, 100.0 * (t_to - t_ic) / (t_end - t_ic))
-        self._index += len(ready)
-        return batch
+        self._index += done
+        self._count -= done
+        self._waiting[: self._count] = waiting[done:].copy()
+        return [batch]
 
 
 def _settings(params: StrideParams) -> NDArray[np.void]:
