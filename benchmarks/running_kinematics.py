@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from latemiles.estimators.orientation import OrientationStage
 from latemiles.estimators.posture import PostureStage
-from latemiles.kernels.angles import SCRATCH, joint_angles
+from latemiles.kernels.angles import joint_angles
 from latemiles.signals.blocks import GridBlock, OrientationBlock
 from latemiles.signals.frames import SEGMENTS, quat_conj, quat_multiply, quat_rotate
 from latemiles.signals.records import Pose
@@ -79,7 +79,7 @@ def floor(session: Session, quats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pelvis, hip = np.empty((n, 3)), np.empty((2, n, 3))
     acc = np.zeros((3, n, 3))
     forces = np.empty((3, n)), np.empty((n, 2))
-    joint_angles(quats, acc, 0, mounts, heading, delta, 0, pelvis, hip, *forces, np.empty(SCRATCH))
+    joint_angles(quats, acc, 0, mounts, heading, delta, 0, pelvis, hip, *forces)
     return pelvis, hip
 
 
