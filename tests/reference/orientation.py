@@ -146,7 +146,7 @@ def smoothed(
     v_rest = p.bias_sigma_rest**4 / (np.radians(0.1) ** 2 / p.bias_forgetting) + p.bias_sigma_rest**2 * dt
     starts = [0, *range(2 * per, len(gyr), per)]
     ends = [*starts[1:], len(gyr)]
-    attitude, velocity, bias = Rotation.identity(), np.zeros(2), np.zeros(3)
+    attitude, velocity, bias, gained = Rotation.identity(), np.zeros(2), np.zeros(3), np.zeros(2)
     cov = np.diag([own.tilt_init**2] * 2 + [own.velocity_init**2] * 2 + [p.bias_sigma_init**2] * 3)
     tracks, filtered, predicted, steps, shifts, biases = [], [], [], [], [], []
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -183,9 +183,15 @@ def smoothed(
                 variances.append(v_rest / span)
         # A velocity that is far from zero has changed since the epoch before: what was predicted knew less.
         level, seen = np.array(rows[:2]), np.array(values[:2])
+        gained = gained * np.exp(-span / 20.0)
         if seen @ np.linalg.solve(level @ cov @ level.T + variances[0] * np.eye(2), seen) > 7.4:
             cov = cov.copy()
             cov[2:4, 2:4] += np.outer(seen, seen)
+            gained = gained - seen
+            if gained @ gained > 8.0**2:
+                # Nobody gains as much: up leans.
+                cov[:2, :2] += own.tilt_init**2 * np.eye(2)
+                gained = np.zeros(2)
         if predicted:
             predicted[-1] = cov
         state = np.zeros(7)

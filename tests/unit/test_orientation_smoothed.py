@@ -75,6 +75,29 @@ def test_a_sudden_start_or_stop_does_not_tilt_the_time_about_it():
     assert extra[away].max() < 0.4
 
 
+def turned_unseen(degrees: float, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The swing at 40 Hz with a hole of 0.1 s after 30 s, in which the sensor turns and no one sees it."""
+    gyr, acc, quat = swinging(seconds, 40.0, seed=5)
+    half = 0.5 * np.radians(degrees)
+    turn = np.tile([np.cos(half), np.sin(half), 0.0, 0.0], (len(quat), 1))
+    turn[:1200] = [1.0, 0.0, 0.0, 0.0]
+    gyr, acc = quat_rotate(quat_conj(turn), gyr), quat_rotate(quat_conj(turn), acc)
+    gyr[1200:1204] = acc[1200:1204] = np.nan
+    return gyr, acc, quat_multiply(quat, turn)
+
+
+@pytest.mark.parametrize(("degrees", "after_s"), [(10.0, 8.0), (16.0, 5.0), (25.0, 4.0)])
+def test_a_lean_that_a_hole_hid_is_no_runner_who_gains_speed_for_ever(degrees, after_s):
+    gyr, acc, quat = turned_unseen(degrees, 90.0)
+    got = orientation(gyr, acc, 40.0, basis="smoothed").quat
+    error = np.degrees(inclination_error(got[1204:], quat[1204:]))
+    later = np.arange(len(error)) / 40.0 > after_s
+    # It used to be the lean itself for a minute: each second its gravity was taken for another start.
+    assert error[later].max() < 1.5
+    before = np.degrees(inclination_error(got[:1200], quat[:1200]))
+    assert before[400:].max() < 1.5
+
+
 def test_bridged_holes_are_known_to_cost_tilt():
     gyr, acc, quat = swinging(120.0, 40.0, seed=5)
     n = np.arange(len(acc))
@@ -96,6 +119,21 @@ def test_the_slow_twin_starts_and_stops_as_well():
     sign = np.sign(np.sum(ours.quat * slow, axis=1))[:, None]
     assert np.abs(sign * ours.quat - slow).max() < 1e-9
     assert np.abs(ours.gyr_bias - bias).max() < 1e-11
+
+
+@pytest.mark.interpreted
+def test_the_slow_twin_opens_a_tilt_that_leans_as_well():
+    gyr, acc, quat = swinging(60.0, 40.0, seed=5)
+    # A push of a sixth of gravity for half a minute: nobody can.
+    push = np.zeros((len(acc), 3))
+    push[800:, 1] = 2.5
+    acc = acc + quat_rotate(quat_conj(quat), push)
+    slow, bias = smoothed(gyr, acc, 40.0)
+    ours = orientation(gyr, acc, 40.0, basis="smoothed")
+    sign = np.sign(np.sum(ours.quat * slow, axis=1))[:, None]
+    assert np.abs(sign * ours.quat - slow).max() < 1e-9
+    assert np.abs(ours.gyr_bias - bias).max() < 1e-11
+    assert np.degrees(inclination_error(ours.quat[2000:], quat[2000:])).min() > 10.0
 
 
 @pytest.mark.interpreted

@@ -63,8 +63,9 @@ def _open_after_hole(st, co, index):
     st.cov[1, 1] = co.tilt_init
     st.cov[2, 2] = co.velocity_init
     st.cov[3, 3] = co.velocity_init
-    st.velocity[0] = 0.0
-    st.velocity[1] = 0.0
+    for j in range(2):
+        st.velocity[j] = 0.0
+        st.gained[j] = 0.0
 
 
 BRIDGED = 2.25

@@ -53,6 +53,11 @@ __all__ = [
 JUMP = 7.4
 """A velocity whose Mahalanobis distance from zero, squared, is larger is one that has changed: 2.5 % of those
 that have not are so far away in two dimensions, as beyond 2.5 standard deviations in two of one."""
+MOST_GAINED = 8.0
+"""m/s; whoever has gained more of late most likely has not: up leans, and gravity seems to push. Who turns
+round at 4 m/s has, and the tilt is uncertain for a second or two."""
+GAINED_TAU = 20.0
+"""s; time constant of forgetting what was gained."""
 N = 7
 """Size of the error state: theta 0-1, v 2-3, b 4-6."""
 UPDATES = 5
@@ -123,10 +128,13 @@ def _measure(ep, j, y, variance):
 
 
 @njit(cache=True)
-def _jump(ep, y0, y1, variance):
+def _jump(st, co, ep, y0, y1, variance):
     # Whoever starts, stops or turns round has another mean velocity from then on. Were it held against the
     # old one, the tilt would take the blame for ten seconds before and after. The change is looked for in
     # both directions at once, as which way the earth frame faces is chance.
+    fades = math.exp(-st.weight * co.dt / GAINED_TAU)
+    st.gained[0] *= fades
+    st.gained[1] *= fades
     h0, h1, p = ep.row[0], ep.row[1], ep.cov
     s00, s01, s11 = variance, 0.0, variance
     for a in range(N):
@@ -134,11 +142,20 @@ def _jump(ep, y0, y1, variance):
         s00 += h0[a] * along
         s01 += h0[a] * across
         s11 += h1[a] * across
-    if y0 * y0 * s11 - 2.0 * y0 * y1 * s01 + y1 * y1 * s00 > JUMP * (s00 * s11 - s01 * s01):
-        p[2, 2] += y0 * y0
-        p[3, 3] += y1 * y1
-        p[2, 3] += y0 * y1
-        p[3, 2] += y0 * y1
+    if y0 * y0 * s11 - 2.0 * y0 * y1 * s01 + y1 * y1 * s00 <= JUMP * (s00 * s11 - s01 * s01):
+        return
+    st.gained[0] -= y0
+    st.gained[1] -= y1
+    if st.gained[0] * st.gained[0] + st.gained[1] * st.gained[1] > MOST_GAINED * MOST_GAINED:
+        # Then it is the tilt that is not known, whatever a hole is thought to have hidden.
+        p[0, 0] += co.tilt_init
+        p[1, 1] += co.tilt_init
+        st.gained[0] = 0.0
+        st.gained[1] = 0.0
+    p[2, 2] += y0 * y0
+    p[3, 3] += y1 * y1
+    p[2, 3] += y0 * y1
+    p[3, 2] += y0 * y1
 
 
 @njit(cache=True)
@@ -163,7 +180,7 @@ def measure_epoch(st, co, ep):
     ep.row[1, 3] = 1.0
     ep.row[1, 0] = -v[2] / span
     y0, y1 = -st.velocity[0] - v[0] / span, -st.velocity[1] - v[1] / span
-    _jump(ep, y0, y1, spread)
+    _jump(st, co, ep, y0, y1, spread)
     _measure(ep, 0, y0, spread)
     _measure(ep, 1, y1, spread)
     if rests:

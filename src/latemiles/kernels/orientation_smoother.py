@@ -19,6 +19,7 @@ SMOOTHER = np.dtype(
             ("quat", np.float64, (4,)),  # sensor to earth as integrated
             ("bias", np.float64, (3,)),  # rad/s, and the next: what the error state is relative to
             ("velocity", np.float64, (2,)),  # m/s
+            ("gained", np.float64, (2,)),  # m/s: changes of the mean velocity, of late
             ("cov", np.float64, (N, N)),  # of the error state at the start of the open epoch
             ("last_gyr", np.float64, (3,)),  # rad/s
             ("force_sum", np.float64, (3,)),  # m/s: integral of force over the epoch so far
