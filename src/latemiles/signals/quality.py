@@ -46,7 +46,7 @@ class StrideQuality(IntFlag):
     CLIPPED = 4
     """A sensor was at its limit."""
     SETTLING = 8
-    """The filter had not settled."""
+    """An orientation had not settled, or its up leaned off the mean force."""
     UNCALIBRATED = 16
     """Angles are NaN: the mounting is not known."""
     NOT_RUNNING = 32
