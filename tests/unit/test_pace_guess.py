@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import slow_pace_guess
 
+from latemiles.errors import ConfigError
 from latemiles.estimators.course import Course, no_course
 from latemiles.estimators.pace_guess import PaceGuess
 from latemiles.signals.blocks import GridBlock
@@ -85,6 +87,24 @@ def test_cut_anywhere_the_guess_is_the_same(cuts, first):
         stage = other
     assert np.concatenate(parts).tobytes() == expected.tobytes()
     assert stage.save() == whole.save()
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize(("first", "hole"), [(0, None), (17, None), (52, 900)])
+def test_the_kernel_guesses_what_its_twin_does(first, hole):
+    stood, ran = moving(3.0, np.radians(2.0), 0.0, first), running(14.0, -BEND_RAD_S, 0.6)
+    stood.gyr[..., 2] = np.radians(2.0)
+    gyr, acc = (np.concatenate(pair, axis=1) for pair in ((stood.gyr, ran.gyr), (stood.acc, ran.acc)))
+    if hole is not None:
+        acc[0, hole, 1] = np.nan
+    guess = PaceGuess(RATE_HZ).push(GridBlock(first, RATE_HZ, acc, gyr, np.zeros(acc.shape[:2], np.int64)))
+    assert np.nanmax(guess) > 2.0
+    np.testing.assert_allclose(guess, slow_pace_guess.guess_pace(first, 52, gyr[0], acc[0]), rtol=1e-9)
+
+
+def test_a_state_of_another_kind_is_refused():
+    with pytest.raises(ConfigError, match="guessed speed"):
+        PaceGuess(RATE_HZ).load(b"other")
 
 
 @pytest.mark.parametrize("off_deg_s", [4.0, -5.0])
