@@ -34,6 +34,7 @@ from latemiles.kernels.gait_events import ACTIVITY
 from latemiles.metrics.needs import Offer, lacking, limits
 from latemiles.metrics.pace import Pace
 from latemiles.metrics.rows import Kept
+from latemiles.metrics.speed import words_of
 from latemiles.metrics.strides import StrideStage
 from latemiles.metrics.waveforms import WaveformBook
 from latemiles.signals.blocks import AngleBlock, GridBlock, OrientationBlock
@@ -198,7 +199,7 @@ class Pipeline:
             case Pose():
                 self._posture.tell(record)
             case Speed():
-                self._hear_speed(record, self._chunks.held[1])
+                self._hear_speeds([record], [self._chunks.held[1]])
             case Link(arrival_ns=ns):
                 if record.state == "down":
                     self._intake.align.note(record.segment, ns * 1e-9, "link lost")
@@ -249,8 +250,7 @@ class Pipeline:
             speeds = [(at, record) for at, record in others if isinstance(record, Speed)]
             others = [other for other in others if not isinstance(other[1], Speed)]
         if self._pace.is_told:
-            for _, record in speeds:
-                self.push(record)
+            self._hear_speeds([record for _, record in speeds])
             speeds = []
         for grid, found, other in self._intake.push_stretch(stretch, others, [at for at, _ in speeds]):
             events += found
@@ -260,9 +260,8 @@ class Pipeline:
                 self._chunks.push(grid)
             if other is not None:
                 events += self.push(other)
-        for (_, record), stop in zip(speeds, self._intake.reached, strict=True):
-            self._hear_speed(record, stop)
         if self._is_scout:
+            self._hear_speeds([record for _, record in speeds], self._intake.reached)
             events += self._through_chunks(None)
         if self._rest is not None:
             self._rest.look(self._posture)
@@ -297,16 +296,18 @@ class Pipeline:
             left -= taken
         return events
 
-    def _hear_speed(self, record: Speed, stop: int) -> None:
-        """Hear one word of the speed source, when the grid reached up to sample ``stop``."""
+    def _hear_speeds(self, records: Sequence[Speed], stops: Sequence[int] = ()) -> None:
+        """Hear words of the speed source; ``stops`` tells a scout how far the grid reached before each."""
+        words = words_of(records)
         if self._is_scout:
             # The chunks that a causal pass has done by now went by the speed as it was known until now.
-            first = self._chunks.held[0]
-            self._pace.settle(first, stop - stop % round(CHUNK_S * self.rate_hz), self.rate_hz)
-        else:
-            self._strides.tell_speed(record)
+            chunk = round(CHUNK_S * self.rate_hz)
+            self._pace.tell_settled(words, self._chunks.held[0], [stop - stop % chunk for stop in stops])
+            return
+        self._strides.tell_words(words)
+        self._pace.tell_many(words)
+        for record in records:
             self._monitor.tell(record)
-        self._pace.tell(record)
 
     def _course(self, chunk: GridBlock) -> Course:
         """Speed at the samples of a chunk: as told, else as guessed in bends."""

@@ -8,7 +8,7 @@ from latemiles.kernels import pace_guess as k
 
 
 def guess_pace(first, piece, gyr, acc):
-    """Speed (k,) at samples (k, 3) of a stream that begins with sample ``first``, which is in the open piece 0."""
+    """Speed (k,) at samples (k, 3) of a stream that begins with sample ``first``, in the first piece."""
     rows = np.concatenate([np.full((first % piece, 6), np.nan), np.concatenate([gyr, acc], axis=1)])
     whole = len(rows) // piece
     features = judged(rows[: whole * piece].reshape(whole, piece, 6))

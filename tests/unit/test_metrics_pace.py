@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latemiles.kernels.pace import pace_at
+from latemiles.kernels.pace import lag_words, pace_at
 from latemiles.metrics.pace import Pace
-from latemiles.metrics.speed import SpeedTrack
+from latemiles.metrics.speed import SpeedTrack, words_of
 from latemiles.signals.records import Speed
 from reference import slow_pace
 
@@ -127,12 +127,11 @@ def test_samples_that_wait_go_by_the_words_known_when_they_came_however_late_the
     soon, late = Pace(), Pace()
     parts, first = [], 0
     for record, stop in zip(records, ends, strict=True):
-        late.settle(0, int(stop), 10.0)
+        late.tell_settled(words_of([record]), 0, [int(stop)])
         if stop > first:
             parts.append(soon.course(first, int(stop) - first, 10.0).pace_m_s)
             first = int(stop)
-        for pace in (soon, late):
-            pace.tell(record)
+        soon.tell(record)
     whole = late.course(0, first, 10.0)
     assert np.isnan(whole.pace_m_s).any()
     assert np.isfinite(whole.pace_m_s).any()
@@ -148,3 +147,53 @@ def test_the_pace_at_many_times_equals_the_slow_twin():
         out = np.empty(900)
         pace_at(words, t, known, 30.0, 10.0, out)
         np.testing.assert_allclose(out, slow_pace.pace_at(words, t, known, 30.0, 10.0), atol=1e-12)
+
+
+PAUSES = [0.1, 0.3, 0.3, 0.2, 0.08, 0.02]
+
+
+def said_at_random(rng, count=300):
+    """Words (m, 3) of a source that is now and then late, repeats itself, or does not tell this or that."""
+    words = np.empty((count, 3))
+    words[:, 0] = np.cumsum(rng.choice([0.0, 0.5, 1.0, 4.0, -1.0, 60.0], count, p=PAUSES))
+    words[:, 1] = rng.uniform(2.0, 5.0, count)
+    words[:, 2] = 3.0 * words[:, 0] + rng.uniform(0.0, 1.0, count)
+    words[rng.random(count) < 0.3, 1] = np.nan
+    words[rng.random(count) < 0.3, 2] = np.nan
+    words[rng.integers(count, size=3), 0] = np.nan
+    return words
+
+
+def test_the_words_that_are_kept_equal_the_slow_twin():
+    told = said_at_random(np.random.default_rng(12))
+    track = SpeedTrack()
+    taken = track.tell_many(told)
+    rows = slow_pace.take_words(told, 5.0)
+    assert 100 < len(rows) < 290
+    np.testing.assert_allclose(taken[np.isfinite(taken[:, 0])], rows[:, :2], rtol=1e-12)
+    kept = rows[rows[:, 0] >= rows[-1, 0] - 512.0]
+    np.testing.assert_allclose(track.words, kept, rtol=1e-12)
+
+
+def test_words_told_at_once_leave_what_they_leave_one_by_one():
+    told = said_at_random(np.random.default_rng(13))
+    one, many, paces = SpeedTrack(), SpeedTrack(), (Pace(), Pace())
+    for word in told:
+        one.tell_many(word[None])
+        paces[0].tell_many(word[None])
+    for part in np.array_split(told, 5):
+        many.tell_many(part)
+        paces[1].tell_many(part)
+    assert repr(one.save()) == repr(many.save())
+    assert paces[0].save() == paces[1].save()
+
+
+@pytest.mark.parametrize("is_backward", [False, True])
+def test_the_low_pass_of_words_equals_the_slow_twin(is_backward):
+    rng = np.random.default_rng(3)
+    words = np.stack([np.cumsum(rng.choice([0.5, 1.0, 40.0], 60)), rng.uniform(2.0, 5.0, 60)], axis=1)
+    out, sign = words.copy(), -1.0 if is_backward else 1.0
+    lag_words(out, 3.0, 30.0, is_backward)
+    turned = words[:: int(sign)] * [sign, 1.0]
+    expected = slow_pace.lag_words(turned, 3.0, 30.0)[:: int(sign)] * [sign, 1.0]
+    np.testing.assert_allclose(out, expected, rtol=1e-12)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import slow_pace_guess
 
 from latemiles.errors import ConfigError
 from latemiles.estimators.course import Course, no_course
 from latemiles.estimators.pace_guess import PaceGuess
 from latemiles.signals.blocks import GridBlock
 from latemiles.signals.frames import SEGMENTS
+from reference import slow_pace_guess
 
 RATE_HZ = 104.0
 BEND_RAD_S = 3.3 / 36.8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
@@ -77,3 +78,27 @@ def test_stopping_and_going_on_changes_nothing():
     whole = splits_of(lambda t: 3.0 * t, words=WORDS)
     again = splits_of(lambda t: 3.0 * t, words=WORDS, saved_at=450)
     assert repr(again) == repr(whole)
+
+
+@pytest.mark.parametrize("size", [7, 100, 900])
+@pytest.mark.parametrize("known_from", [0, 20, 350, 2000], ids=["at once", "late", "later", "never"])
+def test_strides_in_batches_are_split_as_one_by_one(size, known_from):
+    def way(t):
+        # A watch that loses its satellites for a while.
+        return math.nan if t < known_from or 500 <= t < 520 else 3.0 * (t - known_from)
+
+    params = SplitParams(length_m=1000.0, most_strides=320)
+    one, many, strides = SplitMaker(params), SplitMaker(params), []
+    for t in range(900):
+        values = [math.nan] * len(NUMERIC_COLUMNS)
+        values[COLUMN_INDEX["distance_m"]] = way(t)
+        strides.append(StrideBatch.of(Stride(float(t), Side.RIGHT, t, tuple(values), 0)))
+    single = [(t, split) for t, stride in enumerate(strides) for _, split in one.push_many(stride)]
+    together = []
+    for first in range(0, 900, size):
+        columns = [stride[1:] for stride in strides[first : first + size]]
+        batch = StrideBatch(first, *map(np.concatenate, zip(*columns, strict=True)))
+        together += [(first + k, split) for k, split in many.push_many(batch)]
+    assert len(single) >= 2
+    assert repr(together) == repr(single)
+    assert repr(many.save()) == repr(one.save())

@@ -147,7 +147,7 @@ def _close(state, piece):
 
 @njit(cache=True)
 def _guess(features):
-    """Speed, m/s, by the features of the last pieces; 0 where nobody is in a bend, NaN where one is unknown."""
+    """Speed by the features of the last pieces, m/s; 0 where nobody is in a bend, NaN if that is unknown."""
     turn = size = square = 0.0
     for k in range(HELD):
         turn += TURN_WEIGHTS[k] * features[3 * k]

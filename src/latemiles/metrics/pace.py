@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.course import Course, no_course
-from latemiles.kernels.pace import pace_at
+from latemiles.kernels.pace import lag_words, pace_at
 from latemiles.metrics.packing import pack, unpack
-from latemiles.metrics.speed import BRIDGE_S, HOLD_S, KEPT_S, SpeedTrack
+from latemiles.metrics.speed import BRIDGE_S, HOLD_S, KEPT_S, SpeedTrack, words_of
 from latemiles.signals.records import Speed
 
 __all__ = ["Pace"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
-Word = tuple[float, float]
 
 PACE_TAU_S: Final = 3.0
 """Time constant of the low-pass of the words, s: a receiver of GPS errs by 0.1 m/s anew every few seconds,
@@ -47,31 +44,41 @@ class Pace:
 
     def __init__(self, told: Iterable[Speed] = (), *, is_over_ground: bool = False) -> None:
         self._track = SpeedTrack()
-        self._words: list[Word] = []
-        self.is_told = False
+        self._words = self._heard(words_of(told))[0]
+        """Time, s, and speed after the low-pass, m/s, of each word that is kept, (n, 2)."""
+        self._forgotten = 0
+        """Words before those."""
+        self.is_told = len(self._words) > 0
         """Whether all words are known."""
-        words = [word for record in told if (word := self._heard(record)) is not None]
-        if words:
-            # Through the low-pass one way and back: no lag.
-            back = _lowpassed([(-t, v) for t, v in reversed(_lowpassed(words))])
-            self._words = [(-t, v) for t, v in reversed(back)]
-            self.is_told = True
+        # Through the low-pass one way and back: no lag.
+        for is_backward in (False, True):
+            lag_words(self._words, PACE_TAU_S, BRIDGE_S, is_backward)
         self._gains = self.is_told and is_over_ground
         self._settled: list[tuple[int, int]] = []
         """Ends of samples that come next and how many words they shall go by, though more are known since."""
 
     def tell(self, record: Speed) -> None:
         """Hear one word of the source."""
-        if self.is_told:
-            return
-        word = self._heard(record)
-        if word is not None:
-            self._words.append(_next(self._words[-1:], word))
-            if word[0] - self._words[0][0] > 2.0 * KEPT_S:
-                # Many at once: a list is slow to forget its first.
-                gone = bisect_right(self._words, (word[0] - KEPT_S, math.inf))
-                del self._words[:gone]
-                self._settled = [(stop, max(0, known - gone)) for stop, known in self._settled]
+        self.tell_many(words_of([record]))
+
+    def tell_many(self, words: F8) -> None:
+        """The same for words (m, 3) as ``words_of`` gives them."""
+        if not self.is_told:
+            self._keep(self._heard(words)[0])
+
+    def tell_settled(self, words: F8, first: int, stops: Sequence[int]) -> None:
+        """The same, where samples of the grid up to each of ``stops`` came before the word.
+
+        Those go by the words before it though they are asked for later; ``first`` is asked for next.
+        """
+        said, new = self._heard(words)
+        before = self._forgotten + len(self._words) + np.cumsum(new) - new
+        done = self._settled[-1][0] if self._settled else first
+        for stop, known in zip(stops, before.tolist(), strict=True):
+            if stop > done:
+                self._settled.append((stop, known))
+                done = stop
+        self._keep(said)
 
     def at(self, t_s: float) -> float:
         """Speed at a session time, m/s; NaN where the source is silent."""
@@ -81,15 +88,9 @@ class Pace:
         """The same at rising times (n,)."""
         return self._at(t_s)
 
-    def settle(self, first: int, stop: int, rate_hz: float) -> None:
-        """Let the course of samples up to ``stop`` be what is known now; ``first`` is asked for next."""
-        done = self._settled[-1][0] if self._settled else first
-        if stop > done:
-            self._settled.append((stop, len(self._words)))
-
     def course(self, first: int, k: int, rate_hz: float) -> Course:
         """Speed at k samples of the grid from ``first`` on."""
-        if not self._words:
+        if not len(self._words):
             return no_course(k)
         t = (first + np.arange(-1, k)) / rate_hz
         pace = self._at(t, self._known(first, k))
@@ -107,14 +108,14 @@ class Pace:
         known = np.full(k + 1, len(self._words), dtype=np.int64)
         at = 0
         for stop, words in self._settled:
-            known[at : stop - first + 1] = words
+            known[at : stop - first + 1] = max(0, words - self._forgotten)
             at = stop - first + 1
         self._settled = [(stop, words) for stop, words in self._settled if stop > first + k]
         return known
 
     def save(self) -> bytes:
         """Return the state as bytes."""
-        return pack({"track": self._track.save()}, {"words": np.array(self._words).reshape(-1, 2)})
+        return pack({"track": self._track.save()}, {"words": self._words})
 
     def load(self, state: bytes) -> None:
         """Continue from bytes of ``save``.
@@ -126,34 +127,33 @@ class Pace:
         """
         facts, arrays = unpack(state)
         self._track.load(facts["track"])
-        self._words = [(float(t), float(v)) for t, v in arrays["words"]]
+        self._words = arrays["words"]
 
-    def _heard(self, record: Speed) -> Word | None:
-        """The record's time and speed; None if it says nothing new, or nothing that can be."""
-        word = self._track.tell(record)
-        return word if word is not None and 0.0 <= word[1] <= FASTEST_M_S else None
+    def _heard(self, words: F8) -> tuple[F8, NDArray[np.bool_]]:
+        """Time and speed (n, 2) of the words that say something new that can be, and which (m,) do."""
+        taken = self._track.tell_many(words)
+        new: NDArray[np.bool_] = (taken[:, 1] >= 0.0) & (taken[:, 1] <= FASTEST_M_S)
+        return taken[new], new
+
+    def _keep(self, words: F8) -> None:
+        """Keep words (m, 2) after those that are kept; forget what is long over, many at once."""
+        last = self._words[-1:]
+        after = np.concatenate([last, words])
+        lag_words(after, PACE_TAU_S, BRIDGE_S, False)
+        kept = np.concatenate([self._words, after[len(last) :]])
+        gone, times = 0, kept[:, 0]
+        while len(times) and times[-1] - times[gone] > 2.0 * KEPT_S:
+            newest = times[np.argmax(times - times[gone] > 2.0 * KEPT_S)]
+            gone = int(np.searchsorted(times, newest - KEPT_S, "right"))
+        self._words = kept[gone:]
+        self._forgotten += gone
 
     def _at(self, t: F8, known: I8 | None = None) -> F8:
         """Speed at rising times (k,), by the first ``known`` (k,) words."""
-        from_, to = (bisect_right(self._words, (float(end), math.inf)) for end in (t[0], t[-1]))
+        from_, to = np.searchsorted(self._words[:, 0], t[[0, -1]], "right").tolist()
         from_ = max(0, from_ - 1)
-        near = np.array(self._words[from_ : to + 1]).reshape(-1, 2)
+        near = self._words[from_ : to + 1]
         speed = np.empty(len(t))
         by = np.full(len(t), len(near)) if known is None else known - from_
         pace_at(near, t, by, BRIDGE_S, HOLD_S, speed)
         return speed
-
-
-def _next(before: list[Word], word: Word) -> Word:
-    """The low-pass's answer to one more word; after a long silence it starts anew."""
-    t, speed = word
-    if before and t - before[-1][0] <= BRIDGE_S:
-        speed = before[-1][1] - math.expm1(-(t - before[-1][0]) / PACE_TAU_S) * (speed - before[-1][1])
-    return t, speed
-
-
-def _lowpassed(words: list[Word]) -> list[Word]:
-    out: list[Word] = []
-    for word in words:
-        out.append(_next(out[-1:], word))
-    return out

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.kernels.pace import speed_at
+from latemiles.kernels.pace import speed_at, take_words
 from latemiles.signals.records import Speed
 
-__all__ = ["SpeedTrack"]
+__all__ = ["SpeedTrack", "words_of"]
 
-NAN = math.nan
+F8 = NDArray[np.float64]
 
 BRIDGE_S: Final = 30.0
 """Longest silence of the source that is bridged by a straight line, s."""
@@ -28,41 +29,45 @@ KEPT_S: Final = 512.0
 """How far back words of the source are kept, s: a smoothed stride asks for its speed a minute or two late."""
 
 
+def words_of(records: Iterable[Speed]) -> F8:
+    """Time, s, speed, m/s, and distance, m, of what a source said, (m, 3)."""
+    return np.array([(r.t_s, r.speed_m_s, r.distance_m) for r in records], dtype=np.float64).reshape(-1, 3)
+
+
 class SpeedTrack:
     """The last minutes of a speed source; distance is integrated where the source gives none."""
 
     def __init__(self) -> None:
-        self._rows: NDArray[np.float64] = np.empty((64, 3))
+        self._rows: F8 = np.empty((64, 3))
         self._first = self._stop = 0
         """Words that are kept, as rows of it."""
 
     @property
-    def words(self) -> NDArray[np.float64]:
+    def words(self) -> F8:
         """Time, s, speed, m/s (NaN where a distance has none yet), and distance, m, (n, 3); a view."""
         return self._rows[self._first : self._stop]
 
-    def tell(self, record: Speed) -> tuple[float, float] | None:
-        """Take in one word of the source; one out of order, or without a number, is left out.
+    def tell(self, record: Speed) -> None:
+        """Take in one word of the source; one out of order, or without a number, is left out."""
+        self.tell_many(words_of([record]))
+
+    def tell_many(self, words: F8) -> F8:
+        """The same for words (m, 3) as ``words_of`` gives them.
 
         Returns
         -------
-        tuple of float, or None
-            Its time (s) and speed (m/s; NaN where a distance has none yet) if it was taken.
+        float64 array, shape (m, 2)
+            Time (s) and speed (m/s) of each; NaN where it was left out, or where a distance has no speed yet.
         """
-        t = record.t_s
-        if not math.isfinite(t) or (self._stop > self._first and t <= self._rows[self._stop - 1, 0]):
-            return None
-        speed, distance = record.speed_m_s, record.distance_m
-        if math.isnan(speed) and math.isnan(distance):
-            return None
-        if math.isnan(speed):
-            speed = self._slope(t, distance)
-        if math.isnan(distance):
-            distance = self._integrated(t, speed)
-        self._append(t, speed, distance)
-        while t - self._rows[self._first, 0] > KEPT_S:
-            self._first += 1
-        return t, speed
+        if self._stop + len(words) > len(self._rows):
+            kept = self.words
+            self._rows = np.concatenate([kept, np.empty((max(64, len(kept), len(words)), 3))])
+            self._first, self._stop = 0, len(kept)
+        taken = np.empty((len(words), 2))
+        self._first, self._stop = take_words(
+            words, self._rows, self._first, self._stop, SLOPE_S, KEPT_S, taken
+        )
+        return taken
 
     def at(self, t: float) -> tuple[float, float]:
         """Speed (m/s) and distance (m) at session time ``t``; NaN where the source is silent."""
@@ -76,25 +81,5 @@ class SpeedTrack:
 
     def load(self, words: list[list[float]]) -> None:
         """Go on from what ``save`` gave."""
-        self._rows = np.array([*words, [NAN] * 3])
+        self._rows = np.array([*words, [math.nan] * 3])
         self._first, self._stop = 0, len(words)
-
-    def _append(self, *word: float) -> None:
-        if self._stop == len(self._rows):
-            kept = self.words
-            self._rows = np.concatenate([kept, np.empty((max(64, len(kept)), 3))])
-            self._first, self._stop = 0, len(kept)
-        self._rows[self._stop] = word
-        self._stop += 1
-
-    def _slope(self, t: float, distance: float) -> float:
-        for t0, _, d0 in reversed(self.words):
-            if t - t0 >= SLOPE_S:
-                return float((distance - d0) / (t - t0))
-        return NAN
-
-    def _integrated(self, t: float, speed: float) -> float:
-        if self._stop == self._first:
-            return 0.0
-        t0, v0, d0 = map(float, self._rows[self._stop - 1])
-        return d0 + 0.5 * (speed + (v0 if math.isfinite(v0) else speed)) * (t - t0)

@@ -114,6 +114,10 @@ class StrideStage:
         """Take in a word of the speed source, in its place among the events."""
         self._speed.tell(record)
 
+    def tell_words(self, words: F8) -> None:
+        """Take in words (m, 3) as ``words_of`` gives them, all before the next events."""
+        self._speed.tell_many(words)
+
     def push(self, angles: AngleBlock | None, events: Sequence[Event | Speed] = ()) -> list[Stride]:
         """As ``take``, with strides as events."""
         return [stride for batch in self.take(angles, events) for stride in batch.events()]

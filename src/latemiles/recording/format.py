@@ -189,7 +189,8 @@ def _dumps(value: Any) -> bytes:
 
 def _loads(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        # Ours is ASCII; given bytes, json would look for their encoding first.
+        return json.loads(data.decode())
     except (ValueError, RecursionError) as error:
         raise FormatError("the JSON of a record cannot be read") from error
 

@@ -69,22 +69,32 @@ class SplitMaker:
     def push_many(self, strides: StrideBatch) -> list[tuple[int, Split]]:
         """Take in strides; give the splits that are full, each with the first stride after it."""
         done: list[tuple[int, Split]] = []
-        kept = 0
-        columns = strides.values[:, [_DISTANCE, _STRIDE_TIME]].tolist()
-        for k, (t_s, (distance, duration)) in enumerate(zip(strides.t_s.tolist(), columns, strict=True)):
-            count = len(self._lanes) + k - kept
-            if count and self._is_full(count, t_s, distance):
-                self._keep(strides, kept, k)
-                kept = k
-                done.append((k, self._make(t_s, distance)))
-                self._start(t_s, distance)
-            elif not count:
-                self._start(t_s, distance)
-            elif math.isnan(self._start_m):
+        t_s, distance = strides.t_s, strides.values[:, _DISTANCE]
+        n, at, kept, begun = len(t_s), 0, 0, bool(self._lanes)
+        while at < n:
+            if not begun:
+                self._start(float(t_s[at]), float(distance[at]))
+                at, begun = at + 1, True
+            stop = n
+            if math.isnan(self._start_m):
                 # A watch that is started after the first steps: the way counts from its first word.
-                self._start_m = distance
-            self._last = (t_s + (duration if math.isfinite(duration) else 0.0), distance)
-        self._keep(strides, kept, len(columns))
+                known = np.flatnonzero(np.isfinite(distance[at:]))
+                stop = at + int(known[0]) + 1 if len(known) else n
+            full = self._are_full(len(self._lanes) + at - kept, t_s[at:stop], distance[at:stop])
+            if full.any():
+                at += int(np.argmax(full))
+                self._keep(strides, kept, at)
+                done.append((at, self._make(float(t_s[at]), float(distance[at]))))
+                kept, begun = at, False
+            else:
+                at = stop
+                if math.isnan(self._start_m):
+                    self._start_m = float(distance[stop - 1])
+        if n:
+            duration = float(strides.values[-1, _STRIDE_TIME])
+            end_s = float(t_s[-1]) + (duration if math.isfinite(duration) else 0.0)
+            self._last = (end_s, float(distance[-1]))
+        self._keep(strides, kept, n)
         return done
 
     def _keep(self, strides: StrideBatch, start: int, stop: int) -> None:
@@ -135,12 +145,15 @@ class SplitMaker:
         """All rows of the split."""
         return np.concatenate([np.empty((0, len(NUMERIC_COLUMNS))), *self._rows])
 
-    def _is_full(self, count: int, t_s: float, distance: float) -> bool:
-        if count >= self._params.most_strides:
-            return True
-        if math.isfinite(self._start_m) and math.isfinite(distance):
-            return distance - self._start_m >= self._params.length_m
-        return t_s - self._start_s >= self._params.length_s
+    def _are_full(self, count: int, t_s: F8, distance: F8) -> NDArray[np.bool_]:
+        """Whether the split is full before each of some strides, of which the first follows on ``count``."""
+        way = distance - self._start_m
+        # Without a distance, by the time.
+        is_long = np.where(
+            np.isfinite(way), way >= self._params.length_m, t_s - self._start_s >= self._params.length_s
+        )
+        full: NDArray[np.bool_] = is_long | (count + np.arange(len(t_s)) >= self._params.most_strides)
+        return full
 
     def _make(self, end_s: float, distance: float) -> Split:
         used = (np.array(self._quality) & int(EXCLUDING)) == 0
