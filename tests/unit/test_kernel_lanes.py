@@ -20,17 +20,22 @@ from latemiles.estimators.orientation import OrientationStage
 from latemiles.kernels.lanes import (
     LANES,
     all_of,
+    along,
     any_of,
     bits_of,
     fields,
     gather,
     gather_four,
     gather_three,
+    ladder,
+    least_of,
     mask_of,
+    most_of,
     pack,
     scatter,
     scatter_four,
     select,
+    sum_of,
     unpack,
 )
 from latemiles.kernels.quaternion import exp_rotation
@@ -46,6 +51,12 @@ def _arithmetic(a, b):
     mask = ((a < b) | (a >= 2.0 * b)) & (a != 0.5)
     x = select(mask, (a + b) * high, a - b / low)
     return x, math.sqrt(abs(x)), -x + 3.0, select(a == b, 1.0, 0.0), select(a <= b, a, math.nan)
+
+
+@njit
+def _folded(values, at):
+    here = along(values, at)
+    return sum_of(here), least_of(here), most_of(here), sum_of(here * ladder())
 
 
 @njit
@@ -135,6 +146,20 @@ def test_large_and_small_turns_can_lie_side_by_side():
     assert got[1, 0] == pytest.approx([math.cos(1.25), 0.0, math.sin(1.25), 0.0], abs=1e-15)
     assert got[2, 0].tolist() == [1.0, 0.0, 0.0, 0.0]
     assert np.isnan(got[2, 1]).all()
+
+
+def test_lanes_of_neighbours_fold_into_one_number_in_pairs():
+    values = np.random.default_rng(3).normal(size=11)
+    for at in range(11 - LANES):
+        here = values[at : at + LANES]
+        pairs = here.copy()
+        while len(pairs) > 1:
+            pairs = pairs[::2] + pairs[1::2]
+        total, low, high, moment = _folded(values, at)
+        assert (total, low, high) == (pairs[0], here.min(), here.max())
+        assert moment == pytest.approx(here @ np.arange(LANES), abs=1e-12)
+    values[LANES - 1] = math.nan
+    assert math.isnan(_folded(values, 0)[0])
 
 
 def test_masks_tell_of_one_lane_and_of_all():

@@ -36,12 +36,13 @@ class Leans:
         self._thinned = thinned
         self.masks: I8 = np.zeros(_KEPT, dtype=np.int64)
         """Of the window that ends with second k in row ``k % 128``: see ``kernels.lean.find_leans``."""
+        self._level: NDArray[np.float64] = np.empty((len(SEGMENTS), 2))
 
     def judge(self, number: int, gaits: I8) -> None:
         """Judge the windows that end with seconds ``number`` on, which have these gaits."""
         t = self._thinned
         limit = t.params.lean_m_s2
-        find_leans(t.ring, number, len(gaits), t.second, t.window, gaits, limit, self.masks)
+        find_leans(t.ring, number, len(gaits), t.second, t.window, gaits, limit, self._level, self.masks)
 
     def flags(self, numbers: I8, newest: int) -> I8:
         """Quality bits (n, lanes) of seconds ``numbers`` (n,); ``newest`` is the last one that was judged."""

@@ -12,7 +12,7 @@ import math
 
 from latemiles.kernels.circular import cos_sin_of
 from latemiles.kernels.jit import njit
-from latemiles.kernels.quaternion import rotate, rotate_inverse, wrap_angle
+from latemiles.kernels.quaternion import rotate, wrap_angle
 
 __all__ = [
     "FEATURES",
@@ -59,7 +59,8 @@ def window_features(ring, end, weights, out):
             qx, qy, qz = ring[row, lane, 1], ring[row, lane, 2], ring[row, lane, 3]
             a = weights[j]
             total += a
-            x, y, z = rotate_inverse(qw, qx, qy, qz, 0.0, 0.0, 1.0)
+            # The earth's up in sensor axes: the last row of the rotation matrix.
+            x, y, z = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
             ux += a * x
             uy += a * y
             uz += a * z
@@ -104,16 +105,24 @@ def _swings(ring, end, w, lane, mx, my, mz):
             yz += y * z
             zz += z * z
     # Power iteration; the thigh's flexion outweighs the rest, so a few rounds do.
-    ax, ay, az = 1.0, 0.3, 0.7
-    for _ in range(12):
-        bx = xx * ax + xy * ay + xz * az
-        by = xy * ax + yy * ay + yz * az
-        bz = xz * ax + yz * ay + zz * az
-        size = math.sqrt(bx * bx + by * by + bz * bz)
-        if not size > 0.0:
-            return 0.0
-        ax, ay, az = bx / size, by / size, bz / size
-    threshold = 0.5 * math.sqrt(size / w)
+    trace = xx + yy + zz
+    if not trace > 0.0:
+        return 0.0
+    xx, xy, xz, yy, yz, zz = xx / trace, xy / trace, xz / trace, yy / trace, yz / trace, zz / trace
+    ax, ay, az, before = 1.0, 0.3, 0.7, 1.0
+    for k in range(12):
+        if k == 11:
+            before = math.sqrt(ax * ax + ay * ay + az * az)
+        ax, ay, az = (
+            xx * ax + xy * ay + xz * az,
+            xy * ax + yy * ay + yz * az,
+            xz * ax + yz * ay + zz * az,
+        )
+    size = math.sqrt(ax * ax + ay * ay + az * az)
+    if not size > 0.0:
+        return 0.0
+    ax, ay, az = ax / size, ay / size, az / size
+    threshold = 0.5 * math.sqrt(trace * (size / before) / w)
     side = 0
     changes = 0
     row = (end - w - 1) % n
@@ -305,26 +314,34 @@ def delta_at_samples(smoothed, steps, step, made, second, per_bin, first, out):
     out : float64 array, shape (2, k)
         Out: rad; before the first and after the last of the three, and beside an unknown one, their values.
     """
-    n = smoothed.shape[1]
+    n, count = smoothed.shape[1], out.shape[1]
+    if steps == 0:
+        out[:] = math.nan
+        return
     low, high = min(max(step, 0), steps - 1), min(max(step + 2, 0), steps - 1)
+    # Straight from one step to the next; before the first of the three as at the first.
+    begin, j = 0, low
+    end = _samples_before(made + low * second, per_bin, first, count)
     for side in range(2):
-        if steps == 0:
-            for i in range(out.shape[1]):
-                out[side, i] = math.nan
-            continue
-        j, row = low, low % n
-        for i in range(out.shape[1]):
-            t = (first + i + 1) / per_bin
-            while j < high and made + (j + 1) * second <= t:
-                j += 1
-                row = row + 1 if row + 1 < n else 0
-            here, x = smoothed[side, row, 0], made + j * second
-            then = here if j == high or t < x else smoothed[side, row + 1 if row + 1 < n else 0, 0]
-            if math.isnan(then):
-                then = here
-            elif math.isnan(here):
-                here = then
-            out[side, i] = (then - here) / second * (t - x) + here
+        out[side, :end] = smoothed[side, low % n, 0]
+    while end < count:
+        begin, end = end, count
+        if j < high:
+            end = _samples_before(made + (j + 1) * second, per_bin, first, count)
+        x, row, after = made + j * second, j % n, min(j + 1, high) % n
+        for side in range(2):
+            here, then = smoothed[side, row, 0], smoothed[side, after, 0]
+            here, then = then if math.isnan(here) else here, here if math.isnan(then) else then
+            slope, line = (then - here) / second, out[side]
+            for i in range(begin, end):
+                line[i] = slope * ((first + i + 1) / per_bin - x) + here
+        j += 1
+
+
+@njit(cache=True)
+def _samples_before(time, per_bin, first, count):
+    """How many of ``count`` samples from grid index ``first`` on come before a time in bins."""
+    return min(max(math.ceil(time * per_bin) - first - 1, 0), count)
 
 
 @njit(cache=True)

@@ -16,7 +16,7 @@ import math
 from typing import Final
 
 from latemiles.kernels.jit import njit
-from latemiles.kernels.onset import FIRST_BURST, NOISE, TAIL, bend
+from latemiles.kernels.onset import FIRST_BURST, NOISE, TAIL
 
 __all__ = ["KNOTS", "SPAN", "land", "where_it_begins"]
 
@@ -87,17 +87,21 @@ def land(force, size, thigh, pick, apart, shape, noise, memory, scratch):
     first, last = math.floor(pick) - BEFORE - 4, math.ceil(pick + FIT_TO + 2.0 * REACH)
     if first < 2 or not _is_whole(force, thigh, first, min(last, size)):
         return pick
-    at = pick
+    at = pick + memory[1]
+    first = _bends(force, size, thigh, math.ceil(at + FIT_FROM - REACH), scratch)
     if memory[0] > 0.0:
-        at = _fit(force, size, thigh, pick + memory[1], shape, noise)
-        if not _is_the_same(force, size, thigh, at, pick, shape, memory):
-            memory[:], shape[:], at = 0.0, 0.0, pick
+        at = _fit(scratch, first, size, at, shape, noise)
+    left = _unexplained_both(scratch, first, size, at, shape)
+    if memory[0] > 0.0 and not _is_the_same(left[0] + left[1], shape, memory):
+        memory[:], shape[:], at = 0.0, 0.0, pick
+        first = _bends(force, size, thigh, math.ceil(at + FIT_FROM), scratch)
+        left = _unexplained_both(scratch, first, size, at, shape)
     gain = max(LEAST_GAIN, 1.0 / (memory[0] + 1.0))
     for lane in range(2):
-        left = _unexplained(force, size, lane * thigh, at, shape, lane)
-        noise[lane] += gain * (max(LEAST_NOISE, left) - noise[lane])
+        noise[lane] += gain * (max(LEAST_NOISE, left[lane]) - noise[lane])
     memory[1] += gain * (at - pick - memory[1])
-    _learn(force, size, thigh, at, shape, scratch, memory[0], gain)
+    first = _bends(force, size, thigh, math.floor(at) - BEFORE - 1, scratch)
+    _learn(scratch, first, size, at, shape, memory[0], gain)
     memory[0] += 1.0
     begin = where_it_begins(shape)
     if abs(begin) > OFF_CENTRE:
@@ -154,75 +158,111 @@ def _is_whole(force, thigh, first, last):
 
 
 @njit(cache=True)
-def _value(shape, lane, u):
-    """The shape ``u`` samples from its middle; 0 outside."""
+def _bends(force, size, thigh, first, out):
+    """Second differences of both lanes from sample ``first`` on, which is returned; 0 where not heard."""
+    for lane in range(2):
+        values, bends = force[lane * thigh], out[lane]
+        for j in range(bends.shape[0]):
+            k = min(first + j, size - 1)
+            b = values[k] - 2.0 * values[k - 1] + values[k - 2]
+            bends[j] = b if math.isfinite(b) else 0.0
+    return first
+
+
+@njit(cache=True)
+def _value(shape, u):
+    """One lane's shape ``u`` samples from its middle; 0 outside."""
     x = (u + BEFORE) * PER_SAMPLE
     k = math.floor(x)
     if k < 0 or k >= KNOTS - 1:
         return 0.0
-    return shape[lane, k] + (x - k) * (shape[lane, k + 1] - shape[lane, k])
+    return shape[k] + (x - k) * (shape[k + 1] - shape[k])
 
 
 @njit(cache=True)
-def _unexplained(force, size, row, at, shape, lane):
-    """Mean square of one lane's second differences less the shape's, with its middle at ``at``."""
-    total, count = 0.0, 0
-    for k in range(math.ceil(at + FIT_FROM), min(size, math.floor(at + FIT_TO) + 1)):
-        left = bend(force, row, k) - _value(shape, lane, k - at)
+def _unexplained(bends, first, size, at, shape):
+    """Mean square of one lane's second differences, from sample ``first`` on, less the shape's at ``at``."""
+    total = 0.0
+    start, stop = math.ceil(at + FIT_FROM), min(size, math.floor(at + FIT_TO) + 1)
+    # The shape reaches further than this, and all samples lie equally far behind a knot.
+    x = (start - at + BEFORE) * PER_SAMPLE
+    knot = int(x)
+    part = x - knot
+    for k in range(start - first, stop - first):
+        left = bends[k] - (shape[knot] + part * (shape[knot + 1] - shape[knot]))
         total += left * left
-        count += 1
-    return total / max(1, count)
+        knot += PER_SAMPLE
+    return total / max(1, stop - start)
 
 
 @njit(cache=True)
-def _fit(force, size, thigh, middle, shape, noise):
+def _unexplained_both(bends, first, size, at, shape):
+    return (
+        _unexplained(bends[0], first, size, at, shape[0]),
+        _unexplained(bends[1], first, size, at, shape[1]),
+    )
+
+
+@njit(cache=True)
+def _misfit(bends, first, size, middle, off, shape, noise, enough):
+    """What speaks against the shape's middle lying ``off`` from where it is expected; no less than it says.
+
+    Once it is more than ``enough`` nothing more is added: it would not get less.
+    """
+    at = middle + off
+    count = math.floor(at + FIT_TO) - math.ceil(at + FIT_FROM) + 1.0
+    cost = (off / PICK_SD) ** 2
+    for lane in range(2):
+        if cost <= enough:
+            cost += count * _unexplained(bends[lane], first, size, at, shape[lane]) / noise[lane]
+    return cost
+
+
+@njit(cache=True)
+def _fit(bends, first, size, middle, shape, noise):
     """Where the shape's middle fits best, in units of the noise and of the pick's uncertainty."""
-    best, found = math.inf, middle
+    found = middle
+    # It seldom lies far from where it is expected: how well it fits there spares most of the others.
+    best = _misfit(bends, first, size, middle, 0.0, shape, noise, math.inf)
     steps = int(2.0 * REACH * 2 * PER_SAMPLE)
     for j in range(steps + 1):
         off = -REACH + j / (2.0 * PER_SAMPLE)
-        at = middle + off
-        count = math.floor(at + FIT_TO) - math.ceil(at + FIT_FROM) + 1.0
-        cost = (off / PICK_SD) ** 2
-        for lane in range(2):
-            cost += count * _unexplained(force, size, lane * thigh, at, shape, lane) / noise[lane]
+        cost = _misfit(bends, first, size, middle, off, shape, noise, best)
         if cost < best:
-            best, found = cost, at
+            best, found = cost, middle + off
     return found
 
 
 @njit(cache=True)
-def _is_the_same(force, size, thigh, at, pick, shape, memory):
-    """Whether the shape, once known, still explains the stride, and lies where contacts are picked."""
+def _is_the_same(left, shape, memory):
+    """Whether the shape, once known, still explains the stride, and lies where contacts are picked.
+
+    ``left`` is what it leaves unexplained of both lanes.
+    """
     if abs(memory[1]) > REACH:
         return False
     if memory[0] < KNOWN_AFTER:
         return True
-    power, left = 0.0, 0.0
-    for lane in range(2):
-        left += _unexplained(force, size, lane * thigh, at, shape, lane)
-        for k in range(KNOTS):
-            power += shape[lane, k] ** 2 / KNOTS
-    return left <= WORST * power
+    power = 0.0
+    for k in range(KNOTS):
+        power += shape[0, k] ** 2 + shape[1, k] ** 2
+    return left <= WORST * power / KNOTS
 
 
 @njit(cache=True)
-def _learn(force, size, thigh, at, shape, left, count, gain):
+def _learn(bends, first, size, at, shape, count, gain):
     """Move the shape towards one stride, at every knot by what the samples about it say."""
-    first = math.floor(at) - BEFORE - 1
-    for lane in range(2):
-        for j in range(SPAN):
-            k = first + j
-            known = _value(shape, lane, k - at)
-            left[lane, j] = bend(force, lane * thigh, k) - known if k < size else math.nan
     reach = 1.0 if count < SMOOTH_FOR else 0.5
-    for knot in range(KNOTS):
-        x = at + knot / PER_SAMPLE - BEFORE - first
-        for j in range(math.floor(x), math.floor(x) + 2):
-            weight = 1.0 - abs(x - j) / reach
-            for lane in range(2):
-                if weight > 0.0 and not math.isnan(left[lane, j]):
-                    shape[lane, knot] += gain * weight * left[lane, j]
+    for lane in range(2):
+        left, knots = bends[lane], shape[lane]
+        for j in range(SPAN):
+            # Samples that have not come yet say nothing.
+            left[j] = left[j] - _value(knots, first + j - at) if first + j < size else 0.0
+        for knot in range(KNOTS):
+            x = at + knot / PER_SAMPLE - BEFORE - first
+            j = int(x)
+            before, after = max(0.0, 1.0 - (x - j) / reach), max(0.0, 1.0 - (j + 1 - x) / reach)
+            knots[knot] = (knots[knot] + gain * before * left[j]) + gain * after * left[j + 1]
 
 
 @njit(cache=True)

@@ -25,6 +25,7 @@ from latemiles.kernels.jit import njit, when_compiling
 from latemiles.kernels.lanes_plain import (
     LANES,
     all_of,
+    along,
     any_of,
     ask_for,
     bits_of,
@@ -33,17 +34,21 @@ from latemiles.kernels.lanes_plain import (
     gather_four,
     gather_three,
     ladder,
+    least_of,
     mask_of,
+    most_of,
     row,
     scatter,
     scatter_four,
     select,
     set_row,
+    sum_of,
 )
 
 __all__ = [
     "LANES",
     "all_of",
+    "along",
     "any_of",
     "ask_for",
     "bits_of",
@@ -54,13 +59,16 @@ __all__ = [
     "gather_three",
     "keep",
     "ladder",
+    "least_of",
     "leave",
     "mask_of",
+    "most_of",
     "pack",
     "put_back",
     "scatter",
     "scatter_four",
     "select",
+    "sum_of",
     "unpack",
 ]
 

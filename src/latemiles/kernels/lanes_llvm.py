@@ -18,7 +18,18 @@ from numba.core.typeconv.castgraph import Conversion
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import models, register_model
 
-from latemiles.kernels.lanes_plain import LANES, all_of, any_of, bits_of, ladder, mask_of, select
+from latemiles.kernels.lanes_plain import (
+    LANES,
+    all_of,
+    any_of,
+    bits_of,
+    ladder,
+    least_of,
+    mask_of,
+    most_of,
+    select,
+    sum_of,
+)
 
 __all__ = ["FLOATS", "INDEX", "MASK", "ROW", "LanesType", "MaskType", "at", "model", "typed"]
 
@@ -124,14 +135,22 @@ def _compare(sign: str) -> Any:
     return emit
 
 
+def _higher(builder: Any, a: Any, b: Any) -> Any:
+    # As Python's: the first unless the second is beyond it.
+    return builder.select(builder.fcmp_ordered(">", b, a), b, a)
+
+
+def _lower(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", b, a), b, a)
+
+
 for _functions, _emit in (
     ((operator.add, operator.iadd), lambda builder, a, b: builder.fadd(a, b)),
     ((operator.sub, operator.isub), lambda builder, a, b: builder.fsub(a, b)),
     ((operator.mul, operator.imul), lambda builder, a, b: builder.fmul(a, b)),
     ((operator.truediv, operator.itruediv), lambda builder, a, b: builder.fdiv(a, b)),
-    # As Python's: the first unless the second is beyond it.
-    ((max,), lambda builder, a, b: builder.select(builder.fcmp_ordered(">", b, a), b, a)),
-    ((min,), lambda builder, a, b: builder.select(builder.fcmp_ordered("<", b, a), b, a)),
+    ((max,), _higher),
+    ((min,), _lower),
 ):
     for _function in _functions:
         _arithmetic(_function, _emit)
@@ -223,3 +242,23 @@ typed(ladder, lambda: signature(FLOATS))
 @lower_builtin(ladder)
 def _ladder(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return ir.Constant(ROW, [float(k) for k in range(LANES)])
+
+
+def _fold(function: Any, join: Any) -> None:
+    """Teach numba to make one number of all lanes: neighbours first, then what came of them."""
+    typed(function, lambda *args: signature(types.float64, FLOATS) if args == (FLOATS,) else None)
+
+    @lower_builtin(function, LanesType)
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        parts = [builder.extract_element(args[0], at(k)) for k in range(LANES)]
+        while len(parts) > 1:
+            parts = [join(builder, *parts[k : k + 2]) for k in range(0, len(parts), 2)]
+        return parts[0]
+
+
+for _folds, _join in (
+    (sum_of, lambda builder, a, b: builder.fadd(a, b)),
+    (least_of, _lower),
+    (most_of, _higher),
+):
+    _fold(_folds, _join)

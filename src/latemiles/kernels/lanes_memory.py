@@ -14,6 +14,7 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr, signat
 from latemiles.kernels.lanes_llvm import FLOATS, INDEX, ROW, LanesType, at, model, typed
 from latemiles.kernels.lanes_plain import (
     LANES,
+    along,
     ask_for,
     fields,
     gather,
@@ -158,6 +159,22 @@ def _row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _set_row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     _store(builder, args[3], _row_place(context, builder, sig.args[0], *args[:3]))
     return context.get_dummy_value()
+
+
+typed(
+    along,
+    lambda values, k: (
+        signature(FLOATS, values, types.intp)
+        if isinstance(values, types.Array) and values.ndim == 1 and values.layout == "C"
+        else None
+    ),
+)
+
+
+@lower_builtin(along, types.Array, types.Integer)
+def _along(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    array = context.make_array(sig.args[0])(context, builder, args[0])
+    return _load(builder, builder.bitcast(builder.gep(array.data, [args[1]]), ROW.as_pointer()))
 
 
 def _places(context: Any, builder: Any, kind: Any, array: Any, group: Any, i: Any, j: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from latemiles.kernels.jit import is_compiled
 __all__ = [
     "LANES",
     "all_of",
+    "along",
     "any_of",
     "ask_for",
     "bits_of",
@@ -17,12 +18,15 @@ __all__ = [
     "gather_four",
     "gather_three",
     "ladder",
+    "least_of",
     "mask_of",
+    "most_of",
     "row",
     "scatter",
     "scatter_four",
     "select",
     "set_row",
+    "sum_of",
 ]
 
 
@@ -53,6 +57,26 @@ def bits_of(where):
 def mask_of(bits):
     """Give bits of a whole number as a mask."""
     return bits != 0
+
+
+def sum_of(value):
+    """Add all lanes up, in pairs."""
+    return value
+
+
+def least_of(value):
+    """Lowest of all lanes."""
+    return value
+
+
+def most_of(value):
+    """Highest of all lanes."""
+    return value
+
+
+def along(values, k):
+    """As many of the ``values`` (n,) as there are lanes, from place ``k`` on."""
+    return values[k]
 
 
 def gather(array, group, i, j):

@@ -37,7 +37,7 @@ def _level_force(ring, end, weights, lane):
 
 
 @njit(cache=True)
-def find_leans(ring, number, count, second, weights, gaits, limit, leans):
+def find_leans(ring, number, count, second, weights, gaits, limit, level, leans):
     """Judge the windows that end with each of ``count`` seconds.
 
     Parameters
@@ -54,6 +54,8 @@ def find_leans(ring, number, count, second, weights, gaits, limit, leans):
         Gait of each second, 0 for none.
     limit : float
         Level force beyond that of the steadiest sensor from which a lane leans, m/s^2.
+    level : float64 array, shape (lanes, 2)
+        Scratch.
     leans : int64 array, shape (m,)
         Second k in row ``k % m``: bit ``1 << lane`` where a lane leans; changed in place. A window with holes
         says what the one before it said.
@@ -66,14 +68,13 @@ def find_leans(ring, number, count, second, weights, gaits, limit, leans):
             end = (number + k + 1) * second
             least, heard = math.inf, 0
             for lane in range(lanes):
-                force, share = _level_force(ring, end, weights, lane)
-                if share > WHOLE:
-                    least = min(least, force)
+                level[lane, 0], level[lane, 1] = _level_force(ring, end, weights, lane)
+                if level[lane, 1] > WHOLE:
+                    least = min(least, level[lane, 0])
                     heard += 1
             for lane in range(lanes):
-                force, share = _level_force(ring, end, weights, lane)
-                if share > WHOLE and heard > 1:
-                    mask |= (1 << lane) if force - least > limit else 0
+                if level[lane, 1] > WHOLE and heard > 1:
+                    mask |= (1 << lane) if level[lane, 0] - least > limit else 0
                 else:
                     mask |= before & (1 << lane)
         leans[(number + k) % leans.shape[0]] = mask

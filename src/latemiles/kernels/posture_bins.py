@@ -46,16 +46,36 @@ def fill_bins(acc, gyr, quat, quality, start, stop, sample, per_bin, sums, ring)
     ring : float64 array, shape (n, lanes, 10)
         Written in place. A bin with fewer than half of its samples, or without orientation, is NaN.
     """
-    n = ring.shape[0]
-    while start < stop:
-        left = per_bin - sample % per_bin
-        count = min(left, stop - start)
-        row = ring[(sample // per_bin) % n]
-        for lane in range(ring.shape[1]):
-            _add_up(acc[lane], gyr[lane], quality[lane], start, count, sums[lane])
-            if count == left:
-                _close_bin(sums[lane], per_bin, quat[lane, start + count - 1], row[lane])
-        start, sample = start + count, sample + count
+    # Lane by lane: views of arrays take longer than a bin.
+    for lane in range(ring.shape[1]):
+        forces, rates, said, total = acc[lane], gyr[lane], quality[lane], sums[lane]
+        at, row, left = start, (sample // per_bin) % ring.shape[0], per_bin - sample % per_bin
+        while at < stop:
+            count = min(left, stop - at)
+            if count < per_bin or not _fill_bin(forces, rates, quat, at, per_bin, ring, row, lane):
+                _add_up(forces, rates, said, at, count, total)
+                if count == left:
+                    _close_bin(total, per_bin, quat, at + count - 1, ring, row, lane)
+            at += count
+            row, left = row + 1 if row + 1 < ring.shape[0] else 0, per_bin
+
+
+@njit(cache=True, forceinline=True)
+def _fill_bin(acc, gyr, quat, start, count, ring, row, lane):
+    """Write a bin that begins and ends here and misses nothing; False if it does miss something."""
+    a = b = c = d = e = f = 0.0
+    for i in range(start, start + count):
+        a, b, c = a + gyr[i, 0], b + gyr[i, 1], c + gyr[i, 2]
+        d, e, f = d + acc[i, 0], e + acc[i, 1], f + acc[i, 2]
+    last = start + count - 1
+    w, x, y, z = quat[lane, last, 0], quat[lane, last, 1], quat[lane, last, 2], quat[lane, last, 3]
+    if not math.isfinite((a + d) + (b + e) + (c + f) + w):
+        return False
+    out = ring[row, lane]
+    out[0], out[1], out[2], out[3] = w, x, y, z
+    out[4], out[5], out[6] = a / count, b / count, c / count
+    out[7], out[8], out[9] = d / count, e / count, f / count
+    return True
 
 
 @njit(cache=True)
@@ -72,14 +92,14 @@ def _add_up(acc, gyr, quality, start, count, sums):
 
 
 @njit(cache=True)
-def _close_bin(sums, per_bin, quat, out):
-    """Write a bin whose last sample was added, and begin the next."""
+def _close_bin(sums, per_bin, quat, at, ring, row, lane):
+    """Write a bin whose last sample, column ``at``, was added, and begin the next."""
     count = sums[6]
-    good = 2.0 * count >= per_bin and math.isfinite(quat[0])
+    good = 2.0 * count >= per_bin and math.isfinite(quat[lane, at, 0])
     for j in range(4):
-        out[j] = quat[j] if good else math.nan
+        ring[row, lane, j] = quat[lane, at, j] if good else math.nan
     for j in range(6):
-        out[4 + j] = sums[j] / count if good else math.nan
+        ring[row, lane, 4 + j] = sums[j] / count if good else math.nan
     sums[:7] = 0.0
 
 
@@ -87,10 +107,12 @@ def _close_bin(sums, per_bin, quat, out):
 def count_missing(ring, end, count, out):
     """How many of the ``count`` bins before ``end`` are missing in each lane, into ``out`` (lanes,)."""
     n = ring.shape[0]
-    for lane in range(ring.shape[1]):
-        out[lane] = 0
-        for b in range(end - count, end):
-            out[lane] += math.isnan(ring[b % n, lane, 0])
+    out[:] = 0
+    row = (end - count) % n
+    for _ in range(count):
+        for lane in range(ring.shape[1]):
+            out[lane] += math.isnan(ring[row, lane, 0])
+        row = row + 1 if row + 1 < n else 0
 
 
 @njit(cache=True)
@@ -154,24 +176,25 @@ def follow_heading(ring, first, stop, forward, weights, headings):
 @njit(cache=True)
 def _mean_before(headings, row, weights):
     """Weighted sum of the last headings, the newest in ``row``; NaN if one of them is."""
-    w = weights.shape[0]
-    newest = headings[max(0, row + 1 - w) : row + 1, 0]
-    older = headings[headings.shape[0] - (w - newest.shape[0]) :, 0]
+    w, n = weights.shape[0], headings.shape[0]
     # The weights are symmetric: it does not matter from which end they are counted.
-    return _products(older, weights[: older.shape[0]]) + _products(newest, weights[older.shape[0] :])
+    newest = min(w, row + 1)
+    older = w - newest
+    total = _products(headings, row + 1 - newest, newest, weights, older)
+    return total + _products(headings, n - older, older, weights, 0) if older > 0 else total
 
 
 @njit(cache=True)
-def _products(values, weights):
-    """Sum of products, four side by side: none waits for another."""
+def _products(headings, first, count, weights, at):
+    """Sum of products of headings and weights, four side by side: none waits for another."""
     a = b = c = d = 0.0
-    for k in range(0, values.shape[0] - 3, 4):
-        a += values[k] * weights[k]
-        b += values[k + 1] * weights[k + 1]
-        c += values[k + 2] * weights[k + 2]
-        d += values[k + 3] * weights[k + 3]
-    for k in range(values.shape[0] & ~3, values.shape[0]):
-        a += values[k] * weights[k]
+    for k in range(0, count - 3, 4):
+        a += headings[first + k, 0] * weights[at + k]
+        b += headings[first + k + 1, 0] * weights[at + k + 1]
+        c += headings[first + k + 2, 0] * weights[at + k + 2]
+        d += headings[first + k + 3, 0] * weights[at + k + 3]
+    for k in range(count & ~3, count):
+        a += headings[first + k, 0] * weights[at + k]
     return (a + b) + (c + d)
 
 

@@ -46,35 +46,12 @@ _NOT_OFFERED: Final = int(StrideQuality.NOT_OFFERED)
 
 
 @njit(cache=True)
-def take_samples(
-    rings,
-    rate,
-    plans,
-    times,
-    columns,
-    first,
-    trig,
-    scratch,
-    seen,
-    index,
-    waiting,
-    waves,
-    blank,
-    excluding,
-    begin,
-    head,
-    piece,
-    samples,
-    out,
-    lanes,
-    quality,
-    steady,
-):
+def take_samples(rings, rate, tools, index, waiting, begin, head, piece, samples, waves, rows):
     """Put samples into the ring, a piece at a time, and finish the strides that have all of theirs by then.
 
     Parameters
     ----------
-    rings, rate, plans, times, columns, first, trig, scratch, seen, index, waiting, waves, blank, excluding
+    rings, rate, tools, index, waiting
         As for ``finish_strides``; ``waiting`` has all strides that wait.
     begin, head : int
         First sample there ever was, and the one that comes next.
@@ -82,7 +59,7 @@ def take_samples(
         Samples; with the longest stride well below the ring's length.
     samples : tuple of arrays
         pelvis, hip, force_up, force_horizontal and quality as for ``strides.fill_ring``; possibly none.
-    out, lanes, quality, steady
+    waves, rows
         As for ``finish_strides``, with room for all that wait.
 
     Returns
@@ -91,33 +68,23 @@ def take_samples(
         Strides that were finished, and how many of them are used.
     """
     pelvis, hip, force_up, force_horizontal, bits = samples
-    capacity, n = rings[0].shape[1], pelvis.shape[0]
+    out, lanes, quality, steady = rows
+    capacity, n, most = rings[0].shape[1], pelvis.shape[0], tools[6].shape[0]
     done, used, taken = 0, 0, 0
     while True:
         ready = done
-        while ready < min(waiting.shape[0], done + seen.shape[0]) and _is_over(waiting[ready], rate, head):
+        while ready < min(waiting.shape[0], done + most) and _is_over(waiting[ready], rate, head):
             ready += 1
         if ready > done:
             more = finish_strides(
                 rings,
                 rate,
                 max(begin, head - capacity),
-                plans,
-                times,
-                columns,
-                first,
-                trig,
-                scratch,
-                seen,
+                tools,
                 index + done,
                 waiting[done:ready],
                 waves[used:],
-                blank,
-                excluding,
-                out[done:ready],
-                lanes[done:ready],
-                quality[done:ready],
-                steady[used:],
+                (out[done:ready], lanes[done:ready], quality[done:ready], steady[used:]),
             )
             for k in range(used, used + more):
                 steady[k] += done
@@ -145,53 +112,34 @@ def _is_over(waiting, rate, head):
 
 
 @njit(cache=True)
-def finish_strides(
-    rings,
-    rate,
-    oldest,
-    plans,
-    times,
-    columns,
-    first,
-    trig,
-    scratch,
-    seen,
-    index,
-    waiting,
-    waves,
-    blank,
-    excluding,
-    out,
-    lanes,
-    quality,
-    steady,
-):
+def finish_strides(rings, rate, oldest, tools, index, waiting, waves, rows):
     """Rows and bits of strides whose samples are all there.
 
     Parameters
     ----------
-    rings, rate, oldest, plans, times, columns, first, trig, scratch, seen
+    rings, rate, oldest
         As for ``strides.measure_strides``.
+    tools : tuple
+        What all strides are measured with: plans, times, columns, first, trig, scratch and seen, as for
+        ``strides.measure_strides``; columns that the sensors cannot give, int64 array; and the bits of
+        strides that are not used, int.
     index : int
         Running number of the first stride.
     waiting : float64 array, shape (n, WAITING)
         The strides, see ``stride_events``.
     waves : float64 array, shape (m, 6, 101)
         Out: waveforms of the steady strides, one after the other; m is n at least.
-    blank : int64 array
-        Columns that the sensors cannot give.
-    excluding : int
-        Bits of strides that are not used.
-    out : float64 array, shape (n, c)
-        Out: the rows; NaN before.
-    lanes, quality, steady : int64 arrays, shape (n,)
-        Out: foot of each stride, its bits, and which ones are used, as far as there are any.
+    rows : tuple of arrays
+        Out: the rows, float64 (n, c), NaN before; and int64 (n,) foot of each stride, its bits, and which
+        ones are used, as far as there are any.
 
     Returns
     -------
     int
         How many are used.
     """
+    plans, times, columns, first, trig, scratch, seen, blank, excluding = tools
+    out, lanes, quality, steady = rows
     n = waiting.shape[0]
     for k in range(n):
         lanes[k] = int(waiting[k, LANE])

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from latemiles.kernels.jit import njit
+from latemiles.kernels.lanes import LANES, along, ladder, least_of, most_of, select, sum_of
 
 __all__ = [
     "N_PHASES",
@@ -78,8 +79,12 @@ def gather(ring, start, n, lane, window):
     for group in range(3):
         source = 3 * (1 + lane) if group == 1 else 9 if group == 2 else 0
         for c in range(3):
-            window[3 * group + c, :count] = ring[source + c, at : at + count]
-            window[3 * group + c, count:n] = ring[source + c, : n - count]
+            here, there = ring[source + c], window[3 * group + c]
+            newer = here[at:]
+            for k in range(count):
+                there[k] = newer[k]
+            for k in range(n - count):
+                there[count + k] = here[k]
 
 
 @njit(cache=True)
@@ -115,22 +120,16 @@ def _read(window, row, at):
 @njit(cache=True)
 def _extent(values):
     """Sum, lowest and highest value; without one 0, inf and -inf."""
-    a = b = c = d = 0.0
-    low_a = low_b = low_c = low_d = math.inf
-    high_a = high_b = high_c = high_d = -math.inf
-    # Four side by side: none waits for another.
-    for k in range(0, values.shape[0] - 3, 4):
-        w, x, y, z = values[k], values[k + 1], values[k + 2], values[k + 3]
-        a, b, c, d = a + w, b + x, c + y, d + z
-        low_a, low_b = w if w < low_a else low_a, x if x < low_b else low_b
-        low_c, low_d = y if y < low_c else low_c, z if z < low_d else low_d
-        high_a, high_b = w if w > high_a else high_a, x if x > high_b else high_b
-        high_c, high_d = y if y > high_c else high_c, z if z > high_d else high_d
-    for k in range(values.shape[0] & ~3, values.shape[0]):
-        w = values[k]
-        a, low_a, high_a = a + w, w if w < low_a else low_a, w if w > high_a else high_a
-    low = min(min(low_a, low_b), min(low_c, low_d))
-    return (a + b) + (c + d), low, max(max(high_a, high_b), max(high_c, high_d))
+    sums, lows, highs = 0.0 * ladder(), math.inf + ladder(), -math.inf - ladder()
+    whole = values.shape[0] - values.shape[0] % LANES
+    for k in range(0, whole, LANES):
+        here = along(values, k)
+        sums, lows, highs = sums + here, min(lows, here), max(highs, here)
+    low, high, is_first = least_of(lows), most_of(highs), ladder() == 0.0
+    for k in range(whole, values.shape[0]):
+        sums = sums + select(is_first, values[k], 0.0)
+        low, high = min(low, values[k]), max(high, values[k])
+    return sum_of(sums), low, high
 
 
 @njit(cache=True)
@@ -275,7 +274,10 @@ def measure_strides(
 @njit(cache=True)
 def resample(window, row, begin, end, wave):
     """Stride-normalised waveform: the row at 0, 1 ... 100 % of the stride."""
-    all_waves(window[row : row + 1], begin, end, 1.0, wave.reshape(1, -1))
+    step = (end - begin) / (N_PHASES - 1)
+    for k in range(N_PHASES - 1):
+        wave[k] = _read(window, row, begin + k * step)
+    wave[N_PHASES - 1] = _read(window, row, end)
 
 
 @njit(cache=True)
@@ -293,21 +295,15 @@ def all_waves(window, begin, end, factor, waves):
 
 
 @njit(cache=True)
-def _harmonic(wave, slope, trig, h):
-    """Sums of a wave, less its end-to-end trend, times cosine and sine of one harmonic."""
-    cosine, sine = trig[0, h], trig[1, h]
-    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
-    for k in range(0, N_PHASES - 1, 4):
-        w, x = wave[k] - slope * k, wave[k + 1] - slope * (k + 1)
-        y, z = wave[k + 2] - slope * (k + 2), wave[k + 3] - slope * (k + 3)
-        a0, a1, a2, a3 = (
-            a0 + w * cosine[k],
-            a1 + x * cosine[k + 1],
-            a2 + y * cosine[k + 2],
-            a3 + z * cosine[k + 3],
-        )
-        b0, b1, b2, b3 = b0 + w * sine[k], b1 + x * sine[k + 1], b2 + y * sine[k + 2], b3 + z * sine[k + 3]
-    return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3)
+def _two_harmonics(wave, slope, trig, one, other):
+    """Sums of a wave, less its end-to-end trend, times cosine and sine of two harmonics."""
+    cosine, sine, cosine_too, sine_too = trig[0, one], trig[1, one], trig[0, other], trig[1, other]
+    a = b = c = d = 0.0 * ladder()
+    for k in range(0, N_PHASES - 1, LANES):
+        left = along(wave, k) - slope * (k + ladder())
+        a, b = a + left * along(cosine, k), b + left * along(sine, k)
+        c, d = c + left * along(cosine_too, k), d + left * along(sine_too, k)
+    return sum_of(a), sum_of(b), sum_of(c), sum_of(d)
 
 
 @njit(cache=True)
@@ -316,10 +312,12 @@ def harmonic_rms(wave, first, trig):
     last = N_PHASES - 1
     slope = (wave[last] - wave[0]) / last
     total = 0.0
-    for h in range(first - 1, trig.shape[1], 2):
-        a, b = _harmonic(wave, slope, trig, h)
+    for h in range(first - 1, trig.shape[1], 4):
+        is_one = h + 2 >= trig.shape[1]
+        a, b, c, d = _two_harmonics(wave, slope, trig, h, h if is_one else h + 2)
         # Amplitude 2/N |sum|; mean square of a sine is half its amplitude squared.
         total += 2.0 * (a * a + b * b) / (last * last)
+        total += 0.0 if is_one else 2.0 * (c * c + d * d) / (last * last)
     return math.sqrt(total)
 
 
@@ -334,14 +332,25 @@ def vertical_oscillation(wave, stride_time, trig, height):
     last = N_PHASES - 1
     slope = (wave[last] - wave[0]) / last
     height[:last] = 0.0
-    for h in range(trig.shape[1]):
-        a, b = _harmonic(wave, slope, trig, h)
-        omega = 2.0 * math.pi * (h + 1) / stride_time
-        scale = -2.0 / (last * omega * omega)
-        for k in range(last):
-            height[k] += scale * (a * trig[0, h, k] + b * trig[1, h, k])
+    for h in range(0, trig.shape[1], 2):
+        other = min(h + 1, trig.shape[1] - 1)
+        a, b, c, d = _two_harmonics(wave, slope, trig, h, other)
+        _add_height(a, b, h, stride_time, trig, height)
+        if other > h:
+            _add_height(c, d, other, stride_time, trig, height)
     total, low, high = _extent(height[:last])
     return high - low if math.isfinite(total) else math.nan
+
+
+@njit(cache=True)
+def _add_height(a, b, h, stride_time, trig, height):
+    """Height of one harmonic whose sums with cosine and sine are known."""
+    last = N_PHASES - 1
+    omega = 2.0 * math.pi * (h + 1) / stride_time
+    scale = -2.0 / (last * omega * omega)
+    cosine, sine = trig[0, h], trig[1, h]
+    for k in range(last):
+        height[k] += scale * (a * cosine[k] + b * sine[k])
 
 
 @njit(cache=True)

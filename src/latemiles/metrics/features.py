@@ -100,15 +100,22 @@ class FeatureMaker:
     def __init__(self, rate_hz: float, longest_s: float, *, lacking: Need = Need.NOTHING) -> None:
         self._rate = rate_hz
         self._piece = max(1, int(PIECE_S * rate_hz))
-        self._trig: F8 = kernel.trig_table(max(N_HARMONICS, VO_HARMONICS))
         width = max(int(longest_s * rate_hz) + 8, kernel.N_PHASES)
-        self._scratch = np.full((kernel.WINDOW_ROWS + 2, width), np.nan)
-        self._times = np.full(6, np.nan)
-        self._times[3], self._times[5] = SHOCK_WINDOW_S * rate_hz, GRAVITY_M_S2
+        times = np.full(6, np.nan)
+        times[3], times[5] = SHOCK_WINDOW_S * rate_hz, GRAVITY_M_S2
         self._waves = np.full((MOST, 6, kernel.N_PHASES), np.nan)
-        self._seen = np.empty((MOST, 3), dtype=np.int64)
-        self._blank = np.array([COLUMN_INDEX[m.name] for m in blanked(lacking)], dtype=np.int64)
-        self._plans = tuple(part for side in SIDES for part in _plan(side))
+        self._tools = (
+            tuple(part for side in SIDES for part in _plan(side)),
+            times,
+            COLUMNS,
+            FIRST,
+            kernel.trig_table(max(N_HARMONICS, VO_HARMONICS)),
+            np.full((kernel.WINDOW_ROWS + 2, width), np.nan),
+            np.empty((MOST, 3), dtype=np.int64),
+            np.array([COLUMN_INDEX[m.name] for m in blanked(lacking)], dtype=np.int64),
+            int(EXCLUDING),
+        )
+        """What strides are measured with, see ``kernels.stride_rows.finish_strides``."""
 
     def take(
         self, rings: tuple[F8, I8], begin: int, head: int, samples: Samples, index: int, waiting: F8
@@ -147,26 +154,15 @@ class FeatureMaker:
         done, used = take_samples(
             rings,
             self._rate,
-            self._plans,
-            self._times,
-            COLUMNS,
-            FIRST,
-            self._trig,
-            self._scratch,
-            self._seen,
+            self._tools,
             index,
             waiting,
-            self._waves,
-            self._blank,
-            int(EXCLUDING),
             begin,
             head,
             self._piece,
             samples,
-            rows,
-            lanes,
-            bits,
-            steady,
+            self._waves,
+            (rows, lanes, bits, steady),
         )
         batch = StrideBatch(index, waiting[:done, T_IC].copy(), lanes[:done], rows[:done], bits[:done])
         return batch, steady[:used], self._waves[:used]
