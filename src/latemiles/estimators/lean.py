@@ -46,6 +46,8 @@ class Leans:
 
     def flags(self, numbers: I8, newest: int) -> I8:
         """Quality bits (n, lanes) of seconds ``numbers`` (n,); ``newest`` is the last one that was judged."""
+        if not self.masks.any():
+            return np.zeros((len(numbers), len(SEGMENTS)), dtype=np.int64)
         speak = np.minimum(numbers[:, None] + _SPEAK, newest)
         masks = np.bitwise_or.reduce(self.masks[speak % _KEPT], axis=1)
         bits: I8 = _SETTLING * (masks[:, None] >> np.arange(len(SEGMENTS)) & 1)

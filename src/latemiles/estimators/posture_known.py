@@ -24,6 +24,8 @@ _UNCALIBRATED: Final = int(SampleQuality.UNCALIBRATED)
 _HEADING_UNCERTAIN: Final = int(SampleQuality.HEADING_UNCERTAIN)
 _BEND: Final = int(SampleQuality.BEND)
 _SLIPPED: Final = int(SampleQuality.SLIPPED)
+_BITS: Final = (0, _UNCALIBRATED, _HEADING_UNCERTAIN)
+"""What a doubt says of a thigh; hips that disagree say nothing of a heading that is unknown."""
 _KEPT: Final = 8
 """Slips whose mounts are remembered."""
 
@@ -104,10 +106,7 @@ def flags_of(
     """Quality bits of each lane; ``disagrees`` is what the hips' second opinion says of each side."""
     flags = [0 if isfinite(w) else _UNCALIBRATED for w in mounts[:, 0].tolist()]
     for side, how in enumerate(doubt):
-        if how == 1:
-            flags[1 + side] |= _UNCALIBRATED
-        elif how == 2 or disagrees[side]:
-            flags[1 + side] |= _HEADING_UNCERTAIN
+        flags[1 + side] |= _BITS[how or 2 * disagrees[side]]
     more = (_BEND if turns else 0) | (_SLIPPED if slips else 0)
     return [bits | more for bits in flags]
 
@@ -116,9 +115,7 @@ def flags_of_each(
     mounts: F8, doubt: I8, disagrees: tuple[bool, bool], turns: NDArray[np.bool_], slips: NDArray[np.bool_]
 ) -> I8:
     """``flags_of`` many times over: (n, lanes) of (n, lanes, 4), (n, 2), (n,) and (n,)."""
-    known = np.isfinite(mounts[:, :, 0])
-    known[:, 1:] &= doubt != 1
-    flags: I8 = np.where(known, 0, _UNCALIBRATED)
-    flags[:, 1:] |= np.where((doubt == 2) | (np.array(disagrees) & (doubt != 1)), _HEADING_UNCERTAIN, 0)
-    flags |= (np.where(turns, _BEND, 0) | np.where(slips, _SLIPPED, 0))[:, None]
+    flags: I8 = np.where(np.isfinite(mounts[:, :, 0]), 0, _UNCALIBRATED)
+    flags[:, 1:] |= np.array(_BITS)[np.where(doubt == 0, 2 * np.array(disagrees), doubt)]
+    flags |= (_BEND * turns + _SLIPPED * slips)[:, None]
     return flags

@@ -27,14 +27,7 @@ from latemiles.estimators.slip import SlipFinder, Slipped
 from latemiles.estimators.thinned import MOST_SECONDS, Thinned
 from latemiles.kernels.heading import delta_at_samples
 from latemiles.kernels.relative_heading import doubt_of
-from latemiles.kernels.seconds import (
-    HIPS_DUE,
-    OFFSET_DUE,
-    go_on,
-    judge_second,
-    run_seconds,
-    turning_rate,
-)
+from latemiles.kernels.seconds import HIPS_DUE, OFFSET_DUE, go_on, judge_second, run_seconds, turning_rate
 from latemiles.signals.events import Event
 from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.records import Pose
@@ -143,18 +136,10 @@ class Seconds:
 
     def decide(self, stop: int) -> None:
         """Work at the end of a second, which ends before grid sample ``stop``."""
-        thinned = self.thinned
+        thinned = t = self.thinned
         end = stop // thinned.per_bin
         judge_second(
-            self._state,
-            self._settings,
-            thinned.ring,
-            thinned.first,
-            end,
-            thinned.window,
-            thinned.features,
-            thinned.missing,
-            thinned.sums,
+            self._state, self._settings, t.ring, t.first, end, t.window, t.features, t.missing, t.sums
         )
         if self.known is None:
             self._keeper.turns.note(end // thinned.second - 1, self._state["doubt"][0, :, 0])
@@ -220,19 +205,21 @@ class Seconds:
             count, due = self._forward(samples, at, first, taken)
         if self._has_angles:
             self._leans.judge(first // self.samples, self._run.gait[:count])
-        last = count - 1
         known = KnownSeconds(
             np.empty((count, _LANES, 4)),
             self._run.heading[:count],
             self._run.delta[:count],
             np.empty((count, _LANES), dtype=np.int64),
         )
-        self._tell(known, first, 0, last)
+        disagreed = self._hips.disagreements
+        self._tell(known, first, 0, count)
         end = (first + count * self.samples) // self.thinned.per_bin
         self._heed(due, end)
         if slipped is not None:
             self._slip(slipped, end)
-        self._tell(known, first, last, count)
+        if slipped is not None or self._hips.disagreements != disagreed:
+            # The last second comes out after what happened at its end.
+            self._tell(known, first, count - 1, count)
         return count, known
 
     def finish(self, stop: int) -> None:
@@ -261,20 +248,11 @@ class Seconds:
         """What is known at grid samples ``first`` on with what came ``lag`` seconds after."""
         mounts, slips = self._anchors.at(first, count)
         heading = self.thinned.heading_between(first, count)
-        delta = np.empty((2, count))
+        delta, t = np.empty((2, count)), self.thinned
         r, step = self._relative, first // self.samples - self._first_step
         steps, most = int(r.counts[0]), self.params.uncertain_rad
-        delta_at_samples(
-            r.smoothed,
-            steps,
-            step,
-            self._made(0),
-            self.thinned.second,
-            self.thinned.per_bin,
-            first,
-            delta,
-        )
-        middle = (first + count) // self.thinned.per_bin + self.thinned.half_span
+        delta_at_samples(r.smoothed, steps, step, self._made(0), t.second, t.per_bin, first, delta)
+        middle = (first + count) // t.per_bin + t.half_span
         turning = np.array([turning_rate(self._settings, self.thinned.headings, middle)])
         then = np.array([(first + 0.5 * count) / self._rate_hz])
         turns = bool(bends(self.params, turning, self._pace, then)[0])
