@@ -42,10 +42,18 @@ def through(stage: StuckStage, acc, gyr, cuts=(), *, is_resent: bool = False) ->
     return np.concatenate(parts)
 
 
-@given(st.lists(st.integers(1, 299), max_size=20), st.integers(0, 250))
-def test_however_packets_are_cut_the_same_samples_are_taken_out(cuts, start):
+@given(
+    st.lists(st.integers(1, 299), max_size=20), st.integers(0, 250), st.sampled_from(["both", "acc", "gyr"])
+)
+def test_however_packets_are_cut_the_same_samples_are_taken_out(cuts, start, what):
     acc, gyr = moving(300)
-    acc[start : start + 40], gyr[start : start + 40] = acc[start], gyr[start]
+    # While it turns fast and is pushed about, so that either half alone would show that it moves.
+    acc[start : start + 40, 0] += 20.0
+    gyr[start : start + 40, 0] += 20.0
+    if what != "gyr":
+        acc[start : start + 40] = acc[start]
+    if what != "acc":
+        gyr[start : start + 40] = gyr[start]
     whole = through(StuckStage(RATE_HZ), acc, gyr)
     np.testing.assert_array_equal(through(StuckStage(RATE_HZ), acc, gyr, cuts), whole)
     # The first tenth of a second is let through; then nothing until it moves again.
@@ -61,9 +69,26 @@ def test_a_quiet_stance_is_not_stuck_unless_it_lasts_a_minute():
     assert np.isnan(got[6100:]).all()
 
 
+def test_a_gyroscope_that_says_nothing_in_a_quiet_stance_is_not_stuck():
+    rng = np.random.default_rng(5)
+    acc = rng.normal([0.0, 0.0, 9.81], 0.03, (9000, 3))
+    assert np.isfinite(through(StuckStage(RATE_HZ), acc, np.zeros((9000, 3)))).all()
+
+
+def test_one_that_says_nothing_in_running_stays_stuck_where_the_force_passes_that_of_rest():
+    acc, gyr = moving(200)
+    gyr[50:150] = 0.0
+    acc[100:110] = [0.0, 0.0, 9.81]
+    got = through(StuckStage(RATE_HZ), acc, gyr)
+    assert np.isfinite(got[:50]).all()
+    assert np.isnan(got[75:150]).all()
+    assert np.isfinite(got[150:]).all()
+
+
 def test_a_few_equal_samples_are_chance():
     acc, gyr = moving(100)
     acc[20:27], gyr[20:27] = acc[20], gyr[20]
+    acc[40:48], gyr[60:68] = acc[40], gyr[60]
     assert np.isfinite(through(StuckStage(RATE_HZ), acc, gyr)).all()
 
 

@@ -27,15 +27,20 @@ RESTING_S: Final = 60.0
 """The same for readings of rest: sensors that smooth, and made-up samples, stand still to the bit."""
 _REST_M_S2: Final = 0.5
 _REST_RAD_S: Final = 0.1
+_TURNING_RAD_S: Final = 0.5
+"""Rate at which gravity moves on in the sensor's axes, whatever they are rounded to."""
+_WHOLE, _FORCE, _RATE = range(3)
+"""What is followed: whole samples, the accelerometer by itself, the gyroscope by itself."""
 
-_STATE = struct.Struct("<12d4q?")
+_STATE = struct.Struct("<12d14q?")
 
 
 class StuckStage:
     """Watches the samples of one sensor for repetition and makes holes of what is none.
 
-    A run of equal samples is let through until it is ``STUCK_S`` long. Packets that are sent again are
-    followed by themselves, for they come out of order.
+    A run of equal samples is let through until it is ``STUCK_S`` long. An accelerometer or a gyroscope that
+    hangs by itself is given away by the other one: samples in which that one moves are counted. Packets that
+    are sent again are followed by themselves, for they come out of order.
 
     Parameters
     ----------
@@ -46,7 +51,9 @@ class StuckStage:
     def __init__(self, rate_hz: float) -> None:
         self._limits = (max(FEWEST, ceil(STUCK_S * rate_hz)), ceil(RESTING_S * rate_hz))
         self._last = np.full((2, 6), np.nan)
-        self._run = [0, 0]
+        self._run = [[0, 0, 0], [0, 0, 0]]
+        self._moved = [[0, 0, 0], [0, 0, 0]]
+        """Of each run so far, in how many samples the sensor moved all the same."""
         self.is_stuck = False
         """Whether the newest sample of the live stream was one of a run."""
         self.samples = 0
@@ -68,12 +75,13 @@ class StuckStage:
     def push_many(self, packets: DecodedStretch, same: int = 1) -> tuple[DecodedStretch, B1]:
         """Many packets, as ``push`` of one after the other, but in place; also ``is_stuck`` after each, (m,).
 
-        ``same`` says how many samples may equal the one before them: none is the usual case.
+        ``same`` says how many samples may equal the one before them, in force or in rate: none is the usual
+        case.
         """
         after = np.full(len(packets.sizes), self.is_stuck)
         if not (same or self.is_stuck or packets.is_resent.any()) and not self._continues(packets):
             self._last[0, :3], self._last[0, 3:] = packets.acc[-1], packets.gyr[-1]
-            self._run[0] = 0
+            self._run[0], self._moved[0] = [0, 0, 0], [0, 0, 0]
             return packets, after
         stuck = np.zeros(len(packets.flags), dtype=np.bool_)
         if packets.is_resent.any():
@@ -99,32 +107,33 @@ class StuckStage:
         """Whether there are no samples, or the first one equals the last one before."""
         last = self._last[0]
         first = packets.acc[:1], packets.gyr[:1]
-        return bool((first[0] == last[:3]).all() and (first[1] == last[3:]).all())
+        return bool((first[0] == last[:3]).all() or (first[1] == last[3:]).all())
 
     def _repeats(self, stream: int, acc: F8, gyr: F8) -> B1:
         """Which samples of one stream only repeat what came before."""
         last = self._last[stream]
-        same = np.zeros(len(acc), dtype=np.bool_)
-        same[0] = bool((acc[0] == last[:3]).all() and (gyr[0] == last[3:]).all())
-        # One column first: of a sensor that moves hardly a row is left.
-        alike = np.flatnonzero(gyr[1:, 0] == gyr[:-1, 0])
-        if alike.size:
-            same[1 + alike] = _equal_rows(acc, alike) & _equal_rows(gyr, alike)
+        force, rate = _same(acc, last[:3]), _same(gyr, last[3:])
         last[:3], last[3:] = acc[-1], gyr[-1]
-        if not same.any():
-            self._run[stream] = 0
-            return same
-        run = _lengths(same, self._run[stream])
-        self._run[stream] = int(run[-1])
-        resting = np.abs(np.linalg.norm(acc, axis=1) - GRAVITY_M_S2) < _REST_M_S2
-        resting &= np.linalg.norm(gyr, axis=1) < _REST_RAD_S
-        stuck: B1 = run >= np.where(resting, self._limits[1], self._limits[0])
+        stuck = np.zeros(len(acc), dtype=np.bool_)
+        if not (force.any() or rate.any()):
+            self._run[stream], self._moved[stream] = [0, 0, 0], [0, 0, 0]
+            return stuck
+        off = np.abs(np.linalg.norm(acc, axis=1) - GRAVITY_M_S2) >= _REST_M_S2
+        turning = np.linalg.norm(gyr, axis=1)
+        moves = off | (turning >= _REST_RAD_S), off | (turning >= _TURNING_RAD_S), off
+        for what, same in enumerate((force & rate, force, rate)):
+            run, moved = _lengths(same, moves[what], self._run[stream][what], self._moved[stream][what])
+            self._run[stream][what], self._moved[stream][what] = int(run[-1]), int(moved[-1])
+            stuck |= moved >= self._limits[0]
+            if what == _WHOLE:
+                stuck |= run >= self._limits[1]
         self.samples += int(np.count_nonzero(stuck))
         return stuck
 
     def save(self) -> bytes:
         """Everything the stage remembers, as bytes; equal histories give equal bytes."""
-        return _STATE.pack(*self._last.ravel(), *self._run, self.samples, self.times, self.is_stuck)
+        runs = *self._run[0], *self._run[1], *self._moved[0], *self._moved[1]
+        return _STATE.pack(*self._last.ravel(), *runs, self.samples, self.times, self.is_stuck)
 
     def load(self, state: bytes) -> None:
         """Go on from what ``save`` gave."""
@@ -132,24 +141,36 @@ class StuckStage:
             raise ConfigError(
                 "state", f"expected {_STATE.size} bytes, got {len(state)}. Use a state of this stage."
             )
-        *last, live, resent, self.samples, self.times, self.is_stuck = _STATE.unpack(state)
-        self._last[:] = np.array(last).reshape(2, 6)
-        self._run = [live, resent]
+        *numbers, self.samples, self.times, self.is_stuck = _STATE.unpack(state)
+        self._last[:] = np.array(numbers[:12]).reshape(2, 6)
+        runs = [int(x) for x in numbers[12:24]]
+        self._run, self._moved = [runs[:3], runs[3:6]], [runs[6:9], runs[9:]]
 
 
-def _equal_rows(values: F8, which: I8) -> B1:
-    """Which rows of ``values`` (n, 3) after these are as they are."""
-    equal = values[1 + which] == values[which]
-    # Column by column: numpy reduces short rows one at a time.
-    rows: B1 = equal[:, 0] & equal[:, 1] & equal[:, 2]
-    return rows
+def _same(values: F8, last: F8) -> B1:
+    """Which rows of ``values`` (n, 3) equal the one before; ``last`` (3,) came before the first."""
+    same = np.zeros(len(values), dtype=np.bool_)
+    same[0] = bool((values[0] == last).all())
+    # One column first: of a sensor that moves hardly a row is left.
+    alike = np.flatnonzero(values[1:, 0] == values[:-1, 0])
+    if alike.size:
+        equal = values[1 + alike] == values[alike]
+        # Column by column: numpy reduces short rows one at a time.
+        same[1 + alike] = equal[:, 0] & equal[:, 1] & equal[:, 2]
+    return same
 
 
-def _lengths(same: NDArray[np.bool_], carried: int) -> I8:
-    """How many samples before each are equal to it: runs of True, the first one begun ``carried`` earlier."""
+def _lengths(same: B1, moves: B1, carried: int, moved: int) -> tuple[I8, I8]:
+    """How many samples before each are equal to it, and in how many of its run the sensor ``moves``.
+
+    The first run began ``carried`` samples earlier, in ``moved`` of which it did.
+    """
     at = np.arange(len(same))
     broken = np.maximum.accumulate(np.where(same, -1, at))
-    return np.where(broken < 0, at + 1 + carried, at - broken)
+    run = np.where(broken < 0, at + 1 + carried, at - broken)
+    total = np.cumsum(moves & same)
+    begun = np.where(broken < 0, -moved, total[np.maximum(broken, 0)])
+    return run, np.where(same, total - begun, 0)
 
 
 def _without(stuck: B1, acc: F8, gyr: F8) -> tuple[F8, F8]:

@@ -139,7 +139,7 @@ def survey(acc, gyr):
     -------
     tuple of float, float, int
         Greatest size of a component of ``acc`` and of ``gyr``, missing ones left out, and how many samples
-        equal the one before.
+        equal the one before in all of ``acc`` or all of ``gyr``.
     """
     most_acc, most_gyr, same = 0.0, 0.0, 0
     for i in range(acc.shape[0]):
@@ -148,11 +148,13 @@ def survey(acc, gyr):
             most_acc = force if force > most_acc else most_acc
             most_gyr = turn if turn > most_gyr else most_gyr
         # One component first: of a sensor that moves hardly a sample is left.
-        if i > 0 and gyr[i, 0] == gyr[i - 1, 0]:
-            alike = acc[i, 0] == acc[i - 1, 0]
-            for c in range(1, 3):
-                alike = alike and gyr[i, c] == gyr[i - 1, c] and acc[i, c] == acc[i - 1, c]
-            same += alike
+        if i > 0:
+            rate, force = gyr[i, 0] == gyr[i - 1, 0], acc[i, 0] == acc[i - 1, 0]
+            if rate or force:
+                for c in range(1, 3):
+                    rate = rate and gyr[i, c] == gyr[i - 1, c]
+                    force = force and acc[i, c] == acc[i - 1, c]
+                same += rate or force
     return most_acc, most_gyr, same
 
 
