@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError, PacketError
+from latemiles.estimators.spikes import SpikeStage
 from latemiles.estimators.stuck import StuckStage
 from latemiles.kernels.unpack import survey
 from latemiles.signals.packets import DecodedPacket, DecodedStretch, Driver, HeadDriver, StretchDriver
@@ -59,6 +60,7 @@ class DecodeStage:
         self.clipped_gyr = 0
         told = isfinite(info.rate_hz) and info.rate_hz > 0.0
         self._stuck = StuckStage(info.rate_hz if told else USUAL_HZ)
+        self._spikes = SpikeStage()
 
     @property
     def is_stuck(self) -> bool:
@@ -81,7 +83,8 @@ class DecodeStage:
         if packet.flags.shape[0] == 0:
             return None
         flags = self._with_clipping(packet)
-        return self._stuck.push(packet if flags is packet.flags else packet._replace(flags=flags))
+        packet = packet if flags is packet.flags else packet._replace(flags=flags)
+        return self._stuck.push(self._spikes.push(packet))
 
     def push_many(self, data: bytes, start: I8, stop: I8) -> tuple[DecodedStretch, B1]:
         """Samples of many notifications, ``data[start:stop]`` each, as ``push`` of one after the other.
@@ -131,6 +134,7 @@ class DecodeStage:
         clipped = self._with_clipping(stretch, (most_acc, most_gyr))
         if clipped is not flags:
             flags[:] = clipped
+        self._spikes.push_many(stretch, most_gyr)
         return self._stuck.push_many(stretch, same)
 
     def hear_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:
@@ -168,7 +172,7 @@ class DecodeStage:
     def save(self) -> bytes:
         """The counts."""
         counts = _STATE.pack(self.packets, self.damaged, self.clipped_acc, self.clipped_gyr)
-        return counts + self._stuck.save()
+        return counts + self._spikes.save() + self._stuck.save()
 
     def load(self, state: bytes) -> None:
         """Go on from what ``save`` gave."""
@@ -177,7 +181,9 @@ class DecodeStage:
                 "state", f"expected {_STATE.size} bytes or more, got {len(state)}. Use a state of this stage."
             )
         self.packets, self.damaged, self.clipped_acc, self.clipped_gyr = _STATE.unpack_from(state)
-        self._stuck.load(state[_STATE.size :])
+        spikes = _STATE.size + self._spikes.size
+        self._spikes.load(state[_STATE.size : spikes])
+        self._stuck.load(state[spikes:])
 
 
 def room_for(count: int) -> Room:

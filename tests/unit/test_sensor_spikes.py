@@ -1,0 +1,87 @@
+"""A rate that leaps up and back within a sample or two is a hole, not a turn."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latemiles.errors import ConfigError
+from latemiles.estimators.decode import DecodeStage
+from latemiles.estimators.spikes import SpikeStage
+from latemiles.sensors.drivers import samples
+from latemiles.signals.frames import Segment
+from latemiles.signals.packets import DecodedPacket
+from latemiles.signals.records import SensorInfo
+
+FULL = np.radians(2000.0)
+
+
+def moving(n: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(2)
+    swing = np.radians(700.0) * np.sin(2.0 * np.pi * 1.4 * np.arange(n) / 100.0)
+    gyr = rng.normal(0.0, 1.0, (n, 3))
+    gyr[:, 1] += swing
+    return rng.normal([0.0, 0.0, 9.81], 3.0, (n, 3)), gyr
+
+
+def through(stage: SpikeStage, acc, gyr, cuts=(), *, is_resent: bool = False) -> np.ndarray:
+    """Which samples were taken out."""
+    flags, edges = np.zeros(len(acc), dtype=np.int64), [0, *sorted(set(cuts)), len(acc)]
+    parts = [
+        stage.push(DecodedPacket(acc[a:b], gyr[a:b], flags[a:b], is_resent=is_resent))
+        for a, b in itertools.pairwise(edges)
+        if b > a
+    ]
+    gone = np.isnan(np.concatenate([p.gyr for p in parts])).all(axis=1)
+    assert (gone == np.isnan(np.concatenate([p.acc for p in parts])).all(axis=1)).all()
+    return np.flatnonzero(gone)
+
+
+@given(st.lists(st.integers(1, 119), max_size=12))
+def test_spikes_of_one_and_two_samples_are_taken_out_however_packets_are_cut(cuts):
+    acc, gyr = moving()
+    gyr[20, 0] = FULL
+    gyr[50, 2], gyr[51, 2] = -FULL, -FULL
+    gyr[80:83, 1] = FULL
+    # What stays up is let through from its third sample on.
+    assert through(SpikeStage(), acc, gyr, cuts).tolist() == [20, 50, 51, 80, 81]
+
+
+def test_the_first_sample_and_fast_swings_are_no_spikes():
+    acc, gyr = moving()
+    gyr[:, 1] *= 2.0
+    gyr[0] = FULL
+    assert through(SpikeStage(), acc, gyr).tolist() == []
+
+
+def test_many_packets_at_once_give_the_same_as_one_by_one():
+    acc, gyr = moving()
+    gyr[[11, 12, 47], 0] = FULL
+    t = np.arange(120) / 100.0
+    payloads = [samples.encode(t[k : k + 12], acc[k : k + 12], gyr[k : k + 12]) for k in range(0, 120, 12)]
+    info = SensorInfo(segment=Segment.PELVIS, driver=samples.NAME, rate_hz=100.0)
+    one, many = DecodeStage(info, samples.Samples()), DecodeStage(info, samples.Samples())
+    parts = [packet.gyr for payload in payloads if (packet := one.push(payload)) is not None]
+    stop = np.cumsum([len(p) for p in payloads])
+    start = np.concatenate([[0], stop[:-1]])
+    found, _ = many.push_many(b"".join(payloads), start, stop)
+    np.testing.assert_array_equal(found.gyr, np.concatenate(parts))
+    assert np.flatnonzero(np.isnan(found.gyr[:, 0])).tolist() == [11, 12, 47]
+    assert one.save() == many.save()
+
+
+def test_samples_sent_again_are_followed_by_themselves_and_a_state_goes_on_the_same():
+    acc, gyr = moving()
+    gyr[30, 0] = FULL
+    stage, other = SpikeStage(), SpikeStage()
+    assert through(stage, acc[:31], gyr[:31]).tolist() == [30]
+    assert through(stage, acc[:5], gyr[:5] + FULL, is_resent=True).tolist() == []
+    other.load(stage.save())
+    gyr[31, 0] = FULL
+    assert through(other, acc[31:], gyr[31:]).tolist() == through(stage, acc[31:], gyr[31:]).tolist() == [0]
+    with pytest.raises(ConfigError, match="state"):
+        other.load(b"")
