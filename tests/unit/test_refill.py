@@ -125,6 +125,20 @@ def test_a_runner_swings_the_legs_after_a_walk_as_before_it():
     assert np.degrees(relative.running_offsets[0][0]) == pytest.approx(7.0, abs=1.5)
 
 
+def test_a_heading_that_jumps_leaves_the_headings_before_the_jump_alone():
+    """The smoother sees 40 s of a new heading; the jump lies where windows were first refused."""
+    relative = RelativeHeading(PostureParams(), 1.0, 60)
+    state = (*relative.arrays[:5], relative.known)
+    relative.parallel(0, 0.0, np.radians(1.0))
+    for k in range(90):
+        swing = np.full((2, 4), np.nan)
+        swing[0] = np.radians(5.0 if k < 50 else 50.0), 0.1, 0.001, 0.0
+        heading_step(relative.settings, True, 2, swing, np.full(2, np.nan), state)
+    seen = [np.degrees(relative.smoothed[0, k % relative.smoothed.shape[1], 0]) for k in range(35, 90)]
+    np.testing.assert_allclose(seen[:14], 0.0, atol=2.0)
+    np.testing.assert_allclose(seen[16:], 45.0, atol=4.0)
+
+
 def test_walking_now_and_then_makes_no_heading_more_certain():
     """Nothing but the swing of the legs is known, whose plane differs by 5 degrees from runner to runner."""
     relative = RelativeHeading(PostureParams(), 1.0, 0)

@@ -87,7 +87,6 @@ def take_swing(settings, x, P, counts, known, side, gait, window):
     counts[1 + side] += 1
     if counts[1 + side] >= co.refused:
         P[side, 0, 0] = min(P[side, 0, 0] + co.unknown, co.unknown)
-        counts[1 + side] = 0
 
 
 @njit(cache=True)
@@ -131,6 +130,8 @@ def heading_step(settings, moves, gait, swing, parallel, relative):
         take_parallel(x, P, known, side, parallel[side], co.parallel)
         if gait > 0:
             take_swing(settings, x, P, counts, known, side, gait, swing[side])
+        if counts[1 + side] >= co.refused:
+            _turn_where_refused(co, history[side], counts[0], side, counts)
         for i in range(4):
             step[21 + i] = x[side, i]
             for j in range(4):
@@ -145,6 +146,22 @@ def heading_step(settings, moves, gait, swing, parallel, relative):
         for side in range(2):
             smooth_back(history[side], newest, oldest, smoothed[side])
             _leave_out_lost(history[side], newest, oldest, smoothed[side])
+
+
+@njit(cache=True)
+def _turn_where_refused(co, history, newest, side, counts):
+    """Let the heading be unknown from the first window that was refused on.
+
+    The filter opens with the last of them only. A smoother would carry what comes after back through all
+    steps before it, as a turning at that; so it stops at the first one.
+    """
+    rows = history.shape[0]
+    for k in range(max(0, newest + 1 - counts[1 + side]), newest + 1):
+        step = history[k % rows]
+        step[5] = min(step[5] + co.unknown, 2.0 * co.unknown)
+        if k < newest:
+            step[25] = min(step[25] + co.unknown, 2.0 * co.unknown)
+    counts[1 + side] = 0
 
 
 @njit(cache=True)
