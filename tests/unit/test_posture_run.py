@@ -118,12 +118,16 @@ def test_mounts_of_many_stretches_are_those_of_each_before_and_after_slips():
     anchors.start(rng.standard_normal((3, 4)), 0)
     for slip in (None, 2500, 4100):
         if slip is not None:
-            anchors.add(rng.standard_normal((3, 4)), slip)
-        mounts, slips = anchors.at_each(firsts, 200)
+            anchors.add(rng.standard_normal((3, 4)), slip, (slip == 2500, slip == 4100))
+        mounts, slips, turned = anchors.at_each(firsts, 200)
         for k, first in enumerate(firsts.tolist()):
-            one, slipped = anchors.at(first, 200)
+            one, slipped, lost = anchors.at(first, 200)
             np.testing.assert_array_equal(mounts[k], one)
             assert slips[k] == slipped
+            assert tuple(turned[k]) == lost
+    # What was lost stays so from the slip on, and not before.
+    assert turned[firsts < 2500].tolist() == [[False, False]] * 13
+    assert turned[firsts >= 4100].tolist() == [[True, True]] * 9
 
 
 def test_a_turn_is_a_bend_where_speed_does_not_account_for_it():

@@ -14,7 +14,7 @@ from latemiles.estimators.posture_params import PostureParams
 from latemiles.signals.frames import SEGMENTS
 from latemiles.signals.quality import SampleQuality
 
-__all__ = ["Anchors", "Known", "bends", "doubts", "flags_of", "flags_of_each"]
+__all__ = ["Anchors", "Known", "bends", "doubts", "either", "flags_of", "flags_of_each"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -44,44 +44,54 @@ class Anchors:
 
     def __init__(self, near: float) -> None:
         self._near = near
-        self._since: list[tuple[int, F8]] = []
+        self._since: list[tuple[int, F8, tuple[bool, bool]]] = []
         self.mounts: F8 = np.full((_LANES, 4), np.nan)
         """Those now known, (lanes, 4); NaN while unknown."""
 
     def start(self, mounts: F8, sample: int) -> None:
         """Begin with mounts that hold for all samples."""
         self.mounts = mounts
-        self._since = [(sample, mounts)]
+        self._since = [(sample, mounts, (False, False))]
 
-    def add(self, mounts: F8, sample: int) -> None:
-        """After a slip at a sample."""
+    def add(self, mounts: F8, sample: int, turned: tuple[bool, bool] = (False, False)) -> None:
+        """After a slip at a sample; ``turned`` says of each hip whether it may have lost its rotation."""
+        was = self._since[-1][2] if self._since else (False, False)
         self.mounts = mounts
-        self._since = [*self._since[-_KEPT:], (sample, mounts.copy())]
+        lost = either(was, turned)
+        self._since = [*self._since[-_KEPT:], (sample, mounts.copy(), lost)]
 
-    def at(self, first: int, count: int) -> tuple[F8, bool]:
-        """Mounts of samples ``first`` on, and whether a slip is near."""
-        mounts, slips = self.mounts, False
-        for k, (sample, anchored) in enumerate(self._since):
+    @property
+    def turned(self) -> tuple[bool, bool]:
+        """Whether each hip may have lost its rotation by now."""
+        return self._since[-1][2] if self._since else (False, False)
+
+    def at(self, first: int, count: int) -> tuple[F8, bool, tuple[bool, bool]]:
+        """Mounts of samples ``first`` on, whether a slip is near, and ``turned`` as it was then."""
+        mounts, slips, turned = self.mounts, False, (False, False)
+        for k, (sample, anchored, lost) in enumerate(self._since):
             if k == 0 or sample <= first:
-                mounts = anchored
+                mounts, turned = anchored, lost
             slips = slips or (k > 0 and abs(first + 0.5 * count - sample) < self._near)
-        return mounts, slips
+        return mounts, slips, turned
 
-    def at_each(self, firsts: I8, count: int) -> tuple[F8, NDArray[np.bool_]]:
-        """``at`` of stretches that begin at samples ``firsts`` (n,): (n, lanes, 4) and (n,)."""
+    def at_each(self, firsts: I8, count: int) -> tuple[F8, NDArray[np.bool_], NDArray[np.bool_]]:
+        """``at`` of stretches that begin at samples ``firsts`` (n,): (n, lanes, 4), (n,) and (n, 2)."""
+        n = len(firsts)
         if len(self._since) < 2:
-            mounts = self._since[0][1] if self._since else self.mounts
-            return np.broadcast_to(mounts, (len(firsts), *mounts.shape)), np.zeros(len(firsts), dtype=bool)
+            mounts, turned = self._since[0][1:] if self._since else (self.mounts, (False, False))
+            each = np.broadcast_to(mounts, (n, *mounts.shape))
+            return each, np.zeros(n, dtype=bool), np.tile(np.array(turned), (n, 1))
         known = [self.at(first, count) for first in firsts.tolist()]
-        return np.array([mounts for mounts, _ in known]), np.array([slips for _, slips in known])
+        mounts_of, slips_of, turned_of = zip(*known, strict=True)
+        return np.array(mounts_of), np.array(slips_of), np.array(turned_of)
 
     def save(self) -> list[Any]:
         """State as plain values, but for ``mounts``."""
-        return [(k, m.tolist()) for k, m in self._since]
+        return [(k, m.tolist(), list(lost)) for k, m, lost in self._since]
 
     def load(self, state: list[Any]) -> None:
         """Continue from ``save``."""
-        self._since = [(k, np.array(m)) for k, m in state]
+        self._since = [(k, np.array(m), (bool(a), bool(b))) for k, m, (a, b) in state]
 
 
 def bends(p: PostureParams, turning: F8, pace: Callable[[F8], F8], t_s: F8) -> NDArray[np.bool_]:
@@ -100,10 +110,15 @@ def doubts(relative: RelativeHeading, uncertain_rad: float) -> list[int]:
     return [2 * (relative.sd(side) > uncertain_rad) if known[side] else 1 for side in (0, 1)]
 
 
+def either(one: tuple[bool, bool], other: tuple[bool, bool]) -> tuple[bool, bool]:
+    """Of each side whether one of two holds."""
+    return one[0] or other[0], one[1] or other[1]
+
+
 def flags_of(
     mounts: F8, doubt: list[int], disagrees: tuple[bool, bool], *, turns: bool, slips: bool = False
 ) -> list[int]:
-    """Quality bits of each lane; ``disagrees`` is what the hips' second opinion says of each side."""
+    """Quality bits of each lane; ``disagrees`` is what else makes each side's rotation uncertain."""
     flags = [0 if isfinite(w) else _UNCALIBRATED for w in mounts[:, 0].tolist()]
     for side, how in enumerate(doubt):
         flags[1 + side] |= _BITS[how or 2 * disagrees[side]]
@@ -112,9 +127,13 @@ def flags_of(
 
 
 def flags_of_each(
-    mounts: F8, doubt: I8, disagrees: tuple[bool, bool], turns: NDArray[np.bool_], slips: NDArray[np.bool_]
+    mounts: F8,
+    doubt: I8,
+    disagrees: tuple[bool, bool] | NDArray[np.bool_],
+    turns: NDArray[np.bool_],
+    slips: NDArray[np.bool_],
 ) -> I8:
-    """``flags_of`` many times over: (n, lanes) of (n, lanes, 4), (n, 2), (n,) and (n,)."""
+    """``flags_of`` many times over: (n, lanes) of (n, lanes, 4), (n, 2), (2,) or (n, 2), (n,) and (n,)."""
     flags: I8 = np.where(np.isfinite(mounts[:, :, 0]), 0, _UNCALIBRATED)
     flags[:, 1:] |= np.array(_BITS)[np.where(doubt == 0, 2 * np.array(disagrees), doubt)]
     flags |= (_BEND * turns + _SLIPPED * slips)[:, None]

@@ -219,7 +219,10 @@ class MountKeeper:
         mounts = self.mounts.copy()
         mounts[lane] = quat_multiply(mounts[lane], turn)
         self._thinned.use(mounts)
-        self.anchors.add(mounts, round(centre * p.bin_hz * self._thinned.per_bin))
+        # Gravity shows two parts of the turn; the third, about the vertical, is as large as either.
+        is_lost = slipped.angle_rad / np.sqrt(2.0) > p.uncertain_rad
+        turned = bool(is_lost and lane in (0, 1)), bool(is_lost and lane in (0, 2))
+        self.anchors.add(mounts, round(centre * p.bin_hz * self._thinned.per_bin), turned)
         self.calibrator.stage = 2
 
 

@@ -110,6 +110,12 @@ class PostureParams:
     and turns one of them reached 1.7 degrees. Hip angles are not called below 0.7 to 1.0 either."""
     slip_side: int = 28
     """Windows on either side of a step."""
+    large_slip_rad: float = 5.0 * _DEG
+    """Step of the pelvis that is a slip by itself, after few windows or across a pause,"""
+    large_slip_thigh_rad: float = 7.0 * _DEG
+    """and of a thigh."""
+    large_slip_side: int = 6
+    """Windows on either side of such a step."""
     slip_skip: int = 3
     """Windows left out at the step."""
     slip_pace: float = 0.08

@@ -18,7 +18,7 @@ from latemiles.estimators.hip_check import HipCheck
 from latemiles.estimators.lean import Leans
 from latemiles.estimators.mounting import Calibration
 from latemiles.estimators.posture_buffers import KnownSeconds, Samples
-from latemiles.estimators.posture_known import Known, bends, doubts, flags_of, flags_of_each
+from latemiles.estimators.posture_known import Known, bends, doubts, either, flags_of, flags_of_each
 from latemiles.estimators.posture_mounting import MountKeeper
 from latemiles.estimators.posture_params import PostureParams
 from latemiles.estimators.posture_run import blank_run
@@ -240,13 +240,14 @@ class Seconds:
         rate = x[:, 1:2] if self._state["moves"][0] else np.zeros((2, 1))
         delta = np.where(self._relative.known[:, None] == 1, x[:, :1] + rate * since, np.nan)
         doubt = doubts(self._relative, self.params.uncertain_rad)
-        flags = flags_of(self.mounts, doubt, self._hips.disagreements, turns=self._turns)
+        unsure = either(self._hips.disagreements, self._anchors.turned)
+        flags = flags_of(self.mounts, doubt, unsure, turns=self._turns)
         heading = self.thinned.heading_now(first, count)
         return self.mounts, heading, delta, self._with_leans(flags, self._newest)
 
     def smoothed(self, first: int, count: int) -> Known:
         """What is known at grid samples ``first`` on with what came ``lag`` seconds after."""
-        mounts, slips = self._anchors.at(first, count)
+        mounts, slips, turned = self._anchors.at(first, count)
         heading = self.thinned.heading_between(first, count)
         delta, t = np.empty((2, count)), self.thinned
         r, step = self._relative, first // self.samples - self._first_step
@@ -257,7 +258,8 @@ class Seconds:
         then = np.array([(first + 0.5 * count) / self._rate_hz])
         turns = bool(bends(self.params, turning, self._pace, then)[0])
         doubt = [doubt_of(r.history[k], r.P[k], steps, step, delta[k], most) for k in (0, 1)]
-        flags = flags_of(mounts, doubt, self._hips.disagreements, turns=turns, slips=slips)
+        unsure = either(self._hips.disagreements, turned)
+        flags = flags_of(mounts, doubt, unsure, turns=turns, slips=slips)
         return mounts, heading, delta, self._with_leans(flags, first // self.samples)
 
     @property
@@ -302,12 +304,12 @@ class Seconds:
             return
         here = slice(start, stop)
         samples = first + (np.arange(start, stop) - self.lag) * self.samples
-        mounts, slips = self._anchors.at_each(samples, self.samples)
+        mounts, slips, turned = self._anchors.at_each(samples, self.samples)
         middle = np.asarray(samples + 0.5 * self.samples, dtype=np.float64) / self._rate_hz
         turns = bends(self.params, self._run.turning[here], self._pace, middle)
         known.mounts[here] = mounts
         known.flags[here] = flags_of_each(
-            mounts, self._run.doubt[here], self._hips.disagreements, turns, slips
+            mounts, self._run.doubt[here], turned | np.array(self._hips.disagreements), turns, slips
         ) | self._leans.flags(samples // self.samples, self._newest)
 
     @property
@@ -367,10 +369,9 @@ class Seconds:
             "counts": r.counts,
             "known": r.known,
             "turns_sums": self._keeper.turns.sums,
-            "slip_windows": s.windows,
-            "slip_last": s.last,
             "second": self._numbers,
             "leans": self._leans.masks,
+            **s.arrays(),
             **self._hips.arrays(),
         }
 

@@ -12,7 +12,8 @@ __all__ = ["STEP_COLUMNS", "VIGOUR", "keep_window", "step_statistic", "watch_win
 
 STEP_COLUMNS = 9
 VIGOUR = 3
-"""Row of the windows that holds the thighs' rms rate, the pelvis's force deviation and a zero."""
+"""Row of the windows that holds the thighs' rms rate, the pelvis's force deviation, and how many windows
+without gait came after it."""
 
 ROUNDING: Final = 1e-9
 """More than rounding makes of a mean of unit vectors."""
@@ -25,7 +26,8 @@ def keep_window(windows, features):
     Parameters
     ----------
     windows : float64 array, shape (n, 4, 3)
-        Up directions of three sensors, and their vigour; oldest first. Changed in place.
+        Up directions of three sensors, and their vigour with the windows left out since; oldest first.
+        Changed in place.
     features : float64 array, shape (3, 7)
         Of the window, see ``heading.window_features``.
     """
@@ -252,7 +254,9 @@ def _is_slip(upright, side, near, lane, limits, scratch, out):
 
 
 @njit(cache=True)
-def watch_windows(windows, last, features, gaits, mounts, limits, side, near, lean, upright, scratch, out):
+def watch_windows(
+    windows, last, features, gaits, mounts, limits, forgets, side, near, lean, upright, scratch, out
+):
     """Take in windows, one after the other, until a slip is certain.
 
     Parameters
@@ -264,13 +268,15 @@ def watch_windows(windows, last, features, gaits, mounts, limits, side, near, le
     features : float64 array, shape (m, 3, 7)
         Of each window, see ``keep_window``.
     gaits : int64 array, shape (m,)
-        0 none, which forgets the windows.
+        0 none; such windows are left out.
     mounts : float64 array, shape (3, 4)
         See ``without_lean``, which takes off what the sensors share.
     limits : tuple of float
         Least step of the pelvis and of a thigh, rad; standard errors that it exceeds, in terms of the
         scatter over the root of ``side``; the part of it that the others' stay below; the part that is there
         between the nearest windows; and how far the vigour may change, as a part of it.
+    forgets : bool
+        Whether a window without gait forgets those before it.
     side, near : int
         See ``step_statistic``.
     lean : float64 array, shape (n, 3, 2)
@@ -291,7 +297,10 @@ def watch_windows(windows, last, features, gaits, mounts, limits, side, near, le
     """
     for w in range(gaits.shape[0]):
         if gaits[w] == 0:
-            windows[:], last[:] = math.nan, 0.0
+            if forgets:
+                windows[:], last[:] = math.nan, 0.0
+            for i in range(windows.shape[0]):
+                windows[i, VIGOUR, 2] += 1.0
             continue
         keep_window(windows, features[w])
         if math.isnan(windows[0, VIGOUR, 0]):
