@@ -114,13 +114,15 @@ def test_bins_are_means_of_whole_bins_however_they_are_filled(rng, cuts):
     ring, sums = np.full((8, 3, 10), np.nan), np.zeros((3, SUMS))
     quality = np.zeros((3, 64), dtype=np.int64)
     quality[1, 8:11] = BRIDGED
+    quality[2, 30:34] = int(SampleQuality.GYR_CLIPPED)
+    quality[1, 9:15] |= int(SampleQuality.GYR_CLIPPED)
     edges = [0, *cuts, 64]
     for a, b in itertools.pairwise(edges):
         fill_bins(acc, gyr, quat, quality, a, b, a, 8, sums, ring)
     wanted = twins.bins(acc, gyr, quat, 8)
     np.testing.assert_allclose(ring, wanted, atol=1e-14)
     assert np.isnan(wanted[1, 1]).all()
-    assert sums[:, 7:].tolist() == [[0.0, 1.0], [3.0, 2.0], [0.0, 0.0]]
+    assert sums[:, 7:].tolist() == [[0.0, 1.0, 0.0], [3.0, 2.0, 2.0], [0.0, 0.0, 4.0]]
 
 
 def test_the_heading_is_followed_over_full_turns_and_gaps(rows):
@@ -274,12 +276,14 @@ def test_a_window_is_kept_as_the_twin_keeps_it(rng):
 LIMITS = (0.03, 0.04, 6.0, 0.5, 0.45, 0.08)
 
 
-def slow_watch(windows, last, features, gaits, mounts, side, near):
+def slow_watch(windows, last, features, gaits, mounts, forgets, side, near):
     """What ``watch_windows`` finds, window after window; windows, last, how many were taken, and the lane."""
     least = np.array([LIMITS[0], LIMITS[1], LIMITS[1]])
     for k, (feature, gait) in enumerate(zip(features, gaits, strict=True)):
         if gait == 0:
-            windows, last = np.full_like(windows, np.nan), np.zeros(3)
+            if forgets:
+                windows, last = np.full_like(windows, np.nan), np.zeros(3)
+            windows = windows + np.array([0.0, 0.0, 1.0]) * (np.arange(4) == 3)[:, None]
             continue
         windows = twins.keep_window(windows, feature)
         if np.isnan(windows[0, 3, 0]):
@@ -313,8 +317,9 @@ def test_windows_are_watched_for_slips_as_the_twin_watches_them(rng):
         features[rng.integers(0, 120, run % 2), 1] = np.nan
         gaits = np.where(np.arange(120) == 17, 0, 2)
         windows, last = np.full((27, 4, 3), np.nan), np.zeros(3)
-        wanted = slow_watch(windows, last, features, gaits, mounts, side, near)
-        found = watch_windows(windows, last, features, gaits, mounts, LIMITS, side, near, *scratch)
+        wanted = slow_watch(windows, last, features, gaits, mounts, run % 2 == 0, side, near)
+        told = LIMITS, run % 2 == 0, side, near
+        found = watch_windows(windows, last, features, gaits, mounts, *told, *scratch)
         assert found == wanted[2:]
         np.testing.assert_allclose(windows, wanted[0], atol=1e-12)
         np.testing.assert_allclose(last, wanted[1], atol=1e-12)

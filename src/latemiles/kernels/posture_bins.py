@@ -16,9 +16,10 @@ from latemiles.signals.quality import SampleQuality
 __all__ = ["BIN_COLUMNS", "SUMS", "count_missing", "fill_bins", "follow_heading", "heading_at_samples"]
 
 BIN_COLUMNS = 10
-SUMS = 9
+SUMS = 10
 """What is added up in each lane: see ``fill_bins``."""
 _BRIDGED: Final = int(SampleQuality.BRIDGED)
+_CLIPPED: Final = int(SampleQuality.GYR_CLIPPED)
 
 
 @njit(cache=True)
@@ -39,10 +40,10 @@ def fill_bins(acc, gyr, quat, quality, start, stop, sample, per_bin, sums, ring)
         Grid index of column ``start``.
     per_bin : int
         Samples a bin.
-    sums : float64 array, shape (lanes, 9)
+    sums : float64 array, shape (lanes, 10)
         Carried over: sums of gyr and acc and the number of good samples of the open bin; then the samples
-        that are missing, those over which the orientation went on and those over which it did not, until
-        somebody sets them to zero.
+        that are missing, those over which the orientation went on and those over which it did not, and those
+        whose rate was beyond the sensor's limit, until somebody sets them to zero.
     ring : float64 array, shape (n, lanes, 10)
         Written in place. A bin with fewer than half of its samples, or without orientation, is NaN.
     """
@@ -52,7 +53,7 @@ def fill_bins(acc, gyr, quat, quality, start, stop, sample, per_bin, sums, ring)
         at, row, left = start, (sample // per_bin) % ring.shape[0], per_bin - sample % per_bin
         while at < stop:
             count = min(left, stop - at)
-            if count < per_bin or not _fill_bin(forces, rates, quat, at, per_bin, ring, row, lane):
+            if count < per_bin or not _fill_bin(forces, rates, said, quat, at, per_bin, ring, row, lane):
                 _add_up(forces, rates, said, at, count, total)
                 if count == left:
                     _close_bin(total, per_bin, quat, at + count - 1, ring, row, lane)
@@ -61,15 +62,17 @@ def fill_bins(acc, gyr, quat, quality, start, stop, sample, per_bin, sums, ring)
 
 
 @njit(cache=True, forceinline=True)
-def _fill_bin(acc, gyr, quat, start, count, ring, row, lane):
-    """Write a bin that begins and ends here and misses nothing; False if it does miss something."""
+def _fill_bin(acc, gyr, quality, quat, start, count, ring, row, lane):
+    """Write a bin that begins and ends here, misses nothing and is not clipped; False if it is none such."""
     a = b = c = d = e = f = 0.0
+    seen = 0
     for i in range(start, start + count):
+        seen |= quality[i]
         a, b, c = a + gyr[i, 0], b + gyr[i, 1], c + gyr[i, 2]
         d, e, f = d + acc[i, 0], e + acc[i, 1], f + acc[i, 2]
     last = start + count - 1
     w, x, y, z = quat[lane, last, 0], quat[lane, last, 1], quat[lane, last, 2], quat[lane, last, 3]
-    if not math.isfinite((a + d) + (b + e) + (c + f) + w):
+    if seen & _CLIPPED or not math.isfinite((a + d) + (b + e) + (c + f) + w):
         return False
     out = ring[row, lane]
     out[0], out[1], out[2], out[3] = w, x, y, z
@@ -86,6 +89,8 @@ def _add_up(acc, gyr, quality, start, count, sums):
         gx, gy, gz, fx, fy, fz = gyr[i, 0], gyr[i, 1], gyr[i, 2], acc[i, 0], acc[i, 1], acc[i, 2]
         if math.isfinite((gx + fx) + (gy + fy) + (gz + fz)):
             a, b, c, d, e, f, heard = a + gx, b + gy, c + gz, d + fx, e + fy, f + fz, heard + 1.0
+            if quality[i] & _CLIPPED:
+                sums[9] += 1.0
         else:
             sums[7 if quality[i] & _BRIDGED else 8] += 1.0
     sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6] = a, b, c, d, e, f, heard

@@ -32,6 +32,10 @@ __all__ = [
 
 STILL, WALKING, RUNNING = 0, 1, 2
 """Gaits."""
+WINDOW_SECONDS = 3.0
+"""For how long a clipped second is remembered: the length of the windows of the swing."""
+CLIPPED_SHARE = 0.19
+"""How round clipping can make a swing: it is heard all the same, for nothing else tells the heading."""
 HIPS_DUE = 1
 """Bit: the hips' second opinion is to be heard now."""
 OFFSET_DUE = 2
@@ -49,6 +53,7 @@ SECOND_STATE = np.dtype(
         ("steady_s", np.float64, (3,)),  # for how long each sensor was heard in walking or running
         ("missing_s", np.float64, (3,)),  # of the last second
         ("lost_s", np.float64, (3,)),  # the same, only what the orientation did not go on through
+        ("clipped", np.float64, (3,)),  # share of the window in which a rate was beyond the sensor's limit
         ("spared", np.float64, (3,)),  # how far it turned if the last second was no rest, rad^2
         ("doubt", np.float64, (3, 3)),  # how far each earth frame may turn in this second and the next, rad^2
     ]
@@ -115,8 +120,8 @@ def judge_second(state, settings, ring, first, end, window, features, missing, s
         Out, see ``heading.window_features``; left alone before the first whole window.
     missing : int64 array, shape (lanes,)
         Out: bins of the last second that are missing.
-    sums : float64 array, shape (lanes, 9)
-        As ``posture_bins.fill_bins`` leaves them; the missing samples are taken out.
+    sums : float64 array, shape (lanes, 10)
+        As ``posture_bins.fill_bins`` leaves them; the missing and the clipped samples are taken out.
     """
     s, co = state[0], settings[0]
     if end - first >= window.shape[0]:
@@ -141,9 +146,11 @@ def judge_second(state, settings, ring, first, end, window, features, missing, s
         s.missing_s[lane] = missing[lane] * co.bin_s
         is_steady = s.missing_s[lane] < co.lost_packets_s and s.gait != STILL
         s.steady_s[lane] = s.steady_s[lane] + co.step_s if is_steady else 0.0
-        filled_s = sums[lane, 7] * co.bin_s / co.per_bin
+        clipped_s = sums[lane, 9] * co.bin_s / co.per_bin
+        s.clipped[lane] += (clipped_s / co.step_s - s.clipped[lane]) / WINDOW_SECONDS
+        filled_s = sums[lane, 7] * co.bin_s / co.per_bin + clipped_s
         s.lost_s[lane] = sums[lane, 8] * co.bin_s / co.per_bin
-        sums[lane, 7] = sums[lane, 8] = 0.0
+        sums[lane, 7] = sums[lane, 8] = sums[lane, 9] = 0.0
         _doubt_frame(s, co, ring, end, lane, filled_s)
 
 
@@ -258,6 +265,9 @@ def go_on(
         up = axes[1, 1 + side]
         if s.gait != STILL and math.isfinite(up[0]):
             swing_plane(ring, headings, end, window, 1 + side, up, axes[0, 1 + side], swing[side])
+            # A swing that was clipped bends out of its plane by what was cut off.
+            bent = (s.clipped[0] + s.clipped[1 + side]) * swing[side, 1]
+            swing[side, 2] = max(swing[side, 2], min(swing[side, 2] + bent, CLIPPED_SHARE * swing[side, 1]))
     heading_step(
         relative_settings,
         s.moves == 1,
