@@ -52,6 +52,7 @@ FULL = (
         ("--squats", "0", "--seeds", "2", "--first-seed", "100"),
     ),
     Benchmark("saturation", "Clipped sensors", ("saturation.py",), ("1",)),
+    Benchmark("robustness", "Whatever happens to sensors: wrong and unmarked", ("robustness.py",), ("2",)),
     Benchmark("contacts", "Initial contact and toe-off", ("contacts.py",), ("0.7", "1")),
     Benchmark("slips", "Slips of 3 degrees, and 20 clean hours", ("slips.py",), ("2", "2")),
     Benchmark("long_drift", "Three hours with sensors that warm up", ("long_drift.py",), ("1", "1")),

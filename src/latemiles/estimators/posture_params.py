@@ -116,6 +116,8 @@ class PostureParams:
     """and of a thigh."""
     large_slip_side: int = 6
     """Windows on either side of such a step."""
+    large_slip_pace: float = 0.25
+    """As ``slip_pace``: a change of pace by a quarter turns both thighs by two or three degrees."""
     slip_skip: int = 3
     """Windows left out at the step."""
     slip_pace: float = 0.08

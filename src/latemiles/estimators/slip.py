@@ -65,10 +65,10 @@ class SlipFinder:
     def __init__(self, params: PostureParams) -> None:
         least = params.slip_rad, params.slip_thigh_rad
         large = params.large_slip_rad, params.large_slip_thigh_rad
-        skip, pace = params.slip_skip, params.slip_pace
-        self._long = _Watch(params.slip_side, skip, _NEAR, (*least, *_LIMITS, pace), forgets=True)
-        short = params.large_slip_side
-        self._short = _Watch(short, skip, short // 2, (*large, *_LIMITS, pace), forgets=False)
+        slow, fast = (*least, *_LIMITS, params.slip_pace), (*large, *_LIMITS, params.large_slip_pace)
+        skip, short = params.slip_skip, params.large_slip_side
+        self._long = _Watch(params.slip_side, skip, _NEAR, slow, forgets=True)
+        self._short = _Watch(short, skip, short // 2, fast, forgets=False)
 
     def clear(self) -> None:
         """Forget the windows, after a slip."""

@@ -73,10 +73,13 @@ class SpikeStage:
         """Which samples of one stream are part of a spike."""
         bad = np.zeros(len(gyr), dtype=np.bool_)
         last, run, after = self._last[stream], self._run[stream], 0
-        for k in np.flatnonzero((np.abs(gyr) > FAST_RAD_S).any(axis=1)).tolist():
+        # What is no number is a hole already.
+        size = np.abs(gyr)
+        for k in np.flatnonzero(((size > FAST_RAD_S) & (size < np.inf)).any(axis=1)).tolist():
             if k > after:
                 last, run = gyr[k - 1], 0
-            is_far = bool((np.abs(gyr[k] - last) > FAST_RAD_S).any())
+            known = np.isfinite(gyr[k]) & np.isfinite(last)
+            is_far = bool((np.abs(gyr[k][known] - last[known]) > FAST_RAD_S).any())
             if is_far and run < LONGEST:
                 bad[k], run = True, run + 1
             else:
