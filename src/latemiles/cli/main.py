@@ -177,5 +177,5 @@ def run() -> None:
     is_new = use_fresh_cache(Home.find().numba_cache)
     # Said to a person only: a program that reads standard error wants errors there and nothing else.
     if is_new and sys.stderr.isatty() and not COMPUTING.isdisjoint(sys.argv):
-        _say("First use of this version: compiling the kernels takes up to a minute, once.")
+        _say("First use of this version: compiling the kernels takes a few minutes, once.")
     sys.exit(main(sys.argv[1:]))

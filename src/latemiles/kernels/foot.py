@@ -122,7 +122,7 @@ def impact_ratio(s, at, steps):
         s.now[lane] = _impact(s, lane, at)
     left = s.before[1] if math.isnan(s.now[0]) else s.now[0]
     right = s.before[0] if math.isnan(s.now[1]) else s.now[1]
-    s.before[:] = s.now
+    s.before[0], s.before[1] = s.now[0], s.now[1]
     ratio = (left - right) / (left + right + 1.0)
     if math.isnan(ratio):
         return ratio

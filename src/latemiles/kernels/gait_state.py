@@ -198,6 +198,17 @@ def _shift(s):
 
 
 @njit(cache=True)
+def _put_columns(rows, first, last, source, start):
+    """Fill columns ``first`` to ``last`` with those of a source from ``start`` on.
+
+    numba takes a second to compile an assignment of slices, most of it for the words of its errors.
+    """
+    for r in range(rows.shape[0]):
+        for k in range(first, last):
+            rows[r, k] = source[r, start + k - first]
+
+
+@njit(cache=True)
 def append_samples(s, force, flexion, pelvis, start):
     """Take in grid samples from column ``start`` on, as many as there is room for.
 
@@ -209,9 +220,9 @@ def append_samples(s, force, flexion, pelvis, start):
         _shift(s)
     first, count = s.n, min(force.shape[1] - start, s.trunk.shape[0] - s.n)
     last, stop = first + count, start + count
-    s.force[:, first:last] = force[:, start:stop]
-    s.flexion[:, first:last] = flexion[:, start:stop]
-    s.pelvis[:, first:last] = pelvis[:, start:stop]
+    _put_columns(s.force, first, last, force, start)
+    _put_columns(s.flexion, first, last, flexion, start)
+    _put_columns(s.pelvis, first, last, pelvis, start)
     for lane in range(3):
         _bend_all(s.force[lane], s.bent[lane], first, last)
     _stand_in(s, first, last)

@@ -189,7 +189,10 @@ def without_lean(windows, mounts, side, lane, lean, out):
         Gets the windows without it.
     """
     n = windows.shape[0]
-    out[:] = windows
+    for i in range(n):
+        for k in range(windows.shape[1]):
+            for c in range(3):
+                out[i, k, c] = windows[i, k, c]
     for axis in range(2):
         forward, left = 1.0 - axis, 1.0 * axis
         for k in range(3):

@@ -155,7 +155,9 @@ def finish_strides(rings, rate, oldest, tools, index, waiting, waves, rows):
             bits |= _GAP
         elif bits & excluding == 0:
             if used < k:
-                waves[used] = waves[k]
+                for row in range(waves.shape[1]):
+                    for point in range(waves.shape[2]):
+                        waves[used, row, point] = waves[k, row, point]
             steady[used] = k
             used += 1
         time_columns(index + k, waiting[k], out[k])

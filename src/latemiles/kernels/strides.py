@@ -51,6 +51,13 @@ def trig_table(n_harmonics):
 
 
 @njit(cache=True)
+def _put(row, at, source, start, count):
+    """Copy numbers; an assignment of slices takes numba ten times as long to compile."""
+    for k in range(count):
+        row[at + k] = source[start + k]
+
+
+@njit(cache=True)
 def fill_ring(ring, quality_ring, first, pelvis, hip, force_up, force_horizontal, quality):
     """Write samples ``first ...`` into the ring, each at its grid index modulo the ring's length."""
     capacity, n = ring.shape[1], pelvis.shape[0]
@@ -59,15 +66,15 @@ def fill_ring(ring, quality_ring, first, pelvis, hip, force_up, force_horizontal
         at = (first + done) % capacity
         count = min(n - done, capacity - at)
         # Row by row: one stream is read and one written at a time.
-        here, there = slice(done, done + count), slice(at, at + count)
         for c in range(3):
-            ring[c, there] = pelvis[here, c]
-            ring[3 + c, there] = hip[0, here, c]
-            ring[6 + c, there] = hip[1, here, c]
-        ring[9, there] = force_up[0, here]
-        ring[10, there] = force_horizontal[here, 0]
-        ring[11, there] = force_horizontal[here, 1]
-        quality_ring[:, there] = quality[: quality_ring.shape[0], here]
+            _put(ring[c], at, pelvis[:, c], done, count)
+            _put(ring[3 + c], at, hip[0, :, c], done, count)
+            _put(ring[6 + c], at, hip[1, :, c], done, count)
+        _put(ring[9], at, force_up[0], done, count)
+        _put(ring[10], at, force_horizontal[:, 0], done, count)
+        _put(ring[11], at, force_horizontal[:, 1], done, count)
+        for row in range(quality_ring.shape[0]):
+            _put(quality_ring[row], at, quality[row], done, count)
         done += count
 
 

@@ -80,7 +80,8 @@ def take_packets(
     """
     started, first, rate_hz, wait_s = grid
     following = first
-    place[:] = heads
+    for lane in range(heads.shape[0]):
+        place[0, lane] = place[1, lane] = heads[lane]
     # Once more after the last packet: marks may lie there.
     for p in range(at, stop + 1):
         # What will be the same whenever it is put out waits for the end; what a packet to come could change,
@@ -123,7 +124,7 @@ def take_packets(
         late[lane] += _put(buffers, heads, tails, lane, keep, samples, a, b, oldest)
         if is_due and p == at:
             # Rows may have moved.
-            place[:, lane] = heads[lane]
+            place[0, lane] = place[1, lane] = heads[lane]
         if t[b - 1] > newest_s[0]:
             newest_s[0] = t[b - 1]
         if not started:
@@ -163,7 +164,8 @@ def _put(buffers, heads, tails, lane, keep, samples, a, b, oldest):
             if at > head and buffers[lane, at - 1, 0] == t[i]:
                 continue
             for j in range(tail, at, -1):
-                buffers[lane, j] = buffers[lane, j - 1]
+                for c in range(buffers.shape[2]):
+                    buffers[lane, j, c] = buffers[lane, j - 1, c]
         buffers[lane, at, 0] = t[i]
         for c in range(3):
             buffers[lane, at, 1 + c] = acc[i, c]
