@@ -58,6 +58,7 @@ def analyze(
     basis: str = "smoothed",
     config: Config | None = None,
     angles: bool = True,
+    swap_thighs: bool = False,
     watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
@@ -84,6 +85,8 @@ def analyze(
     angles : bool
         Keep the angles and orientations of every sample; without them memory does not grow with the run
         beyond its strides.
+    swap_thighs : bool
+        Take each thigh's sensor for the other's: they were clipped on the wrong way round.
     watch : Watch, optional
         Sees the samples and angles of the last pass go by, where they are not kept.
     progress : callable, optional
@@ -112,6 +115,8 @@ def analyze(
         raise InputError(
             "streams by segment, a Recording or a path", type(source).__name__, "See help(latemiles.analyze)."
         )
+    if swap_thighs:
+        run = run.with_thighs_swapped()
     told = told_poses(run, standing, movement)
     run = run.with_tracks(told_tracks(speed, grade, distance))
     make = partial(Pipeline, run.header, driver_for, config=settings, poses=told)
@@ -127,6 +132,8 @@ def analyze(
     _play(pipeline, run, findings, _part(progress, 0.2 if smoothed else 0.0, 0.95))
     findings.refused = [*refused, *findings.refused]
     result = _result(run, pipeline, findings, keeper)
+    if swap_thighs:
+        result = replace(result, provenance={**result.provenance, "thighs": "swapped"})
     if progress is not None:
         progress(1.0)
     return result

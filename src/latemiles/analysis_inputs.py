@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.errors import InputError, ShapeError, TimeOrderError, UnitError
+from latemiles.estimators.mounting import Calibration
+from latemiles.pipeline import GIVEN
 from latemiles.recording.checks import check_stream, check_together, with_full_scales
 from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers.samples import records as sample_records
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Pose, RunHeader, Speed
-from latemiles.signals.stretches import Stretch, stretches_of, with_speeds
+from latemiles.signals.stretches import Stretch, stretches_of, with_lanes, with_speeds
 
 __all__ = ["Run", "Track", "run_of_recording", "run_of_streams", "told_poses", "told_tracks"]
 
@@ -32,6 +34,12 @@ FASTEST_M_S: Final = 12.5
 """No human runs faster, m/s; a median above it is not m/s."""
 STEEPEST: Final = 1.0
 """Rise over run; a grade whose median size is above is in percent."""
+
+
+OTHER_THIGH: Final = {
+    Segment.LEFT_THIGH: Segment.RIGHT_THIGH,
+    Segment.RIGHT_THIGH: Segment.LEFT_THIGH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,21 @@ class Run:
         ]
         stretches = self.stretches
         return replace(self, stretches=lambda: with_speeds(stretches(), timed))
+
+    def with_thighs_swapped(self) -> Run:
+        """The same run with each thigh's sensor taken for the other's."""
+        extra = dict(self.header.extra)
+        if GIVEN in extra:
+            extra[GIVEN] = Calibration.from_text(extra[GIVEN]).with_thighs_swapped().to_text()
+        sensors = tuple(
+            replace(info, segment=OTHER_THIGH.get(info.segment, info.segment)) for info in self.header.sensors
+        )
+        stretches = self.stretches
+        return replace(
+            self,
+            header=replace(self.header, sensors=sensors, extra=extra),
+            stretches=lambda: with_lanes(stretches(), OTHER_THIGH),
+        )
 
 
 def run_of_recording(recording: Recording) -> Run:

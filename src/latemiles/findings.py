@@ -13,6 +13,7 @@ from latemiles.estimators.gait_events import KINDS
 from latemiles.metrics.catalogue import COLUMN_INDEX
 from latemiles.metrics.needs import SIDES_UNSURE
 from latemiles.metrics.rows import StrideRows
+from latemiles.metrics.sides import EXCHANGED_WORDS, may_be_exchanged
 from latemiles.metrics.table import StrideTable
 from latemiles.pipeline import Pipeline
 from latemiles.signals.events import (
@@ -177,8 +178,12 @@ def quality_report(pipeline: Pipeline, found: Findings, table: StrideTable) -> Q
         strides=len(table),
         strides_used=int(table.used.sum()),
         left_out=table.left_out(),
-        notes=tuple(_notes(pipeline, found, calibration)),
+        notes=(*_notes(pipeline, found, calibration), *_exchanged(table)),
     )
+
+
+def _exchanged(table: StrideTable) -> Iterable[str]:
+    return [EXCHANGED_WORDS] if may_be_exchanged(table) else []
 
 
 def _notes(pipeline: Pipeline, found: Findings, calibration: CalibrationFound | None) -> Iterable[str]:

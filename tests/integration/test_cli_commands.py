@@ -50,6 +50,20 @@ def npz(path: Path, *, without: str = "", n: int = 2000, **changes: object) -> P
     return path
 
 
+def test_thigh_sensors_that_were_taken_for_each_other_are_noticed_and_can_be_swapped(tmp_path):
+    sides = {}
+    for name, options in (("right", ()), ("wrong", ("--swap-thighs",))):
+        out = tmp_path / name
+        done = latemiles("analyze", RECORDINGS / "easy_run.mcap", "--out", out, *options, home=tmp_path)
+        assert done.returncode == 0, done.stderr
+        with (out / "strides.csv").open() as file:
+            sides[name] = [row["side"] for row in csv.DictReader(file)]
+        said = "The thigh sensors may be on each other" in (out / "report.html").read_text()
+        # The recording is sound: told that it is not, the run looks exchanged.
+        assert said == (name == "wrong")
+    assert sides["wrong"] == [{"left": "right", "right": "left"}[side] for side in sides["right"]]
+
+
 def test_analyze_writes_strides_splits_summary_and_report(tmp_path):
     done = latemiles("analyze", RECORDINGS / "easy_run.mcap", "--out", tmp_path / "out", home=tmp_path)
     assert done.returncode == 0, done.stderr

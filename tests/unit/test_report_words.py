@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from latemiles.errors import ConfigError
+from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.metrics.table import StrideTable
 from latemiles.report.axis import run_axis
 from latemiles.report.numbers import MINUS, clock, lasting, listed, magnitude, pace, percent, plural, signed
 from latemiles.report.page import TILT, Page, build_page
@@ -172,6 +174,18 @@ def test_the_answer_says_that_a_pelvis_alone_may_exchange_left_and_right() -> No
     said = "Left and right are told from the pelvis alone and may be exchanged."
     assert said in sentences_of(alone)
     assert said not in sentences_of(page_of("no_thigh"))
+    assert said not in sentences_of(page_of("half_marathon"))
+
+
+def test_the_answer_says_that_the_thigh_sensors_may_be_on_each_others_legs() -> None:
+    run = made_up_run("half_marathon")
+    values = run.strides.values.copy()
+    for angle in ("hip_adduction", "pelvic_drop"):
+        values[:, COLUMN_INDEX[f"{angle}_ic_deg"]] = 5.0
+        values[:, COLUMN_INDEX[f"{angle}_midstance_deg"]] = 2.0
+    crossed = replace(run, strides=StrideTable(run.strides.lanes, values, run.strides["quality"]))
+    said = "The thigh sensors may be on each other's legs, and left and right exchanged; see the notes."
+    assert said in sentences_of(build_page(crossed, "mile"))
     assert said not in sentences_of(page_of("half_marathon"))
 
 

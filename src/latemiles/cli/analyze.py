@@ -52,6 +52,9 @@ def analyze(
     movement: Annotated[
         str | None, typer.Option(metavar="START:END", help="Squats, hinges or a march, s.")
     ] = None,
+    swap_thighs: Annotated[
+        bool, typer.Option("--swap-thighs", help="The thigh sensors were on each other's legs.")
+    ] = False,
 ) -> None:
     """Find strides, form drift and asymmetry; write strides.csv, splits.csv, summary.json, report.html."""
     from latemiles.session.reprocess import AnalyzeOptions
@@ -68,6 +71,7 @@ def analyze(
         angles=angles,
         standing=_window("--standing", standing),
         movement=_window("--movement", movement),
+        swap_thighs=swap_thighs,
     )
     _refuse_one_name_twice(inputs)
     targets = {path: _target(path, out, len(inputs)) for path in inputs}

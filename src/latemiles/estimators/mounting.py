@@ -115,6 +115,23 @@ class Calibration:
             obliquity_uncertainty_rad=(other if is_pelvis else self).obliquity_uncertainty_rad,
         )
 
+    def with_thighs_swapped(self) -> Calibration:
+        """The same of sensors that were taken for each other's."""
+
+        def swapped(lanes: tuple[T, ...]) -> tuple[T, ...]:
+            pelvis, left, right, *rest = lanes
+            return (pelvis, right, left, *rest)
+
+        return replace(
+            self,
+            quat_segment_sensor=swapped(self.quat_segment_sensor),
+            yaw_sd_rad=swapped(self.yaw_sd_rad),
+            residual_rad=swapped(self.residual_rad),
+            zero_standing=swapped(self.zero_standing),
+            swing_offset_rad=self.swing_offset_rad[::-1],
+            swing_offset_sd_rad=self.swing_offset_sd_rad[::-1],
+        )
+
     def to_text(self) -> str:
         """As text for the header of another run, in whose time the poses were not held."""
         nan = float("nan")

@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from latemiles.metrics.catalogue import metric
+from latemiles.metrics.sides import may_be_exchanged
 from latemiles.report.numbers import (
     count,
     degrees,
@@ -250,6 +251,10 @@ def _silent(page: Page) -> list[str]:
     pelvis, *thighs = SEGMENTS
     if page.heard(pelvis) and not any(page.heard(thigh) for thigh in thighs):
         sentences.append("Left and right are told from the pelvis alone and may be exchanged.")
+    if may_be_exchanged(page.analysis.strides):
+        sentences.append(
+            "The thigh sensors may be on each other's legs, and left and right exchanged; see the notes."
+        )
     return sentences
 
 

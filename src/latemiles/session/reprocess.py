@@ -32,6 +32,7 @@ class AnalyzeOptions:
     angles: bool = False
     standing: tuple[float, float] | None = None
     movement: tuple[float, float] | None = None
+    swap_thighs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def analyze_file(
             movement=options.movement,
             basis=options.basis,
             angles=options.angles,
+            swap_thighs=options.swap_thighs,
             config=load_config(home.settings, options.units),
             progress=progress,
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latemiles.signals.records import Packet, Record, RunHeader, Speed
+from latemiles.signals.frames import Segment
+from latemiles.signals.records import Gone, Link, Packet, Record, RunHeader, Speed
 
-__all__ = ["Stretch", "stretches_of", "with_speeds"]
+__all__ = ["Stretch", "stretches_of", "with_lanes", "with_speeds"]
 
 I8 = NDArray[np.int64]
 
@@ -79,6 +80,19 @@ def with_speeds(stretches: Iterable[Stretch], speeds: Iterable[Speed]) -> Iterat
         yield replace(stretch, others=tuple(others))
     if waiting:
         yield _stretch([], [(0, speed) for speed in reversed(waiting)])
+
+
+def with_lanes(stretches: Iterable[Stretch], other: Mapping[Segment, Segment]) -> Iterator[Stretch]:
+    """Stretches whose sensors sit elsewhere than they say: a segment is the ``other`` one, if any."""
+    lanes = np.array([other.get(segment, segment).lane for segment in Segment], dtype=np.int64)
+    for stretch in stretches:
+        others = tuple(
+            (before, replace(record, segment=other.get(record.segment, record.segment)))
+            if isinstance(record, Gone | Link)
+            else (before, record)
+            for before, record in stretch.others
+        )
+        yield replace(stretch, lane=lanes[stretch.lane], others=others)
 
 
 def _is_after(other: tuple[int, Record], before: int, arrival_ns: int) -> bool:
