@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latemiles.errors import ConfigError
 from latemiles.estimators.decode import DecodeStage
 from latemiles.estimators.spikes import SpikeStage
+from latemiles.recording.importers import import_file
 from latemiles.sensors.drivers import samples
 from latemiles.signals.frames import Segment
 from latemiles.signals.packets import DecodedPacket
@@ -85,3 +86,34 @@ def test_samples_sent_again_are_followed_by_themselves_and_a_state_goes_on_the_s
     assert through(other, acc[31:], gyr[31:]).tolist() == through(stage, acc[31:], gyr[31:]).tolist() == [0]
     with pytest.raises(ConfigError, match="state"):
         other.load(b"")
+
+
+@pytest.mark.parametrize("name", ["jogging_on_the_spot", "walking_with_turns"])
+def test_nothing_of_real_people_is_taken_out(name, data_dir):
+    streams, header = import_file("npz", data_dir / f"{name}.npz")
+    for info in header.sensors:
+        stream, stage = streams[info.segment], DecodeStage(info, samples.Samples())
+        for k in range(0, len(stream.t), 1000):
+            acc, gyr = stream.acc[k : k + 1000], stream.gyr[k : k + 1000]
+            packet = stage.push(samples.encode(stream.t[k : k + 1000], acc, gyr))
+            assert packet is not None
+            np.testing.assert_array_equal(packet.gyr, gyr)
+            np.testing.assert_array_equal(packet.acc, acc)
+    # Clips that ring with every landing: the case is worth something.
+    assert name != "jogging_on_the_spot" or np.degrees(np.abs(streams[Segment.LEFT_THIGH].gyr).max()) > 1400.0
+
+
+def test_a_stage_that_does_not_judge_leaves_samples_as_they_were_written():
+    acc, gyr = moving()
+    gyr[20, 0] = FULL
+    acc[40:], gyr[40:] = acc[40], gyr[40]
+    info = SensorInfo(segment=Segment.PELVIS, driver=samples.NAME, rate_hz=100.0)
+    payload = samples.encode(np.arange(120) / 100.0, acc, gyr)
+    judged = DecodeStage(info, samples.Samples()).push(payload)
+    plain = DecodeStage(info, samples.Samples(), judges=False)
+    assert judged is not None
+    assert np.isnan(judged.gyr[[20, 119]]).all()
+    np.testing.assert_array_equal(plain.push(payload).gyr, gyr)
+    found, stuck = plain.push_many(payload, np.array([0]), np.array([len(payload)]))
+    np.testing.assert_array_equal(found.gyr, gyr)
+    assert stuck.tolist() == [False]

@@ -44,9 +44,12 @@ class DecodeStage:
         What is known of the sensor; its ranges may be NaN, then only the driver's own clipping bits count.
     driver : Driver
         The codec of its family.
+    judges : bool
+        Whether samples that cannot be measurements are taken out: repetition and spikes. Without, they come
+        as they were written.
     """
 
-    def __init__(self, info: SensorInfo, driver: Driver) -> None:
+    def __init__(self, info: SensorInfo, driver: Driver, *, judges: bool = True) -> None:
         self.info = info
         self.driver = driver
         # Once: asking an object for its protocol takes longer than decoding a packet.
@@ -61,6 +64,7 @@ class DecodeStage:
         told = isfinite(info.rate_hz) and info.rate_hz > 0.0
         self._stuck = StuckStage(info.rate_hz if told else USUAL_HZ)
         self._spikes = SpikeStage()
+        self._judges = judges
 
     @property
     def is_stuck(self) -> bool:
@@ -84,7 +88,7 @@ class DecodeStage:
             return None
         flags = self._with_clipping(packet)
         packet = packet if flags is packet.flags else packet._replace(flags=flags)
-        return self._stuck.push(self._spikes.push(packet))
+        return self._stuck.push(self._spikes.push(packet)) if self._judges else packet
 
     def push_many(self, data: bytes, start: I8, stop: I8) -> tuple[DecodedStretch, B1]:
         """Samples of many notifications, ``data[start:stop]`` each, as ``push`` of one after the other.
@@ -134,6 +138,8 @@ class DecodeStage:
         clipped = self._with_clipping(stretch, (most_acc, most_gyr))
         if clipped is not flags:
             flags[:] = clipped
+        if not self._judges:
+            return stretch, np.zeros(len(start), dtype=np.bool_)
         self._spikes.push_many(stretch, most_gyr)
         return self._stuck.push_many(stretch, same)
 

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from latemiles.errors import ConfigError
 from latemiles.signals.packets import DecodedPacket, DecodedStretch
 
-__all__ = ["FAST_RAD_S", "SpikeStage"]
+__all__ = ["HIGH_RAD_S", "SpikeStage"]
 
 F8 = NDArray[np.float64]
 B1 = NDArray[np.bool_]
 
-FAST_RAD_S: Final = float(np.radians(1000.0))
-"""A reading beyond this, so far from the sample before, is a spike: within 20 ms a thigh changes its rate by
-200 deg/s in running, with the shock of a landing by 500."""
+HIGH_RAD_S: Final = float(np.radians(1900.0))
+"""A reading beyond this, at the end of the usual range, is a spike, for a clip that rings with the shock of a
+landing reached 1500 deg/s (100 Hz, jogging on the spot),"""
+LEAP_RAD_S: Final = float(np.radians(1000.0))
+"""if it is so far from the sample before."""
 LONGEST: Final = 2
 """Samples that a spike may last; what stays up there longer is a motion."""
 
@@ -63,7 +65,7 @@ class SpikeStage:
                 packets.acc[rows], packets.gyr[rows] = acc, gyr
 
     def _clean(self, stream: int, acc: F8, gyr: F8, most: float) -> None:
-        if most <= FAST_RAD_S and not self._run[stream]:
+        if most <= HIGH_RAD_S and not self._run[stream]:
             self._last[stream] = gyr[-1]
             return
         bad = self._spikes(stream, gyr)
@@ -75,11 +77,11 @@ class SpikeStage:
         last, run, after = self._last[stream], self._run[stream], 0
         # What is no number is a hole already.
         size = np.abs(gyr)
-        for k in np.flatnonzero(((size > FAST_RAD_S) & (size < np.inf)).any(axis=1)).tolist():
+        for k in np.flatnonzero(((size > HIGH_RAD_S) & (size < np.inf)).any(axis=1)).tolist():
             if k > after:
                 last, run = gyr[k - 1], 0
             known = np.isfinite(gyr[k]) & np.isfinite(last)
-            is_far = bool((np.abs(gyr[k][known] - last[known]) > FAST_RAD_S).any())
+            is_far = bool((np.abs(gyr[k][known] - last[known]) > LEAP_RAD_S).any())
             if is_far and run < LONGEST:
                 bad[k], run = True, run + 1
             else:

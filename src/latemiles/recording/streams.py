@@ -59,7 +59,7 @@ class SensorReader:
 
     def __init__(self, info: SensorInfo, known: ClockFit | None = None) -> None:
         is_usable = isfinite(info.rate_hz) and info.rate_hz > 0.0
-        self._decode = DecodeStage(info, driver_for(info))
+        self._decode = DecodeStage(info, driver_for(info), judges=False)
         self.clock = ClockStage(
             info.segment,
             info.rate_hz if is_usable else USUAL_RATE_HZ,
