@@ -43,7 +43,7 @@ def test_a_run_with_exchanged_thighs_says_so_and_is_put_right():
     assert again.provenance["thighs"] == "swapped"
 
 
-@pytest.mark.skipif(not has_rbds(), reason="needs the real running kinematics")
+@pytest.mark.skipif(not has_rbds(), reason="real running poses not found; set LATEMILES_DATA")
 @pytest.mark.parametrize("trial", ["2.5ms", "3.5ms"])
 def test_a_real_runner_with_exchanged_thighs_is_told_from_one_without(trial):
     streams = rbds_session(trial, seed=41).streams

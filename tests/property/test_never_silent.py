@@ -1,4 +1,8 @@
-"""No number is wrong and silent: whatever happens to sensors, wrong strides are marked, sound ones kept."""
+"""Whatever happens to the sensors of one runner, wrong strides are marked and sound ones kept.
+
+A guard of what was reached, with what it leaves written down below. ``benchmarks/robustness.py`` counts over
+twelve other runners, some of whose strides are still wrong and unmarked.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def heard(records):
     """A pace that heard them one by one."""
     pace = Pace()
     for record in records:
-        pace.tell(record)
+        pace.tell_many(words_of([record]))
     return pace
 
 
@@ -65,7 +65,7 @@ def test_two_minutes_ago_are_remembered_however_often_a_source_speaks(rate_hz):
     track, pace = SpeedTrack(), Pace()
     for record in records:
         track.tell(record)
-        pace.tell(record)
+        pace.tell_many(words_of([record]))
     asked = t[-1] - 120.0
     assert track.at(asked)[0] == pytest.approx(3.0 + asked / 1200.0)
     assert pace.at(asked) == pytest.approx(3.0 + asked / 1200.0, abs=0.01)
@@ -76,7 +76,7 @@ def test_a_source_that_speaks_often_fills_no_memory_without_end():
     track, pace = SpeedTrack(), Pace()
     for record in records:
         track.tell(record)
-        pace.tell(record)
+        pace.tell_many(words_of([record]))
     assert len(track.save()) < 1100
     assert len(pace.save()) < 80_000
 
@@ -101,7 +101,7 @@ def test_a_saved_pace_goes_on_as_if_nothing_had_happened():
     whole, second = heard(records), Pace()
     second.load(heard(records[:650]).save())
     for record in records[650:]:
-        second.tell(record)
+        second.tell_many(words_of([record]))
     assert second.save() == whole.save()
     assert second.at(699.5) == whole.at(699.5)
 
@@ -131,7 +131,7 @@ def test_samples_that_wait_go_by_the_words_known_when_they_came_however_late_the
         if stop > first:
             parts.append(soon.course(first, int(stop) - first, 10.0).pace_m_s)
             first = int(stop)
-        soon.tell(record)
+        soon.tell_many(words_of([record]))
     whole = late.course(0, first, 10.0)
     assert np.isnan(whole.pace_m_s).any()
     assert np.isfinite(whole.pace_m_s).any()

@@ -36,7 +36,7 @@ class Pace:
     Parameters
     ----------
     told : iterable of Speed
-        All words of an earlier pass: the low-pass is then symmetric, and ``tell`` changes nothing.
+        All words of an earlier pass: the low-pass is then symmetric, and ``tell_many`` changes nothing.
     is_over_ground : bool
         Whether it is known that the runner moves over ground, where a change of speed is felt; on a
         treadmill it is the belt that gains speed. Only with ``told``.
@@ -57,12 +57,8 @@ class Pace:
         self._settled: list[tuple[int, int]] = []
         """Ends of samples that come next and how many words they shall go by, though more are known since."""
 
-    def tell(self, record: Speed) -> None:
-        """Hear one word of the source."""
-        self.tell_many(words_of([record]))
-
     def tell_many(self, words: F8) -> None:
-        """The same for words (m, 3) as ``words_of`` gives them."""
+        """Hear words (m, 3) of the source, as ``words_of`` gives them."""
         if not self.is_told:
             self._keep(self._heard(words)[0])
 

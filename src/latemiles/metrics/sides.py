@@ -14,7 +14,7 @@ __all__ = ["EXCHANGED_WORDS", "may_be_exchanged"]
 EXCHANGED_WORDS: Final = (
     "The thigh sensors may be on each other's legs: after landing both hips open and the pelvis rises, where "
     "nearly all runners' hips close and the pelvis drops. If they are, left and right are exchanged in all "
-    "that is said here: 'latemiles analyze' can swap the thighs."
+    "that is said here. Analyse the recording again with the option swap-thighs of 'latemiles analyze'."
 )
 
 FEWEST: Final = 20
