@@ -136,13 +136,13 @@ def main(minutes: float, seeds: int) -> None:
     print(f"{'':<36}{'':<17}{head}")
     rows = [
         (f"simulated, {kind} {speed} m/s", simulated, rate, (kind, speed, minutes))
-        for rate in (100.0, 200.0, 208.0)
+        for rate in (52.0, 100.0, 200.0, 208.0)
         for kind, speed in (("running", 2.5), ("running", 3.2), ("running", 4.2), ("walking", 1.4))
     ]
     if has_rbds():
         rows += [
             (f"real motion, {trial}", real_motion, rate, (trial,))
-            for rate in (100.0, 200.0, 208.0)
+            for rate in (52.0, 100.0, 200.0, 208.0)
             for trial in ("2.5ms", "3.5ms")
         ]
     worst: dict[str, tuple[float, str]] = {}

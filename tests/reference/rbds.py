@@ -203,8 +203,25 @@ def _load(trial: str) -> tuple[Poses, Poses, dict[Side, np.ndarray]]:
         flexion, adduction, internal = np.radians(f[f"static_hip_{side.value[0].upper()}"])
         hip = _rot(2, flexion) @ _rot(0, side.sign * adduction) @ _rot(1, side.sign * internal)
         standing[_THIGH[side]] = _ours(pelvis @ hip)
-    touchdowns = {side: f[f"td_{side.value[0].upper()}"] / POSE_HZ for side in SIDES}
+    touchdowns = _in_turn({side: f[f"td_{side.value[0].upper()}"] / POSE_HZ for side in SIDES})
     return running, Poses(standing, {}), touchdowns
+
+
+def _in_turn(touchdowns: dict[Side, np.ndarray]) -> dict[Side, np.ndarray]:
+    """Touchdowns with those put back where the leg lands that the lab's detection found in mid-stance.
+
+    Four of the 2.5 m/s trial lie 0.13 s, a third of a step, behind their own foot's rhythm, which all others
+    keep to 0.03 s; the poses go on undisturbed. They go half way between the other foot's two.
+    """
+    mended = {}
+    for side, other in zip(SIDES, reversed(SIDES), strict=True):
+        own, others = touchdowns[side], touchdowns[other]
+        ahead = own - np.median(np.diff(own)) * np.arange(len(own))
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(ahead, 4, mode="reflect"), 9)
+        is_off = np.abs(ahead - np.median(around, axis=1)) > 0.08
+        after = np.clip(np.searchsorted(others, own), 1, len(others) - 1)
+        mended[side] = np.where(is_off, 0.5 * (others[after - 1] + others[after]), own)
+    return mended
 
 
 def _joint(running: Poses, thigh: Segment) -> tuple[np.ndarray, np.ndarray]:

@@ -50,6 +50,17 @@ def test_squats_flex_the_hips_and_tip_the_pelvis_forward():
         assert 75.0 < np.degrees(s.hip[side.lane, moving, 0].max()) < 120.0
 
 
+@pytest.mark.parametrize("trial", ["2.5ms", "3.5ms"])
+def test_the_feet_touch_down_in_turn_and_in_their_rhythm(trial):
+    s = rbds_session(trial)
+    times = np.concatenate([s.contacts_s[side] for side in Side])
+    order = np.argsort(times)
+    feet = np.repeat([0, 1], [len(s.contacts_s[side]) for side in Side])[order]
+    assert np.all(feet[1:] != feet[:-1])
+    step = np.diff(times[order])
+    assert np.abs(step / np.median(step) - 1.0).max() < 0.06
+
+
 def test_a_seed_makes_one_session():
     one, two = rbds_session(seed=6), rbds_session(seed=6)
     for segment in SEGMENTS:
