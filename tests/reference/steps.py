@@ -200,20 +200,22 @@ class Landing:
             self.shape = np.roll(self.shape, -step, axis=1)
             self.shape[:, -1 if step > 0 else 0] = 0.0
             at, begin, self.behind = at + step / 4.0, begin - step / 4.0, self.behind + step / 4.0
-        return at + begin + 0.25 + 1.0 * (apart - 1.0) if self.count >= 6 else pick
+        is_known = self.count >= 6 and abs(begin) <= 1.5
+        return at + begin + 0.35 + 1.0 * (apart - 1.0) if is_known else pick
 
     def begins(self) -> float:
-        energy = self.shape**2
-        low, high = 12, 48
-        total = energy.sum(axis=0)
-        burst = low + int(np.argmax(total[low:high] >= 0.3 * total[low:high].max()))
-        start, stop = max(low, burst - 32), min(high, burst + 9)
-        costs = {}
-        for k in range(start + 8, stop):
-            parts = energy[:, start:k], energy[:, k:stop]
-            costs[k] = sum((p.shape[1] * np.log(p.mean(axis=1) + 0.0025)).sum() for p in parts)
-        at = min(costs, key=lambda k: costs[k]) if costs else burst
-        return (at - 0.5) / 4.0 - 8.0
+        size = np.hypot(*self.shape)
+        strongest = size[22:48].max()
+        least = min(strongest, max(0.125 * strongest, 2.5 * size[16:22].max()))
+        top = 22 + int(np.argmax(size[22:48] >= least))
+        while top < 47 and size[top + 1] > size[top]:
+            top += 1
+        below = [np.flatnonzero(size[:top] <= share * size[top]).max(initial=0) for share in (0.4, 0.8)]
+        lower, upper = (
+            np.interp(share * size[top], size[k : k + 2], self.grid[k : k + 2])
+            for k, share in zip(below, (0.4, 0.8), strict=True)
+        )
+        return float(lower - (upper - lower))
 
 
 def pelvis_evidence(lean: np.ndarray, turn: np.ndarray) -> float:

@@ -114,6 +114,19 @@ def test_strides_at_many_phases_show_the_contact_between_the_samples():
         assert np.abs(off).max() < 0.8
 
 
+def test_a_thigh_that_swings_and_samples_between_those_of_the_grid_do_not_move_a_contact():
+    for seed in range(3):
+        force, true = landings(60, np.random.default_rng(seed).uniform(0.0, 1.0, 60), 0.02)
+        k = np.arange(force.shape[1])
+        # Its force is curved: up to 1.6 m/s^2 of second difference in the flight.
+        force[1] += 45.0 * np.cos(0.19 * (k - 60.0))
+        for between in (0.0, 0.5):
+            seen = np.array([np.interp(k + between, k, lane) for lane in force])
+            off = landed(seen, np.floor(true - between) + 0.5) - (true - between)
+            # The impact's own first rise is slow: half a sample.
+            assert -0.2 < np.median(off[20:]) < 0.7
+
+
 def test_a_landing_with_a_sample_missing_stays_where_it_was_picked():
     force, true = landings(20, np.array([0.3]), 0.1)
     picks = np.floor(true) + 0.5
@@ -394,6 +407,49 @@ def test_feet_take_turns_where_nothing_tells_which_is_which():
     assert len(contacts) >= len(signals.contacts) - 2
     assert all(a.side is not b.side for a, b in pairwise(contacts))
     assert all(e.confidence < 0.5 for e in contacts)
+
+
+def contacts_off_ms(analysis, true, window):
+    """Errors of the contacts that are true in a window, ms; infinite for one of whose foot none is near."""
+    events, off = analysis.events, []
+    for side in SIDES:
+        found = events.t_s[
+            (np.array(events.kind) == "initial_contact") & (np.array(events.side) == side.value)
+        ]
+        times = true[side][(true[side] > window[0]) & (true[side] < window[1])]
+        nearest = found[np.argmin(np.abs(found - times[:, None]), axis=1)] - times
+        off.append(1e3 * np.where(np.abs(nearest) < 0.06, nearest, np.inf))
+    return np.concatenate(off)
+
+
+@pytest.mark.parametrize("trial", ["2.5ms", "3.5ms"])
+@pytest.mark.skipif(not has_rbds(), reason="the shared running kinematics are absent; set LATEMILES_DATA")
+def test_a_first_pick_that_went_astray_does_not_shift_all_contacts_of_a_slow_sensor(trial):
+    # One foot's used to come 80 ms late, a little less with every stride.
+    for seed in range(2):
+        session = rbds_session(trial, seed=seed, rate_hz=52.0)
+        window = session.running[0] + 1.0, session.running[1] - 1.0
+        off = contacts_off_ms(lm.analyze(session.by_name), session.contacts_s, window)
+        assert np.percentile(np.abs(off), 95) < 17.0
+        assert np.abs(np.median(off)) < 8.0
+
+
+@pytest.mark.parametrize(("rate_hz", "bound_ms"), [(100.0, 3.0), (200.0, 1.0)])
+def test_contacts_are_no_earlier_at_a_low_rate(rate_hz, bound_ms):
+    phases = (
+        Phase("standing", 8.0),
+        Phase("squats", 10.0),
+        Phase("standing", 4.0),
+        Phase("running", 45.0, 3.0),
+    )
+    off = np.empty(0)
+    for seed in range(31, 34):
+        made = simulate(RunnerPlan(phases, sensors=Sensors(rate_hz=rate_hz)), seed)
+        true = {side: made.timeline.feet[side].contact_s for side in SIDES}
+        found = lm.analyze({s.value: x for s, x in made.streams().items()})
+        off = np.concatenate([off, contacts_off_ms(found, true, (30.0, 62.0))])
+    assert np.abs(np.median(off)) < bound_ms
+    assert np.percentile(np.abs(off), 95) < 3.0 * bound_ms
 
 
 @pytest.mark.parametrize("spoilt", ["left sensor loose", "hips upside down"])

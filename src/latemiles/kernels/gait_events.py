@@ -36,6 +36,7 @@ from latemiles.kernels.gait_activity import (
 )
 from latemiles.kernels.gait_follow import (
     FLIGHT_BELOW_M_S2,
+    RISE_SURE,
     RUN_SWING_M_S2,
     RUNNING,
     UPRIGHT_M_S2,
@@ -88,6 +89,8 @@ BEFORE_VALLEY_S: Final = 0.03
 from a slow shuffle to a sprint."""
 SLOW: Final = 1.05
 """A sensor whose samples are further apart than so many of the grid's is slower than it."""
+ALONE: Final = 1.5
+"""How far from a contact that both sensors showed one of them may put it, in its samples."""
 SETTLED_AFTER: Final = 4
 SETTLE_GAIN: Final = 1.0 / 16.0
 TOE_OFF_S: Final = 0.02
@@ -195,6 +198,24 @@ def _landing_window(s, j, leave):
 
 
 @njit(cache=True)
+def _each_alone(s, side, contact):
+    """Mean of what the pelvis and the landing thigh say alone about a contact that both showed; NaN: nothing.
+
+    A sensor's own line bends half a sample before the contact on average, but the first of two that do not
+    sample at once bends two thirds before it.
+    """
+    first, last = contact - _within(s) - ALONE * s.step, contact - _within(s) + ALONE * s.step
+    total, count = 0.0, 0
+    for lane in range(0, 2 + side, 1 + side):
+        s.use[:] = 0
+        s.use[lane] = 1
+        at, gain = pick_onset(s.bent, s.use, int(first), min(s.n, int(last) + 2), s.rate, s.sums)
+        if gain >= LEAST_GAIN:
+            total, count = total + at + _within(s), count + 1
+    return total / count if count > 0 else math.nan
+
+
+@njit(cache=True)
 def _settled(s, j, side, contact, is_next, is_seen):
     """Contact of a slow sensor, by the rise of the low-passed force and the mean time between the two.
 
@@ -205,10 +226,13 @@ def _settled(s, j, side, contact, is_next, is_seen):
     memory = s.settled[side]
     if not is_next:
         memory[1] = 0.0
-    if is_seen:
-        lag = rise - contact
-        off = max(-s.step, min(s.step, lag - memory[0])) if memory[1] > 0.0 else lag - memory[0]
+    alone = _each_alone(s, side, contact)
+    if is_seen and s.rise_votes >= RISE_SURE and not math.isnan(alone):
+        if memory[1] == 0.0:
+            # A first pick that went astray would be believed for a hundred strides; the vote of all is not.
+            memory[0], memory[1] = s.rise_lag * s.rate, 1.0
         memory[1] += 1.0
+        off = max(-s.step, min(s.step, rise - alone - memory[0]))
         memory[0] += max(SETTLE_GAIN, 1.0 / memory[1]) * off
     return rise - memory[0] if memory[1] >= SETTLED_AFTER else contact
 

@@ -9,6 +9,7 @@ from latemiles.kernels.jit import njit
 
 __all__ = [
     "FLIGHT_BELOW_M_S2",
+    "RISE_SURE",
     "RUNNING",
     "RUN_SWING_M_S2",
     "UPRIGHT_M_S2",

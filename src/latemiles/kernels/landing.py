@@ -16,7 +16,6 @@ import math
 from typing import Final
 
 from latemiles.kernels.jit import njit
-from latemiles.kernels.onset import FIRST_BURST, NOISE, TAIL
 
 __all__ = ["KNOTS", "SPAN", "land", "where_it_begins"]
 
@@ -38,8 +37,17 @@ KNOWN_AFTER: Final = 6
 """Strides from which the shape is trusted."""
 SMOOTH_FOR: Final = 4
 """Strides whose samples are spread over the whole way to their neighbours; later ones over half of it."""
-SPREAD: Final = 0.25
-"""How much too early a shape begins: a knot takes in samples up to half a sample after it."""
+FIRST_BEND: Final = 0.125
+"""The first bend is at least so large a share of the strongest, at 100 Hz a fifth,"""
+ABOVE: Final = 2.5
+"""and so many times what the leg does before it lands, at 100 Hz a fourteenth of the strongest: all of its
+flank above ``LOWER`` stands out of that."""
+LOWER: Final = 0.4
+UPPER: Final = 0.8
+"""Shares of the first bend's size that its flank is laid through."""
+SPREAD: Final = 0.35
+"""How much too early a shape begins, samples: 0.1 to 0.2 where sensors sample with the grid, as a knot takes
+in samples half a sample off; 0.4 to 0.6 where they lie between, as those do that keep their own time."""
 LINE: Final = 1.0
 """How much earlier it begins where a sensor is slower than the grid, as a share of the difference in samples:
 the line between two samples bends at the first of them, which strides meet at any phase, and which itself
@@ -47,7 +55,7 @@ lies between two samples of the grid."""
 LEAST_GAIN: Final = 1.0 / 16.0
 """Weight of a new stride: the shape follows pace, ground and shoes within some twenty strides."""
 LEAST_NOISE: Final = 0.01
-"""Square of ``NOISE`` and of what samples are rounded to, (m/s^2)^2."""
+"""Square of ``onset.NOISE`` and of what samples are rounded to, (m/s^2)^2."""
 WORST: Final = 0.5
 """Share of the shape's power that a stride may leave unexplained; else the shape is another's."""
 OFF_CENTRE: Final = 0.3
@@ -108,40 +116,48 @@ def land(force, size, thigh, pick, apart, shape, noise, memory, scratch):
         _move(shape, 1 if begin > 0.0 else -1)
         step = math.copysign(1.0 / PER_SAMPLE, begin)
         at, begin, memory[1] = at + step, begin - step, memory[1] + step
-    return at + begin + SPREAD + LINE * (apart - 1.0) if memory[0] >= KNOWN_AFTER else pick
+    if memory[0] < KNOWN_AFTER or abs(begin) > REACH:
+        return pick
+    return at + begin + SPREAD + LINE * (apart - 1.0)
 
 
 @njit(cache=True)
 def where_it_begins(shape):
-    """Where the shape begins, in samples from its middle: the change point of its variance."""
-    low, high = _knot(-5.0), _knot(4.0)
-    strongest = 0.0
-    for k in range(low, high):
-        strongest = max(strongest, shape[0, k] ** 2 + shape[1, k] ** 2)
-    burst = low
-    while burst < high - 1 and shape[0, burst] ** 2 + shape[1, burst] ** 2 < FIRST_BURST * strongest:
-        burst += 1
-    stop = min(high, burst + 1 + TAIL * PER_SAMPLE)
-    start = max(low, burst - BEFORE * PER_SAMPLE)
-    best, at = math.inf, burst
-    first = start + 2 * PER_SAMPLE
-    pelvis, thigh, all_pelvis, all_thigh = 0.0, 0.0, 0.0, 0.0
-    for j in range(start, stop):
-        all_pelvis += shape[0, j] ** 2
-        all_thigh += shape[1, j] ** 2
-    for j in range(start, min(first, stop)):
-        pelvis += shape[0, j] ** 2
-        thigh += shape[1, j] ** 2
-    for k in range(first, stop):
-        n, m = k - start, stop - k
-        left = max(0.0, all_pelvis - pelvis) / m + NOISE * NOISE
-        low = (pelvis / n + NOISE * NOISE) * (thigh / n + NOISE * NOISE)
-        cost = n * math.log(low) + m * math.log(left * (max(0.0, all_thigh - thigh) / m + NOISE * NOISE))
-        pelvis += shape[0, k] ** 2
-        thigh += shape[1, k] ** 2
-        if cost < best:
-            best, at = cost, k
-    return (at - 0.5) / PER_SAMPLE - BEFORE
+    """Where the shape begins, in samples from its middle: the foot of the flank of its first bend.
+
+    What a leg does before it lands is not smooth to a slow sensor, so the first thing that differs is not yet
+    the contact; and a flank that samples or a line between them have worn round keeps its middle.
+    """
+    top, high = _knot(-2.5), _knot(4.0)
+    before, strongest = 0.0, 0.0
+    for k in range(_knot(-4.0), top):
+        before = max(before, _size(shape, k))
+    for k in range(top, high):
+        strongest = max(strongest, _size(shape, k))
+    least = min(strongest, max(FIRST_BEND * strongest, ABOVE * before))
+    while top < high - 1 and _size(shape, top) < least:
+        top += 1
+    while top < high - 1 and _size(shape, top + 1) > _size(shape, top):
+        top += 1
+    upper, lower = _crossed(shape, top, UPPER), _crossed(shape, top, LOWER)
+    return (lower - (upper - lower) * LOWER / (UPPER - LOWER)) / PER_SAMPLE - BEFORE
+
+
+@njit(cache=True)
+def _size(shape, k):
+    """Size of both lanes' second differences at a knot, m/s^2."""
+    return math.sqrt(shape[0, k] ** 2 + shape[1, k] ** 2)
+
+
+@njit(cache=True)
+def _crossed(shape, top, share):
+    """Where the flank before knot ``top`` comes up through a share of its size there, in knots."""
+    level = share * _size(shape, top)
+    k = top
+    while k > 0 and _size(shape, k) > level:
+        k -= 1
+    before, after = _size(shape, k), _size(shape, k + 1)
+    return k + (level - before) / (after - before) if after > before else float(k)
 
 
 @njit(cache=True)

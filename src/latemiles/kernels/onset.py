@@ -18,16 +18,7 @@ from typing import Final
 
 from latemiles.kernels.jit import njit
 
-__all__ = [
-    "FIRST_BURST",
-    "NOISE",
-    "TAIL",
-    "bend",
-    "bent_energy",
-    "falling_foot",
-    "pick_onset",
-    "rising_foot",
-]
+__all__ = ["bend", "bent_energy", "falling_foot", "pick_onset", "rising_foot"]
 
 NOISE: Final = 0.05
 """Least second difference that means anything, m/s^2: bounds the likelihood of a perfectly smooth flight."""
