@@ -9,10 +9,12 @@ import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 
 from latemiles.report import render_report
-from latemiles.web import LiveBoard, LiveBroadcast, create_app
+from latemiles.signals.events import ThighsDoubted
+from latemiles.web import LiveBoard, LiveBroadcast, LiveView, create_app
 from reference.axe import grave_findings
 from reference.browser import CHROMIUM, DESK, FLAGS, PHONE, offered, view_of
 from reference.made_up_analysis import made_up_run
+from reference.made_up_run import STATES, shown_to
 from reference.page_server import serving
 
 pytestmark = [
@@ -51,6 +53,14 @@ async def test_the_runner_page_has_no_grave_finding_in_any_state(chromium, theme
             broadcast.offer(view.state(), view.log)
             await expect(page.locator("#word")).to_have_text(state, timeout=60_000)
             assert await grave_findings(page, contrast=state in ("watch", "drifting")) == []
+        view = LiveView("swapped", "Maya O.")
+        shown_to(view, STATES["steady"])
+        view.push([ThighsDoubted(view.state()["t"])])
+        view.finish()
+        broadcast.offer(view.state(), view.log)
+        await expect(page.locator("#drop")).to_contain_text("sides swapped?")
+        await expect(page.locator("#sensors")).to_contain_text("swapped?")
+        assert await grave_findings(page) == []
     await page.close()
 
 

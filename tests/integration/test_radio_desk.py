@@ -28,7 +28,7 @@ from latemiles.session.home import Home
 from latemiles.session.kept_calibration import KeptCalibration
 from latemiles.session.live_run import LivePlan, LiveRun
 from latemiles.session.over_radio import radio_run, world_of_run
-from latemiles.signals.events import CalibrationFound, DriftUpdate, Slip, Stride
+from latemiles.signals.events import CalibrationFound, DriftUpdate, Slip, Stride, ThighsDoubted
 from latemiles.signals.frames import SEGMENTS, Segment, Side
 from latemiles.signals.records import Pose, RunHeader
 from latemiles.sim.clock import run_in_virtual_time
@@ -223,6 +223,7 @@ def test_the_terminal_shows_sensors_tilt_way_and_what_to_do():
             DriftUpdate(11.0, "pelvic_tilt_mean_deg", 1.5, 0.5, 2.5, 0.8, "likely change", 0),
             calibration,
             Slip(12.0, Segment.PELVIS, 0.1),
+            ThighsDoubted(13.0),
         ]
     )
     console = Console(width=80, record=True)
@@ -235,6 +236,7 @@ def test_the_terminal_shows_sensors_tilt_way_and_what_to_do():
     assert "Stand still ... 3" in text
     assert "writing run.mcap" in text
     assert "pelvis slipped" in text
+    assert "may be on each other's legs" in text
     lines = advice(calibration)
     assert "pelvis: repeats within 0.6 degrees, good" in lines
     assert any("left thigh" in line and "poor" in line for line in lines)

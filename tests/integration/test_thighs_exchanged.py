@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from latemiles.analysis import analyze
-from latemiles.analysis_inputs import OTHER_THIGH, Run
+from latemiles.analysis import analyze, driver_for
+from latemiles.analysis_inputs import OTHER_THIGH, Run, run_of_streams
 from latemiles.estimators.mounting import Calibration
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
-from latemiles.metrics.sides import EXCHANGED_WORDS, FEWEST, may_be_exchanged
+from latemiles.metrics.sides import EXCHANGED_WORDS, FEWEST, SidesWatch, may_be_exchanged
 from latemiles.metrics.table import StrideTable
-from latemiles.pipeline import GIVEN
+from latemiles.pipeline import GIVEN, Pipeline
+from latemiles.signals.events import ThighsDoubted
 from latemiles.signals.frames import Segment
 from latemiles.signals.records import Gone, Link, Packet, RunHeader, SensorInfo
 from latemiles.signals.stretches import stretches_of
@@ -49,6 +50,48 @@ def test_a_real_runner_with_exchanged_thighs_is_told_from_one_without(trial):
     streams = rbds_session(trial, seed=41).streams
     assert EXCHANGED_WORDS not in analyze(streams).quality.notes
     assert EXCHANGED_WORDS in analyze(crossed(streams)).quality.notes
+
+
+def live(streams, cut=None):
+    """When a run that goes on says it, s; it may be saved and gone on with after ``cut`` stretches."""
+    run = run_of_streams(streams)
+    pipeline, told = Pipeline(run.header, driver_for), []
+    for heard, stretch in enumerate(run.stretches(), 1):
+        told += [e.t_s for e in pipeline.push_stretch(stretch) if isinstance(e, ThighsDoubted)]
+        if heard == cut:
+            saved, pipeline = pipeline.checkpoint(), Pipeline(run.header, driver_for)
+            pipeline.restore(saved)
+    return told
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_run_that_goes_on_says_it_once_within_its_first_minute(seed):
+    _, streams = damaged("nothing", seed)
+    assert live(streams) == []
+    (said_s,) = live(crossed(streams))
+    # Running begins at 22 s.
+    assert said_s < 22.0 + 60.0
+    assert live(crossed(streams), cut=2) == [said_s]
+
+
+def test_two_blocks_of_strides_in_a_row_must_say_so():
+    def said(watch, signs, blocks=1):
+        strides = [(-signs[0] * 6.0, signs[1] * -2.0)] * FEWEST * blocks
+        return sum(watch.push(lane, change) for change in strides for lane in (0, 1))
+
+    wrong, right = (1.0, 1.0), (-1.0, -1.0)
+    watch = SidesWatch()
+    assert said(watch, wrong) == 0
+    assert said(watch, right) == 0
+    assert said(watch, wrong) == 0
+    again = SidesWatch()
+    again.load(watch.save())
+    assert said(again, wrong) == 1
+    assert said(again, wrong, blocks=4) == 0
+    # One angle alone says nothing, one leg neither.
+    assert said(SidesWatch(), (1.0, -1.0), blocks=4) == 0
+    assert not any(SidesWatch().push(0, (-6.0, -2.0)) for _ in range(200))
+    assert not SidesWatch().push(0, (np.nan, -2.0))
 
 
 def table(change, count=FEWEST, missing=0):

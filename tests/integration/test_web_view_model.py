@@ -12,8 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latemiles.signals.events import DriftUpdate, Gap, LinkChanged, LiveState, Marked, Slip, Stride
-from latemiles.signals.frames import Segment
+from latemiles.signals.events import (
+    DriftUpdate,
+    Gap,
+    LinkChanged,
+    LiveState,
+    Marked,
+    Slip,
+    Stride,
+    ThighsDoubted,
+)
+from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.records import RunHeader, Speed
 from latemiles.store import Store
 from latemiles.web import LiveBoard, LiveView
@@ -271,6 +280,21 @@ def test_the_log_tells_what_happened_where():
     assert told["gap"]["words"] == "Pelvis not heard, 76 s"
     assert told["slip"]["words"] == "Pelvis clip moved 1.2°"
     assert told["gap"]["d"] < told["gap"]["end_d"] < told["slip"]["d"]
+
+
+def test_thigh_sensors_that_may_be_exchanged_are_told_at_the_sensors_the_drop_and_the_marks():
+    view = LiveView()
+    view.push([LinkChanged(0.0, segment, "up", "", 80.0) for segment in SEGMENTS])
+    view.push([ThighsDoubted(60.0), replace(update(0.0, t_s=64.0))])
+    state = view.state()
+    assert [s["words"] for s in state["sensors"]] == ["swapped?", "good", "swapped?"]
+    assert state["drop"]["doubted"]
+    (entry,) = [e for e in view.log if e["k"] == "sides"]
+    assert "may be on each other's legs" in entry["words"]
+    assert "begin a new run" in entry["words"]
+    # A lost or slipped sensor is the greater trouble.
+    view.push([LinkChanged(65.0, Segment.LEFT_THIGH, "down", "", NAN), update(0.0, t_s=70.0)])
+    assert view.state()["sensors"][0]["status"] == "lost"
 
 
 def test_a_stored_run_is_shown_as_it_was_seen_live(tmp_path):

@@ -13,10 +13,11 @@ from latemiles.session.home import Home
 from latemiles.session.server_check import ask_servers
 from latemiles.session.sink_settings import SinkSettings
 from latemiles.session.sync import sync
-from latemiles.signals.events import LiveState
+from latemiles.signals.events import LiveState, ThighsDoubted
 from latemiles.sinks.jsonl import JsonlSettings
-from latemiles.sinks.messages import LiveScreen
+from latemiles.sinks.messages import LiveScreen, RunStatus, message
 from latemiles.sinks.outbox import SinkRefused
+from latemiles.sinks.points import points
 from latemiles.web.broadcast import LiveBroadcast, LivePage
 from latemiles.web.view_model import LiveView
 from reference.sink_rows import Notebook, filled_store, header, outage, strides
@@ -92,6 +93,21 @@ def test_a_line_about_a_server_stands_among_the_marks_of_the_live_page():
     (entry,) = page.broadcast.log
     assert entry["words"].startswith("InfluxDB refuses")
     assert entry["t"] == 12.0
+
+
+def test_a_doubt_about_the_thigh_sensors_is_stored_and_reaches_every_server(tmp_path: Path):
+    doubt, status = ThighsDoubted(61.0), RunStatus(header())
+    assert status.message("running")["thighs_may_be_exchanged"] is False
+    assert status.take(doubt)
+    assert status.message("running")["thighs_may_be_exchanged"] is True
+    with filled_store(tmp_path / "s", 0) as store:
+        store.commit("run-1", [doubt])
+        (row,) = [row for row in store.run_rows("run-1") if row.kind == "thighs_doubted"]
+        assert row.event == doubt
+        assert [event for event in store.history("run-1") if isinstance(event, ThighsDoubted)] == [doubt]
+    made = [(p.measurement, p.tags["segment"], p.fields) for p in points(row)]
+    assert made == [("link", f"{side}_thigh", {"may_be_exchanged": 1.0}) for side in ("left", "right")]
+    assert message(row)["schema"] == "latemiles/thighs_doubted/1"
 
 
 def test_the_doctor_names_each_server_with_what_to_mend(tmp_path: Path):

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from latemiles.metrics.catalogue import NUMERIC_COLUMNS
+from latemiles.metrics.sides import LIVE_WORDS
 from latemiles.signals.events import (
     CalibrationFound,
     DriftUpdate,
@@ -22,6 +23,7 @@ from latemiles.signals.events import (
     PoseRefused,
     Slip,
     Stride,
+    ThighsDoubted,
 )
 from latemiles.signals.frames import Segment
 
@@ -82,6 +84,8 @@ class TerminalView:
     slips: list[str] = field(default_factory=list)
     stuck: dict[Segment, str] = field(default_factory=dict)
     """Sensors that hang, and what to do about it."""
+    sides: str = ""
+    """What to look at if the thigh sensors may be on each other's legs."""
 
     def take(self, events: Sequence[Event]) -> None:
         """Take the events of one record."""
@@ -101,6 +105,8 @@ class TerminalView:
                     self.stuck.pop(event.segment, None)
                 case PoseRefused():
                     self.calibrated = f"no: the {event.kind} was none, because {event.reason}"
+                case ThighsDoubted():
+                    self.sides = LIVE_WORDS
                 case Slip():
                     self.slips.append(f"{event.segment.label} slipped")
 
@@ -153,7 +159,7 @@ class TerminalView:
         return f"tilt {d.change:+.1f} deg ({d.low:+.1f} to {d.high:+.1f}) since the start: {d.verdict}"
 
     def _notes(self, t_s: float) -> list[str]:
-        notes = [*self.slips[-1:]]
+        notes = [*self.slips[-1:], *filter(None, [self.sides])]
         notes += [f"{segment.label} {words}" for segment, words in self.stuck.items()]
         if self.reception.trouble is not None and not any(
             link.view.state == "linked" for link in self.reception.links.values()

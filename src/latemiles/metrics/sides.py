@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from math import isnan
+from statistics import median
+from typing import Any, Final
 
 import numpy as np
 
 from latemiles.metrics.table import StrideTable
 from latemiles.signals.frames import SIDES
 
-__all__ = ["EXCHANGED_WORDS", "may_be_exchanged"]
+__all__ = ["ASKED", "EXCHANGED_WORDS", "LIVE_WORDS", "SidesWatch", "may_be_exchanged"]
 
 EXCHANGED_WORDS: Final = (
     "The thigh sensors may be on each other's legs: after landing both hips open and the pelvis rises, where "
     "nearly all runners' hips close and the pelvis drops. If they are, left and right are exchanged in all "
     "that is said here. Analyse the recording again with the option swap-thighs of 'latemiles analyze'."
+)
+
+LIVE_WORDS: Final = (
+    "The thigh sensors may be on each other's legs: look at the next stop. If they are, left and right are "
+    "exchanged here: change them over and begin a new run, or analyse this one with --swap-thighs."
 )
 
 FEWEST: Final = 20
@@ -24,6 +32,10 @@ LEAST_ADDUCTION_DEG: Final = 1.0
 it seems to abduct by as much,"""
 LEAST_DROP_DEG: Final = 0.5
 """and the pelvis, which drops by 1.3 to 6, to rise."""
+ASKED: Final = (("hip_adduction", LEAST_ADDUCTION_DEG), ("pelvic_drop", LEAST_DROP_DEG))
+"""Angles whose change from contact to mid-stance is asked, and by how much it must be mirrored, deg."""
+IN_A_ROW: Final = 2
+"""Blocks of strides that must say so in a row while a run goes on: there are many of them."""
 
 
 def may_be_exchanged(table: StrideTable) -> bool:
@@ -45,10 +57,63 @@ def may_be_exchanged(table: StrideTable) -> bool:
     bool
         False also where too few strides are known.
     """
-    for column, least in (("hip_adduction", LEAST_ADDUCTION_DEG), ("pelvic_drop", LEAST_DROP_DEG)):
+    for column, least in ASKED:
         change = table[f"{column}_midstance_deg"] - table[f"{column}_ic_deg"]
         for side in SIDES:
             known = change[table.used & (table.lanes == side.lane) & np.isfinite(change)]
             if len(known) < FEWEST or not np.median(known) < -least:
                 return False
     return True
+
+
+class SidesWatch:
+    """Asks the same of a run that goes on, a block of ``FEWEST`` strides of each leg at a time."""
+
+    def __init__(self) -> None:
+        self._changes: list[list[list[float]]] = [[], []]
+        """The block so far: a row of the changes of ``ASKED`` for each stride, by leg."""
+        self._in_a_row = 0
+        self._is_said = False
+
+    def push(self, lane: int, changes: Sequence[float]) -> bool:
+        """Take in a stride that is used.
+
+        Parameters
+        ----------
+        lane : int
+            0 left, 1 right.
+        changes : sequence of float
+            Mid-stance less contact of each angle of ``ASKED``, deg; NaN where missing.
+
+        Returns
+        -------
+        bool
+            True, once a run, if the thigh sensors look exchanged.
+        """
+        if self._is_said or any(map(isnan, changes)):
+            return False
+        rows = self._changes[lane]
+        rows.append(list(changes))
+        # Where the other leg is not heard, nothing can be told.
+        del rows[:-FEWEST]
+        if min(map(len, self._changes)) < FEWEST:
+            return False
+        mirrored = all(
+            median(column) < -least
+            for leg in self._changes
+            for column, (_, least) in zip(zip(*leg, strict=True), ASKED, strict=True)
+        )
+        self._in_a_row = self._in_a_row + 1 if mirrored else 0
+        self._is_said = self._in_a_row >= IN_A_ROW
+        for leg in self._changes:
+            leg.clear()
+        return self._is_said
+
+    def save(self) -> dict[str, Any]:
+        """State as plain values."""
+        return {"changes": self._changes, "in_a_row": self._in_a_row, "is_said": self._is_said}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``save`` gave."""
+        self._changes = state["changes"]
+        self._in_a_row, self._is_said = state["in_a_row"], state["is_said"]

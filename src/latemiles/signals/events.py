@@ -29,6 +29,7 @@ __all__ = [
     "Slip",
     "Split",
     "Stride",
+    "ThighsDoubted",
     "event_bytes",
 ]
 
@@ -111,6 +112,13 @@ class Slip:
     segment: Segment
     angle_rad: float
     """Size of the step, rad."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThighsDoubted:
+    """The thigh sensors look as if they were on each other's legs; said once a run, while it goes on."""
+
+    t_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +242,7 @@ Event = (
     | CalibrationFound
     | PoseRefused
     | Slip
+    | ThighsDoubted
     | Stride
     | Split
     | DriftUpdate

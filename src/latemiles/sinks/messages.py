@@ -20,6 +20,7 @@ from latemiles.signals.events import (
     LiveState,
     Split,
     Stride,
+    ThighsDoubted,
 )
 from latemiles.signals.frames import ANGLES, SEGMENTS, SIDES
 from latemiles.signals.records import RunHeader
@@ -119,6 +120,7 @@ class RunStatus:
         }
         self._drift: dict[str, dict[str, Any]] = {}
         self._reference = ""
+        self._thighs_doubted = False
 
     def take(self, event: Event) -> bool:
         """Take an event; True if the status says something else now."""
@@ -138,6 +140,9 @@ class RunStatus:
             case CalibrationFound():
                 self._reference = event.reference
                 return True
+            case ThighsDoubted():
+                self._thighs_doubted = True
+                return True
             case _:
                 return False
 
@@ -152,6 +157,7 @@ class RunStatus:
             "source": self.header.source,
             "software": self.header.software,
             "reference": self._reference,
+            "thighs_may_be_exchanged": self._thighs_doubted,
             "sensors": self._sensors,
             "form_drift": self._drift,
         }

@@ -25,8 +25,9 @@ from latemiles.signals.events import (
     Slip,
     Split,
     Stride,
+    ThighsDoubted,
 )
-from latemiles.signals.frames import SEGMENTS
+from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.sinks.outbox import Row
 
 __all__ = ["DECIMALS", "MEASUREMENTS", "TAGS", "VERDICTS", "Point", "points"]
@@ -89,6 +90,11 @@ def points(row: Row, distance_m: float = math.nan) -> list[Point]:
             made = [("mark", tags, {"label": event.label, "t_s": event.t_s}, event.t_s)]
         case LinkChanged() | Gap() | Slip():
             made = [_link(event, tags)]
+        case ThighsDoubted():
+            made = [
+                ("link", {**tags, "segment": str(segment)}, {"may_be_exchanged": 1.0}, event.t_s)
+                for segment in (Segment.LEFT_THIGH, Segment.RIGHT_THIGH)
+            ]
         case CalibrationFound():
             made = list(_calibration(event, tags))
         case _:

@@ -63,8 +63,8 @@ class OutboxRow:
     athlete: str
     started_utc_ns: int
     kind: str
-    """``stride``, ``split``, ``mark``, ``slip``, ``gap``, ``calibration``, ``form_drift``, ``link`` or
-    ``activity``."""
+    """``stride``, ``split``, ``mark``, ``slip``, ``thighs_doubted``, ``gap``, ``calibration``,
+    ``form_drift``, ``link`` or ``activity``."""
     event: Event
 
 

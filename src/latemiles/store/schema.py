@@ -27,6 +27,7 @@ from latemiles.signals.events import (
     Slip,
     Split,
     Stride,
+    ThighsDoubted,
 )
 from latemiles.signals.frames import Segment, Side
 
@@ -62,6 +63,7 @@ _KINDS: tuple[tuple[str, str, type[Any]], ...] = (
     ("split", "splits", Split),
     ("mark", "marks", Marked),
     ("slip", "slips", Slip),
+    ("thighs_doubted", "thighs_doubted", ThighsDoubted),
     ("gap", "gaps", Gap),
     ("calibration", "calibrations", CalibrationFound),
     ("form_drift", "form_drifts", DriftUpdate),

@@ -12,8 +12,9 @@ import numpy as np
 from latemiles.metrics.catalogue import COLUMN_INDEX
 from latemiles.metrics.packing import pack, unpack
 from latemiles.metrics.rows import StrideBatch
+from latemiles.metrics.sides import ASKED, SidesWatch
 from latemiles.metrics.table import EXCLUDING
-from latemiles.signals.events import DriftUpdate, Event, Slip, Split, Stride
+from latemiles.signals.events import DriftUpdate, Event, Slip, Split, Stride, ThighsDoubted
 from latemiles.signals.records import Speed
 from latemiles.trends.medians import LONGEST_STEP_S, column_medians
 from latemiles.trends.params import HEADLINE, DriftParams, key_parts
@@ -25,6 +26,8 @@ __all__ = ["MonitorParams", "TrendMonitor"]
 
 NAN = math.nan
 _EXCLUDING = int(EXCLUDING)
+_LANDED = [COLUMN_INDEX[f"{name}_ic_deg"] for name, _ in ASKED]
+_BORNE = [COLUMN_INDEX[f"{name}_midstance_deg"] for name, _ in ASKED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class MonitorParams:
 
 
 class TrendMonitor:
-    """Strides and slips in, drift updates and splits out.
+    """Strides and slips in; drift updates, splits and a doubt about the thighs' places out.
 
     A point is the median of 25 strides of each leg, as in the report. The baseline is fixed once, from the
     same minutes of running as in the report, so nothing shown is ever taken back by it. Memory does not
@@ -59,11 +62,12 @@ class TrendMonitor:
             MetricWatch(key, self._params.drift, self._params.watch) for key in self._params.metrics
         )
         self._splits = SplitMaker(self._params.splits)
+        self._sides = SidesWatch()
         self._block: deque[list[float]] = deque(maxlen=4 * self._params.drift.block_strides)
         self._last_t = NAN
         self._running_s = 0.0
 
-    def push(self, event: Event) -> list[DriftUpdate | Split]:
+    def push(self, event: Event) -> list[DriftUpdate | Split | ThighsDoubted]:
         """Take in one event.
 
         Parameters
@@ -74,8 +78,8 @@ class TrendMonitor:
         Returns
         -------
         list
-            A ``DriftUpdate`` for each headline metric when a median is complete or its sensor slipped, and
-            a ``Split`` when one is.
+            A ``DriftUpdate`` for each headline metric when a median is complete or its sensor slipped, a
+            ``Split`` when one is, and ``ThighsDoubted`` when they look exchanged.
         """
         if isinstance(event, Slip):
             return self._slip(event)
@@ -83,19 +87,22 @@ class TrendMonitor:
             return []
         return self.push_many(StrideBatch.of(event))
 
-    def push_many(self, strides: StrideBatch) -> list[DriftUpdate | Split]:
+    def push_many(self, strides: StrideBatch) -> list[DriftUpdate | Split | ThighsDoubted]:
         """Take in strides, as ``push`` of one after the other."""
-        out: list[DriftUpdate | Split] = []
+        out: list[DriftUpdate | Split | ThighsDoubted] = []
         splits = self._splits.push_many(strides)
         if not self._watches:
             return [split for _, split in splits]
         lanes, times = strides.lanes.tolist(), strides.t_s.tolist()
         rows = strides.values[:, self._at].tolist()
+        changes = (strides.values[:, _BORNE] - strides.values[:, _LANDED]).tolist()
         for k, is_left_out in enumerate((strides.quality & _EXCLUDING != 0).tolist()):
             if splits and splits[0][0] == k:
                 out.append(splits.pop(0)[1])
             if not is_left_out:
                 out += self._stride(lanes[k], times[k], rows[k])
+                if self._sides.push(lanes[k], changes[k]):
+                    out.append(ThighsDoubted(times[k]))
         return out
 
     def tell(self, record: Speed) -> None:
@@ -114,6 +121,7 @@ class TrendMonitor:
             "splits": facts,
             "block": list(self._block),
             "clock": [self._last_t, self._running_s],
+            "sides": self._sides.save(),
             "watches": [watch.save() for watch in self._watches],
         }
         return pack(top, {"splits": rows})
@@ -124,6 +132,7 @@ class TrendMonitor:
         self._splits.load(top["splits"], arrays["splits"])
         self._block = deque(top["block"], maxlen=self._block.maxlen)
         self._last_t, self._running_s = top["clock"]
+        self._sides.load(top["sides"])
         for watch, saved in zip(self._watches, top["watches"], strict=True):
             watch.load(saved)
 
@@ -167,7 +176,7 @@ class TrendMonitor:
             legs.append(np.where(enough, column_medians(rows), NAN).tolist())
         return dict(zip(self._columns, zip(*legs, strict=True), strict=True))
 
-    def _slip(self, slip: Slip) -> list[DriftUpdate | Split]:
+    def _slip(self, slip: Slip) -> list[DriftUpdate | Split | ThighsDoubted]:
         hit = [watch for watch in self._watches if slips_that_matter([slip], watch.key)]
         if hit:
             # The block that it falls in holds both levels.

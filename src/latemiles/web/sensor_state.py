@@ -43,6 +43,7 @@ class SensorState:
         "_silent_since_s",
         "battery",
         "heard",
+        "is_doubted",
         "segment",
         "slip_s",
     )
@@ -59,6 +60,8 @@ class SensorState:
         self._is_stuck = False
         self._silent_since_s = math.nan
         self._first_s = math.nan
+        self.is_doubted = False
+        """Whether it may be on the other leg."""
         self._gaps: deque[tuple[float, float]] = deque(maxlen=512)
 
     def link(self, event: LinkChanged) -> None:
@@ -156,6 +159,8 @@ class SensorState:
             status, words = "slipped", "slipped"
         elif not self.heard:
             status, words = "unknown", "not yet"
+        elif self.is_doubted:
+            status, words = "doubted", "swapped?"
         elif self.battery < _LOW_BATTERY:
             words = f"low, {self.battery:.0f}%"
         elif share > 1.0 - _WEAK_SHARE:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from latemiles.metrics.catalogue import COLUMN_INDEX
+from latemiles.metrics.sides import LIVE_WORDS
 from latemiles.signals.events import (
     Activity,
     CalibrationFound,
@@ -23,6 +24,7 @@ from latemiles.signals.events import (
     Slip,
     Split,
     Stride,
+    ThighsDoubted,
 )
 from latemiles.signals.frames import Segment, Side
 from latemiles.signals.records import Record, Speed
@@ -97,6 +99,7 @@ class LiveView:
             Gap: self._gap,
             LinkChanged: self._link,
             Slip: self._slip,
+            ThighsDoubted: self._doubted,
             Split: self._split,
             CalibrationFound: self._calibrated,
             Activity: self._activity,
@@ -257,6 +260,11 @@ class LiveView:
         words = f"{_named(slip.segment)} clip moved {math.degrees(slip.angle_rad):.1f}°"
         self._add("slip", slip.t_s, segment=sensor.name, words=words)
 
+    def _doubted(self, doubt: ThighsDoubted) -> None:
+        for segment in _THIGHS:
+            self._sensors[segment].is_doubted = True
+        self._add("sides", doubt.t_s, words=LIVE_WORDS)
+
     def _split(self, split: Split) -> None:
         self._clock.split(split)
         self._add("split", split.t_s, index=split.index)
@@ -363,7 +371,8 @@ class LiveView:
         missing = (
             "no drop yet" if math.isnan(self._clock.start_s) or not self._drop_shown else "no strides now"
         )
-        sides: dict[str, Any] = {"words": "no pelvis signal" if reason else missing}
+        doubted = self._sensors[Segment.LEFT_THIGH].is_doubted
+        sides: dict[str, Any] = {"words": "no pelvis signal" if reason else missing, "doubted": doubted}
         for side in ("left", "right"):
             row = self._rows[f"drop_{side}"]
             now, shown = row.now(t_s, BLOCK), self._drop_shown.get(side, math.nan)

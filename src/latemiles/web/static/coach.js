@@ -85,7 +85,7 @@
   function sensorTable(sensors) {
     const percent = (v, digits) => (known(v) ? `${(100 * v).toFixed(digits)}%` : DASH);
     const rows = sensors.map((s) => {
-      const loud = s.status === "lost" || s.status === "slipped" ? ' class="loud"' : "";
+      const loud = ["lost", "slipped", "doubted"].includes(s.status) ? ' class="loud"' : "";
       return `<tr><th scope="row"${loud}>${s.name}</th><td${loud}>${s.words}</td><td>${lately(s.lately)}</td><td>${percent(s.lost_share, 1)}</td><td>${percent(s.battery, 0)}</td></tr>`;
     });
     return `<table><thead><tr><th scope="col">sensor</th><th scope="col">link</th><th scope="col" colspan="2">lost, last 5 min</th><th scope="col">battery</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
@@ -94,6 +94,7 @@
   const MARKS = {
     gap: '<path d="M-5 5L5 -5M-5 -1L-1 -5M1 5L5 1" style="stroke:var(--ink-2);stroke-width:1.5;fill:none"/>',
     slip: '<path d="M-6 3H0V-4H6" style="stroke:var(--ink-2);stroke-width:1.75;fill:none"/>',
+    sides: '<path d="M-6 -3H5M2 -6L5 -3L2 0M6 4H-5M-2 1L-5 4L-2 7" style="stroke:var(--ink-2);stroke-width:1.75;fill:none"/>',
     change: '<path d="M-6 4H-1L5 -4" style="stroke:var(--change);stroke-width:2.25;fill:none"/>',
   };
   function markList(log, axis) {

@@ -59,7 +59,8 @@
     return out + "</svg>";
   }
 
-  function dropWords(left, right) {
+  function dropWords(left, right, doubted) {
+    if (doubted) return ["sides swapped?", true];
     if (!known(left.start) || !known(right.start)) return ["no start yet", false];
     const more = (name, side) => `${name} ${fixed(side.now - side.start)}° ${side.now > side.start ? "more" : "less"}`;
     if (left.beyond && right.beyond) return ["both have changed", true];
@@ -68,7 +69,7 @@
     return ["as at the start", false];
   }
 
-  function drop({ left, right, words: missing }) {
+  function drop({ left, right, words: missing, doubted }) {
     const C = WIDTH / 2, scale = C / 9, y = 31, h = 20;
     const length = (v) => clamp(v, 0, 9) * scale;
     let out = `<svg width="${WIDTH}" height="106" role="img" aria-label="Pelvic drop over the left leg ${fixed(left.now)}, over the right leg ${fixed(right.now)} degrees">`;
@@ -83,24 +84,26 @@
       out += `<path d="M${x} ${y - 5}v30" style="stroke:var(--paper);stroke-width:6"/><path d="M${x} ${y - 5}v30" style="stroke:var(--ink);stroke-width:2.5"/>`;
     }
     out += text(0, 86, `${fixed(left.now)}${known(left.now) ? "°" : ""}`, `value ink${left.beyond ? " heavy" : ""}`) + text(WIDTH, 86, `${fixed(right.now)}${known(right.now) ? "°" : ""}`, `value ink${right.beyond ? " heavy" : ""}`, "end");
-    const [words, heavy] = dropWords(left, right);
+    const [words, heavy] = dropWords(left, right, doubted);
     out += text(C, 80, words, heavy ? "says ink bold" : "says ink-2", "middle");
     return out + `<path d="M${C} ${y - 5}v30" style="stroke:var(--ink);stroke-width:2"/></svg>`;
   }
 
-  /* Ring: battery. Centred disc: good. Disc out of its ring: slipped. Bar through it: lost. */
+  /* Ring: battery. Centred disc: good. Disc out of its ring: slipped. Bar through it: lost. Two arrows: may be on
+     the other leg. */
   function sensors(list) {
     let out = `<svg width="${WIDTH}" height="52" role="img" aria-label="${list.map((s) => `${s.name} ${s.words}`).join(", ")}">`;
     list.forEach((sensor, k) => {
-      const x = [15, 135, 255][k], y = 24, around = 2 * Math.PI * 15, loud = sensor.status === "lost" || sensor.status === "slipped";
+      const x = [15, 135, 255][k], y = 24, around = 2 * Math.PI * 15, loud = ["lost", "slipped", "doubted"].includes(sensor.status);
       out += `<circle cx="${x}" cy="${y}" r="15" style="fill:none;stroke:var(--line);stroke-width:4"/>`;
       if (known(sensor.battery)) out += `<circle cx="${x}" cy="${y}" r="15" transform="rotate(-90 ${x} ${y})" style="fill:none;stroke:var(--ink);stroke-width:4;stroke-dasharray:${r1(around * sensor.battery)} ${r1(around)}"/>`;
       if (sensor.status === "good") out += disc(x, y, 7.5, "ink");
       if (sensor.status === "slipped") out += `<circle cx="${x}" cy="${y}" r="6.5" style="fill:none;stroke:var(--ink-3);stroke-width:1.5;stroke-dasharray:2 2"/><circle cx="${x - 9}" cy="${y + 9}" r="7.5" style="fill:var(--ink);stroke:var(--paper);stroke-width:2"/>`;
+      if (sensor.status === "doubted") out += `<path d="M${x - 8} ${y - 4}H${x + 6}M${x + 2} ${y - 8}l5 4l-5 4M${x + 8} ${y + 5}H${x - 6}M${x - 2} ${y + 1}l-5 4l5 4" style="fill:none;stroke:var(--ink);stroke-width:2.5"/>`;
       if (sensor.status === "lost") out += `<path d="M${x - 14} ${y + 14}L${x + 14} ${y - 14}" style="stroke:var(--paper);stroke-width:9"/><path d="M${x - 13} ${y + 13}L${x + 13} ${y - 13}" style="stroke:var(--ink);stroke-width:4"/>`;
       const weight = loud ? "ink bold" : "ink-2";
       /* Longer words are set closer, so that they keep clear of the next ring in any font. */
-      const closer = sensor.words.length < 9 ? "" : ' textLength="70" lengthAdjust="spacingAndGlyphs"';
+      const closer = sensor.words.length < (loud ? 8 : 9) ? "" : ' textLength="70" lengthAdjust="spacingAndGlyphs"';
       out += text(x + 22, 20, sensor.name, weight) + text(x + 22, 39, sensor.words, loud ? "ink bold" : "", "start", closer);
     });
     return out + "</svg>";
