@@ -6,7 +6,7 @@ before a gun) are moved by whole seconds, which keeps the grid, and what was fou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import floor
 from typing import Any, Final
@@ -22,10 +22,19 @@ from latemiles.recording.reader import Recording
 from latemiles.sensors.drivers.samples import records as sample_records
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.frames import Segment
-from latemiles.signals.records import Pose, RunHeader, Speed
+from latemiles.signals.records import Gone, Link, Packet, Pose, Record, RunHeader, Speed
 from latemiles.signals.stretches import Stretch, stretches_of, with_lanes, with_speeds
 
-__all__ = ["Run", "Track", "run_of_recording", "run_of_streams", "told_poses", "told_tracks"]
+__all__ = [
+    "Run",
+    "Track",
+    "header_with_thighs_swapped",
+    "records_with_thighs_swapped",
+    "run_of_recording",
+    "run_of_streams",
+    "told_poses",
+    "told_tracks",
+]
 
 F8 = NDArray[np.float64]
 Track = tuple[Any, Any]
@@ -84,18 +93,34 @@ class Run:
 
     def with_thighs_swapped(self) -> Run:
         """The same run with each thigh's sensor taken for the other's."""
-        extra = dict(self.header.extra)
-        if GIVEN in extra:
-            extra[GIVEN] = Calibration.from_text(extra[GIVEN]).with_thighs_swapped().to_text()
-        sensors = tuple(
-            replace(info, segment=OTHER_THIGH.get(info.segment, info.segment)) for info in self.header.sensors
-        )
         stretches = self.stretches
         return replace(
             self,
-            header=replace(self.header, sensors=sensors, extra=extra),
+            header=header_with_thighs_swapped(self.header),
             stretches=lambda: with_lanes(stretches(), OTHER_THIGH),
         )
+
+
+def header_with_thighs_swapped(header: RunHeader) -> RunHeader:
+    """The header with each thigh's sensor taken for the other's."""
+    extra = dict(header.extra)
+    if GIVEN in extra:
+        extra[GIVEN] = Calibration.from_text(extra[GIVEN]).with_thighs_swapped().to_text()
+    sensors = tuple(
+        replace(info, segment=OTHER_THIGH.get(info.segment, info.segment)) for info in header.sensors
+    )
+    return replace(header, sensors=sensors, extra=extra)
+
+
+def records_with_thighs_swapped(records: Iterable[Record]) -> Iterator[Record]:
+    """The records, one by one, with each thigh's sensor taken for the other's."""
+    for record in records:
+        if isinstance(record, RunHeader):
+            yield header_with_thighs_swapped(record)
+        elif isinstance(record, Packet | Link | Gone):
+            yield replace(record, segment=OTHER_THIGH.get(record.segment, record.segment))
+        else:
+            yield record
 
 
 def run_of_recording(recording: Recording) -> Run:

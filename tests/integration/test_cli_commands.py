@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 import latemiles as lm
 from latemiles.cli.doctor import Finding, told
+from latemiles.signals.events import Stride
+from latemiles.store import Store
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 
@@ -62,6 +65,57 @@ def test_thigh_sensors_that_were_taken_for_each_other_are_noticed_and_can_be_swa
         # The recording is sound: told that it is not, the run looks exchanged.
         assert said == (name == "wrong")
     assert sides["wrong"] == [{"left": "right", "right": "left"}[side] for side in sides["right"]]
+
+
+def test_swapped_thigh_sensors_are_kept_with_the_run_until_they_are_taken_back(tmp_path):
+    recording = tmp_path / "recordings" / "easy_run.mcap"
+    recording.parent.mkdir()
+    shutil.copy(RECORDINGS / "easy_run.mcap", recording)
+    heard = recording.read_bytes()
+
+    def did(*words):
+        done = latemiles(*words, home=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def sides(*words):
+        out = tmp_path / "out"
+        did(*words, "--out", out)
+        with (out / "strides.csv").open() as file:
+            return [row["side"] for row in csv.DictReader(file)]
+
+    def stored_sides():
+        with Store(tmp_path / "store.sqlite") as store:
+            return [event.side for event in store.history(store.runs()[0].id) if isinstance(event, Stride)]
+
+    as_worn = sides("analyze", recording)
+    did("replay", recording, "--headless")
+    replayed = stored_sides()
+    crossed = [{"left": "right", "right": "left"}[side] for side in as_worn]
+    # Somewhere else, for once: the library is told nothing.
+    assert sides("analyze", recording, "--swap-thighs") == crossed
+    assert sides("report", "last") == as_worn
+    assert "taken for each other's" in did("runs", "swap-thighs", "last")
+    assert "on each other's legs" in did("runs", "show")
+    assert sides("report", "last") == crossed
+    assert sides("analyze", recording) == crossed
+    did("runs", "refresh", "--all")
+    did("runs", "note", "last", "windy")
+    assert sides("report", "last") == crossed
+    exported = tmp_path / "strides.table.csv"
+    did("export", "last", "--format", "csv", "--out", exported)
+    with exported.open() as file:
+        assert [row["side"] for row in csv.DictReader(file)] == crossed
+    did("replay", recording, "--headless")
+    assert stored_sides() == [{"left": "right", "right": "left"}[side] for side in replayed]
+    assert sides("report", "last") == crossed
+    did("runs", "swap-thighs", "last", "--undo")
+    assert sides("report", "last") == as_worn
+    did("analyze", recording, "--swap-thighs")
+    assert sides("report", "last") == crossed
+    did("analyze", recording, "--no-swap-thighs")
+    assert sides("report", "last") == as_worn
+    assert recording.read_bytes() == heard
 
 
 def test_analyze_writes_strides_splits_summary_and_report(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from latemiles.analysis import analyze, driver_for
-from latemiles.analysis_inputs import OTHER_THIGH, Run, run_of_streams
+from latemiles.analysis_inputs import OTHER_THIGH, Run, records_with_thighs_swapped, run_of_streams
 from latemiles.estimators.mounting import Calibration
 from latemiles.metrics.catalogue import COLUMN_INDEX, NUMERIC_COLUMNS
 from latemiles.metrics.sides import EXCHANGED_WORDS, FEWEST, SidesWatch, may_be_exchanged
@@ -150,6 +150,15 @@ def test_records_of_exchanged_sensors_change_their_places_and_nothing_else():
         ("trunk", "trunk"),
     ]
     (stretch,) = swapped.stretches()
+    one_by_one = list(records_with_thighs_swapped([header, *records]))
+    assert repr(one_by_one[0]) == repr(swapped.header)
+    assert [record.segment.value for record in one_by_one[1:]] == [
+        "right_thigh",
+        "left_thigh",
+        "pelvis",
+        "right_thigh",
+        "left_thigh",
+    ]
     assert stretch.lane.tolist() == [2, 0, 1]
     assert [(at, record.segment) for at, record in stretch.others] == [(1, "left_thigh"), (2, "right_thigh")]
     moved = Calibration.from_text(swapped.header.extra[GIVEN])

@@ -36,7 +36,7 @@ def test_a_store_of_schema_1_is_opened_with_all_it_held(tmp_path):
     with Store(path, COLUMNS) as opened:
         (run,) = opened.runs()
         assert (run.id, run.athlete, run.notes, run.status) == ("run-1", "maya", "first", "ended")
-        assert (run.shoes, run.route) == ("", "")
+        assert (run.shoes, run.route, run.thighs) == ("", "", "")
         assert run.summary == {"answer": 1}
         np.testing.assert_array_equal(opened.strides("run-1")["pelvic_tilt_mean_deg"], [4.5, math.nan])
         assert [mark.label for mark in opened.marks("run-1")] == ["gel"]
@@ -66,9 +66,10 @@ def test_figures_go_with_their_run_and_words_outlive_a_new_analysis(store):
     library.keep_figures("run-1", FIGURES)
     library.set_shoes("run-1", "blue")
     library.set_route("run-1", "river")
+    store.set_word("run-1", "thighs", "swapped")
     store.begin_run(RunHeader("run-1", athlete="maya"), replace=True)
     run = store.run("run-1")
-    assert (run.notes, run.shoes, run.route) == ("first", "blue", "river")
+    assert (run.notes, run.shoes, run.route, run.thighs) == ("first", "blue", "river", "swapped")
     assert library.figures() == {}
     library.keep_figures("run-1", FIGURES)
     store.delete_run("run-1")

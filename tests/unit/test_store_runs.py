@@ -330,15 +330,16 @@ def test_a_newer_schema_is_refused_with_advice(store):
 def test_an_older_schema_is_brought_up_step_by_step(store, run, monkeypatch):
     steps = []
     store._db.execute("PRAGMA user_version = 1")
-    monkeypatch.setattr(schema_module, "VERSION", 3)
-    monkeypatch.setattr("latemiles.store.store.VERSION", 3)
+    monkeypatch.setattr(schema_module, "VERSION", 4)
+    monkeypatch.setattr("latemiles.store.store.VERSION", 4)
     monkeypatch.setitem(schema_module.MIGRATIONS, 1, lambda db: steps.append(1))
     monkeypatch.setitem(schema_module.MIGRATIONS, 2, lambda db: steps.append(2))
+    monkeypatch.setitem(schema_module.MIGRATIONS, 3, lambda db: steps.append(3))
     with Store(store.path, COLUMNS) as again:
         assert [r.id for r in again.runs()] == [run]
     with Store(store.path, COLUMNS):
         pass
-    assert steps == [1, 2]
+    assert steps == [1, 2, 3]
 
 
 def test_a_new_metric_column_is_added_and_old_rows_read_as_nan(store, run):

@@ -53,8 +53,12 @@ def analyze(
         str | None, typer.Option(metavar="START:END", help="Squats, hinges or a march, s.")
     ] = None,
     swap_thighs: Annotated[
-        bool, typer.Option("--swap-thighs", help="The thigh sensors were on each other's legs.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--swap-thighs/--no-swap-thighs",
+            help="The thigh sensors were on each other's legs, or were not after all; kept with the run.",
+        ),
+    ] = None,
 ) -> None:
     """Find strides, form drift and asymmetry; write strides.csv, splits.csv, summary.json, report.html."""
     from latemiles.session.reprocess import AnalyzeOptions

@@ -44,7 +44,7 @@ __all__ = ["app", "main", "run"]
 
 COMPUTING = frozenset(
     {"analyze", "calibrate", "demo", "export", "import", "live", "refresh", "replay", "report", "serve"}
-    | {"standing"}
+    | {"standing", "swap-thighs"}
 )
 """Commands that need compiled kernels."""
 

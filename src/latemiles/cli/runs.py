@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latemiles.cli.context import UnitsOption, console, print_table, progress_bar, state_of, units_of
+from latemiles.cli.context import (
+    UnitsOption,
+    console,
+    print_table,
+    progress_bar,
+    shown_step,
+    state_of,
+    units_of,
+)
 
 if TYPE_CHECKING:
     from latemiles.session.library import RunEntry
@@ -107,6 +115,35 @@ def route(context: typer.Context, run: NameArgument, name: list[str]) -> None:
     _annotate(context, run, "route", " ".join(name))
 
 
+@app.command("swap-thighs")
+def swap_thighs(
+    context: typer.Context,
+    run: NameArgument,
+    undo: Annotated[bool, typer.Option("--undo", help="They were on the right legs after all.")] = False,
+    units: UnitsOption = None,
+) -> None:
+    """Say that the thigh sensors were on each other's legs, and make the run's result anew."""
+    from latemiles.errors import InputError
+    from latemiles.session.library import find_entry
+    from latemiles.session.reprocess import AnalyzeOptions, analyze_file
+
+    home = state_of(context).find_home()
+    with _library(context) as (found, _store):
+        entry = find_entry(found, run)
+    if entry.recording is None:
+        raise InputError(
+            f"the recording of '{entry.row.id}'",
+            f"none at '{entry.row.recording}'",
+            "Put it back there; without it nothing can be made anew.",
+        )
+    options = AnalyzeOptions(home=home.root, units=units_of(home, units), swap_thighs=not undo)
+    with shown_step(entry.recording.name) as progress:
+        outcome = analyze_file(entry.recording, None, options, progress)
+    done = "taken as they were clipped on" if undo else "taken for each other's, also from now on"
+    console().print(f"{entry.row.id}: thigh sensors {done}.")
+    console().print(outcome.headline)
+
+
 @app.command("athlete")
 def athlete_(context: typer.Context, run: NameArgument, name: str) -> None:
     """Say whose run it was."""
@@ -181,6 +218,7 @@ def entry_json(entry: RunEntry) -> dict[str, Any]:
         "notes": row.notes,
         "shoes": row.shoes,
         "route": row.route,
+        "thighs": row.thighs,
         "recording": row.recording,
         "report": str(entry.report) if entry.report else None,
         "figures": {
@@ -200,6 +238,7 @@ def describe(entry: RunEntry) -> list[tuple[str, str]]:
     lines += [(name, words) for name, words in shown.facts() if words]
     lines += [(name, words) for name, words in (("shoes", row.shoes), ("route", row.route)) if words]
     lines += [("notes", row.notes)] if row.notes else []
+    lines += [("thigh sensors", "swapped: they were on each other's legs")] if row.thighs else []
     if figures is None:
         lines.append(("result", "none yet; 'latemiles runs refresh' makes it"))
     lines.append(("report", str(entry.report) if entry.report else "none yet"))

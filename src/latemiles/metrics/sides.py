@@ -17,12 +17,13 @@ __all__ = ["ASKED", "EXCHANGED_WORDS", "LIVE_WORDS", "SidesWatch", "may_be_excha
 EXCHANGED_WORDS: Final = (
     "The thigh sensors may be on each other's legs: after landing both hips open and the pelvis rises, where "
     "nearly all runners' hips close and the pelvis drops. If they are, left and right are exchanged in all "
-    "that is said here. Analyse the recording again with the option swap-thighs of 'latemiles analyze'."
+    "that is said here; 'latemiles runs swap-thighs RUN' puts it right, and keeps that with the run."
 )
 
 LIVE_WORDS: Final = (
     "The thigh sensors may be on each other's legs: look at the next stop. If they are, left and right are "
-    "exchanged here: change them over and begin a new run, or analyse this one with --swap-thighs."
+    "exchanged here: change them over and begin a new run, or run on and swap them afterwards, with "
+    "'latemiles runs swap-thighs last'."
 )
 
 FEWEST: Final = 20

@@ -16,6 +16,7 @@ from latemiles.exports import ANGLES, FORMATS, Format
 from latemiles.exports.spool import AngleSpool
 from latemiles.recording.reader import Recording
 from latemiles.session.home import Home
+from latemiles.session.library import thighs_swapped
 from latemiles.session.settings import load_config
 from latemiles.sinks.messages import safe_name
 
@@ -80,6 +81,7 @@ def export_run(
             angles=False,
             watch=spool if wants_angles else None,
             config=config,
+            swap_thighs=thighs_swapped(plan.home, recording.header, recording_path),
             progress=progress,
         )
         if wants_angles:

@@ -69,6 +69,11 @@ class Home:
         return self._made("") / "store.sqlite"
 
     @property
+    def has_store(self) -> bool:
+        """Whether anything was ever kept; nothing is made to find out."""
+        return (self.root / "store.sqlite").is_file()
+
+    @property
     def sensors(self) -> Path:
         """Which sensor sits where; need not exist."""
         return self.root / "sensors.toml"

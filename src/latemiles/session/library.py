@@ -33,6 +33,7 @@ __all__ = [
     "local_time",
     "recording_of",
     "strangers",
+    "thighs_swapped",
 ]
 
 _WRITTEN_S: Final = 30.0
@@ -159,9 +160,19 @@ def keep_result(home: Home, analysis: Analysis, recording: Path, units: str = "m
         if run is None:
             run = store.begin_run(_unique(store, analysis.header), recording.resolve(), basis=analysis.basis)
             store.end_run(run)
+        store.set_word(run, "thighs", analysis.provenance.get("thighs", ""))
         Library(store).keep_figures(run, figures)
         store.conclude(run, drift_found(analysis))
     return run
+
+
+def thighs_swapped(home: Home, header: RunHeader, recording: Path) -> bool:
+    """Whether the library was told that the thigh sensors of this run were on each other's legs."""
+    if not home.has_store:
+        return False
+    with Store(home.store) as store:
+        run = _known_as(store, header, recording)
+        return run is not None and store.run(run).thighs == "swapped"
 
 
 def recording_of(home: Home, run: str) -> Path:

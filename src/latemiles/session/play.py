@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latemiles.analysis_inputs import header_with_thighs_swapped, records_with_thighs_swapped
 from latemiles.errors import EnvironmentMissing
 from latemiles.pipeline import Pipeline
 from latemiles.recording.writer import RecordingWriter
 from latemiles.sensors.registry import driver_for
 from latemiles.session.followers import Deliveries, make_sinks
 from latemiles.session.home import Home
+from latemiles.session.library import thighs_swapped
 from latemiles.session.live import LiveSession
 from latemiles.session.pace import paced
 from latemiles.session.reprocess import AnalyzeOptions, Outcome, analyze_file
@@ -148,6 +150,8 @@ def play(
     config = load_config(home.settings, options.units)
     target = recording or home.recordings / f"{header.run}.mcap"
     recorder = RecordingWriter(target, header) if recording is None else None
+    if recorder is None and not isinstance(records, AsyncIterator) and thighs_swapped(home, header, target):
+        header, records = header_with_thighs_swapped(header), records_with_thighs_swapped(records)
     pipeline = Pipeline(header, driver_for, config=config)
     with Store(home.store) as store:
         run = store.begin_run(header, target.resolve(), replace=True)

@@ -14,7 +14,7 @@ from latemiles.recording.reader import Recording
 from latemiles.report.files import write_outputs
 from latemiles.report.summary import summary_dict
 from latemiles.session.home import Home
-from latemiles.session.library import keep_result
+from latemiles.session.library import keep_result, thighs_swapped
 from latemiles.session.season_marks import note_season
 from latemiles.session.settings import load_config
 from latemiles.store import Store
@@ -32,7 +32,8 @@ class AnalyzeOptions:
     angles: bool = False
     standing: tuple[float, float] | None = None
     movement: tuple[float, float] | None = None
-    swap_thighs: bool = False
+    swap_thighs: bool | None = None
+    """Whether the thigh sensors were on each other's legs; None: as the library was told before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,16 @@ def analyze_file(
     home = Home(options.home)
     source = _as_recording(path, home)
     with Recording.open(source) as recording:
+        swap = options.swap_thighs
+        if swap is None:
+            swap = thighs_swapped(home, recording.header, source)
         analysis = analyze(
             recording,
             standing=options.standing,
             movement=options.movement,
             basis=options.basis,
             angles=options.angles,
-            swap_thighs=options.swap_thighs,
+            swap_thighs=swap,
             config=load_config(home.settings, options.units),
             progress=progress,
         )

@@ -18,7 +18,8 @@ from latemiles.signals.records import RunHeader
 __all__ = ["RUNS_SQL", "RUN_COLUMNS", "OutboxRow", "RunRow", "SetAside", "own_id", "run_row", "summary_json"]
 
 RUN_COLUMNS = (
-    "id, athlete, started_utc_ns, source, recording, status, notes, software, basis, summary, shoes, route"
+    "id, athlete, started_utc_ns, source, recording, status, notes, software, basis, summary, shoes, route, "
+    "thighs"
 )
 
 
@@ -49,6 +50,8 @@ class RunRow:
     shoes: str
     """In a person's words; empty until told."""
     route: str
+    thighs: str
+    """``swapped`` where the thigh sensors were on each other's legs, as a person said; else empty."""
     strides: int
     last_t_s: float
     """Session time of the last stride, s; NaN without strides."""

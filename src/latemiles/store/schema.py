@@ -36,9 +36,9 @@ __all__ = ["APPLICATION_ID", "MIGRATIONS", "VERSION", "EventTable", "create", "e
 APPLICATION_ID = 0x6C6D_7331
 """``lms1`` in the file's header: tells a store of ours from any other SQLite file."""
 
-VERSION = 2
+VERSION = 3
 """Schema version of this software, kept in ``user_version``. 2: shoes and routes, figures of runs, exercises,
-standing checks."""
+standing checks. 3: whether the thigh sensors of a run were on each other's legs."""
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -48,7 +48,11 @@ def _shoes_and_routes(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE runs ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
 
 
-MIGRATIONS: dict[int, Migration] = {1: _shoes_and_routes}
+def _thighs(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE runs ADD COLUMN thighs TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: dict[int, Migration] = {1: _shoes_and_routes, 2: _thighs}
 """Version -> what brings a store of that version to the next one; each runs in one transaction."""
 
 _NAN = float("nan")
@@ -189,7 +193,8 @@ def create(db: sqlite3.Connection, tables: Sequence[EventTable]) -> None:
         "CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, athlete TEXT NOT NULL, "
         "started_utc_ns INTEGER NOT NULL, source TEXT NOT NULL, recording TEXT NOT NULL, "
         "status TEXT NOT NULL, notes TEXT NOT NULL, software TEXT NOT NULL, basis TEXT NOT NULL, "
-        "summary TEXT, shoes TEXT NOT NULL DEFAULT '', route TEXT NOT NULL DEFAULT '')"
+        "summary TEXT, shoes TEXT NOT NULL DEFAULT '', route TEXT NOT NULL DEFAULT '', "
+        "thighs TEXT NOT NULL DEFAULT '')"
     )
     db.execute(
         "CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, "

@@ -133,7 +133,7 @@ class Store(StoreReader):
             ``causal`` or ``smoothed``: what its angles rest on.
         replace : bool
             Forget what is kept of this run and begin again, as a new analysis does.
-            Notes, shoes and route stay.
+            Notes, shoes, route and swapped thigh sensors stay.
         apart : bool
             Where the id is taken by another athlete's run, or by one with another recording, give this one
             an id of its own; the same recording always gets the same.
@@ -146,7 +146,7 @@ class Store(StoreReader):
         with self.writing() as db:
             # Chosen with the write lock held: two runs of one name may begin at the same moment.
             run = own_id(db, header, str(recording)) if apart else header.run
-            sql = "SELECT athlete, notes, shoes, route FROM runs WHERE id = ?"
+            sql = "SELECT athlete, notes, shoes, route, thighs FROM runs WHERE id = ?"
             old = db.execute(sql, (run,)).fetchone()
             if old and (not replace or old[0] != header.athlete):
                 raise StoreError(
@@ -165,7 +165,7 @@ class Store(StoreReader):
                 header.software,
                 basis,
                 None,
-                *(old[2:] if old else ("", "")),
+                *(old[2:] if old else ("", "", "")),
             )
             db.execute(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
             if was_told:
