@@ -61,6 +61,8 @@ GOALS = (
     Goal("sync_p95", "sensors against each other, live, p95", "ms", 2.0, 1.0),
     Goal("contact_p95_simulated", "initial contact, simulated, worst p95", "ms", 15.0, 8.0),
     Goal("contact_p95_real", "initial contact, real kinematics, worst p95", "ms", 15.0, 8.0),
+    Goal("contact_p95_simulated_slow", "the same of sensors of 52 Hz, simulated", "ms", 15.0, _NONE),
+    Goal("contact_p95_real_slow", "the same of sensors of 52 Hz, real kinematics", "ms", 15.0, _NONE),
     Goal("contact_wrong_side", "contacts of the wrong side", "", 0.0, _NONE),
     Goal("false_alarms", "drift alarms in 20 steady hours, wander 0.2 deg over 5 min", "", 1.0, _NONE),
     Goal("clipped_angles", "what clipping adds to the errors of tilt and obliquity", "deg", 0.1, 0.05),
