@@ -20,6 +20,9 @@ from latemiles.kernels.ready import kind_of, load, place, text_of
 
 __all__ = ["Kernel", "is_compiled", "is_ready", "njit", "settled", "when_compiling"]
 
+_NUMBA: Final = {"_nrt": False}
+"""Options of all kernels. They allocate nothing and give no array back, so that nobody has to count who holds
+which one; numba does it for every view of an array, with instructions that stop all processors."""
 _TEACHERS: Final[list[str]] = []
 """Modules that teach the compiler something, to be imported before it is asked."""
 
@@ -59,7 +62,7 @@ def njit(**options: Any) -> Callable[[Any], Any]:
     """As numba's decorator of that name."""
     if is_ready():
         return lambda function: Kernel(function, options)
-    return compiler().njit(**options)  # type: ignore[no-any-return]
+    return compiler().njit(**_NUMBA, **options)  # type: ignore[no-any-return]
 
 
 def settled(kernel: Any, *arguments: Any) -> Any:
@@ -121,7 +124,7 @@ class Kernel:
         numba = compiler()
         for module in _TEACHERS:
             import_module(module)
-        return numba.njit(**self._options)(self.py_func)
+        return numba.njit(**_NUMBA, **self._options)(self.py_func)
 
     @property
     def _numba_type_(self) -> Any:
