@@ -24,7 +24,15 @@ from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import select
 from latemiles.kernels.quaternion import rotate
 
-__all__ = ["COURSE_COEFFICIENTS", "COURSE_FIELDS", "aim", "follow_course"]
+__all__ = [
+    "COURSE_COEFFICIENTS",
+    "COURSE_FIELDS",
+    "SMALLEST_LEVEL",
+    "aim",
+    "facing",
+    "follow_course",
+    "turn_course",
+]
 
 COURSE_FIELDS = [
     ("ahead", np.float64, (3,)),  # forward axis of the segment in sensor axes; zero while unknown
@@ -62,6 +70,59 @@ def aim(states, ahead):
             st.ahead[j] = axis
 
 
+@njit(cache=True, forceinline=True)
+def facing(st, w, x, y, z):
+    """Level direction of the forward axis, x and y in the earth frame, and its level part before scaling.
+
+    Parameters
+    ----------
+    st : record with ``COURSE_FIELDS``, or a group of them
+    w, x, y, z : float
+        Sensor to earth.
+    """
+    hx, hy, _ = rotate(w, x, y, z, st.ahead[0], st.ahead[1], st.ahead[2])
+    level = math.sqrt(hx * hx + hy * hy)
+    size = max(level, SMALLEST_LEVEL)
+    return hx / size, hy / size, level
+
+
+@njit(cache=True, forceinline=True)
+def turn_course(co, follows, course, hx, hy):
+    """Take the three low-passes on by a direction.
+
+    Parameters
+    ----------
+    co : record with ``COURSE_COEFFICIENTS``, or a group of them
+    follows : bool
+        Whether they have seen a direction before; else they begin with this one.
+    course : tuple of float
+        x and y of the first, the second and the third.
+    hx, hy : float
+        The direction.
+
+    Returns
+    -------
+    course : tuple of float
+    change, now : tuple of float
+        x and y of the change of the direction of progression since the last sample, and of the direction.
+    """
+    f0, f1, s0, s1, t0, t1 = course
+    gain, slow, lead = co.course_gain, co.course_slow, co.course_lead
+    fx = select(follows, f0 + gain * (hx - f0), hx)
+    fy = select(follows, f1 + gain * (hy - f1), hy)
+    dx = select(follows, gain * (fx - s0), 0.0)
+    dy = select(follows, gain * (fy - s1), 0.0)
+    sx = select(follows, s0 + dx, hx)
+    sy = select(follows, s1 + dy, hy)
+    ex = select(follows, slow * (sx - t0), 0.0)
+    ey = select(follows, slow * (sy - t1), 0.0)
+    tx = select(follows, t0 + ex, hx)
+    ty = select(follows, t1 + ey, hy)
+    # The direction of now, and by how much it turned.
+    change = dx + lead * (dx - ex), dy + lead * (dy - ey)
+    return (fx, fy, sx, sy, tx, ty), change, (sx + lead * (sx - tx), sy + lead * (sy - ty))
+
+
 @njit(cache=True)
 def follow_course(st, co, w, x, y, z, pace, gained):
     """Change of the runner's velocity since the last sample, x and y in the earth frame, m/s.
@@ -78,38 +139,20 @@ def follow_course(st, co, w, x, y, z, pace, gained):
     gained : float
         Speed gained since the last sample, m/s.
     """
-    hx, hy, _ = rotate(w, x, y, z, st.ahead[0], st.ahead[1], st.ahead[2])
+    hx, hy, level = facing(st, w, x, y, z)
     if not math.isfinite(pace):
         st.on_course = 0.0
         return 0.0 * hx, 0.0 * hy
-    level = math.sqrt(hx * hx + hy * hy)
     is_seen = level > SMALLEST_LEVEL
-    level = max(level, SMALLEST_LEVEL)
-    hx = hx / level
-    hy = hy / level
-    follows = st.on_course > 0.0
     first, second, third = st.course_1, st.course_2, st.course_3
-    gain, slow, lead = co.course_gain, co.course_slow, co.course_lead
-    fx = select(follows, first[0] + gain * (hx - first[0]), hx)
-    fy = select(follows, first[1] + gain * (hy - first[1]), hy)
-    dx = select(follows, gain * (fx - second[0]), 0.0)
-    dy = select(follows, gain * (fy - second[1]), 0.0)
-    sx = select(follows, second[0] + dx, hx)
-    sy = select(follows, second[1] + dy, hy)
-    ex = select(follows, slow * (sx - third[0]), 0.0)
-    ey = select(follows, slow * (sy - third[1]), 0.0)
-    tx = select(follows, third[0] + ex, hx)
-    ty = select(follows, third[1] + ey, hy)
-    first[0] = select(is_seen, fx, first[0])
-    first[1] = select(is_seen, fy, first[1])
-    second[0] = select(is_seen, sx, second[0])
-    second[1] = select(is_seen, sy, second[1])
-    third[0] = select(is_seen, tx, third[0])
-    third[1] = select(is_seen, ty, third[1])
+    course = first[0], first[1], second[0], second[1], third[0], third[1]
+    course, change, now = turn_course(co, st.on_course > 0.0, course, hx, hy)
+    first[0] = select(is_seen, course[0], first[0])
+    first[1] = select(is_seen, course[1], first[1])
+    second[0] = select(is_seen, course[2], second[0])
+    second[1] = select(is_seen, course[3], second[1])
+    third[0] = select(is_seen, course[4], third[0])
+    third[1] = select(is_seen, course[5], third[1])
     st.on_course = select(is_seen, 1.0, st.on_course)
-    # The direction of now, and by how much it turned.
-    hx = sx + lead * (sx - tx)
-    hy = sy + lead * (sy - ty)
-    dx = dx + lead * (dx - ex)
-    dy = dy + lead * (dy - ey)
-    return select(is_seen, pace * dx + gained * hx, 0.0), select(is_seen, pace * dy + gained * hy, 0.0)
+    ux, uy = pace * change[0] + gained * now[0], pace * change[1] + gained * now[1]
+    return select(is_seen, ux, 0.0), select(is_seen, uy, 0.0)

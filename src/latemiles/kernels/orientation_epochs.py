@@ -206,7 +206,7 @@ def _take(st, co, parts, now, lane, a, b, are_whole):
         b = a + PARTS * m
         if m > 0:
             integrate_parts(st, co, gyr[a:b], acc[a:b], quat[a:b], parts)
-            take_off_course(st, co, told, a, quat[a:b])
+            take_off_course(st, co, told, a, quat[a:b], parts)
             last = st.last_gyr
             last[0], last[1], last[2] = gyr[b - 1, 0], gyr[b - 1, 1], gyr[b - 1, 2]
             _count(st, quality[a:b], rest[a:b])

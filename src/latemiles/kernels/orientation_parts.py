@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from latemiles.kernels.course import follow_course
+from latemiles.kernels.course import SMALLEST_LEVEL, facing, turn_course
 from latemiles.kernels.jit import njit
 from latemiles.kernels.lanes import LANES, gather, gather_four, gather_three, ladder, scatter, scatter_four
 from latemiles.kernels.quaternion import exp_rotation, multiply, normalize, rotate, rotation_matrix
@@ -119,11 +119,12 @@ def integrate_parts(st, co, gyr, acc, quat, parts):
 
 
 @njit(cache=True)
-def take_off_course(st, co, told, first, quat):
+def take_off_course(st, co, told, first, quat, parts):
     """Take the runner's own change of velocity off the epoch's sums: of the n samples of ``quat`` (n, 4).
 
     What is left of the velocity is the body part's against the runner's. ``told`` is as for ``take_in``,
-    ``first`` its column for the first sample.
+    ``first`` its column for the first sample; n and ``parts`` are as for ``integrate_parts``. Directions are
+    worked out side by side, and followed one after the other, each by ``course.follow_course``.
     """
     n = quat.shape[0]
     is_told = False
@@ -133,14 +134,31 @@ def take_off_course(st, co, told, first, quat):
         # An epoch that will be levelled has no heading yet.
         st.on_course = 0.0
         return
+    some = quat.reshape(n, 1, 4)
+    first_pass, second_pass, third_pass = st.course_1, st.course_2, st.course_3
+    course = first_pass[0], first_pass[1], second_pass[0], second_pass[1], third_pass[0], third_pass[1]
+    on_course = st.on_course
     gained_x, gained_y, moved_x, moved_y = 0.0, 0.0, 0.0, 0.0
-    for i in range(n):
-        q = quat[i]
-        ux, uy = follow_course(st, co, q[0], q[1], q[2], q[3], told[0, first + i], told[1, first + i])
-        gained_x += ux
-        gained_y += uy
-        moved_x += gained_x
-        moved_y += gained_y
+    for group in range(n // LANES):
+        w, x, y, z = gather_four(some, group, 0)
+        hx, hy, level = facing(st, w, x, y, z)
+        scatter(parts, 0, 0, 0, hx)
+        scatter(parts, 0, 0, 1, hy)
+        scatter(parts, 0, 0, 2, level)
+        for k in range(LANES):
+            i = first + group * LANES + k
+            pace = told[0, i]
+            if not math.isfinite(pace):
+                on_course = 0.0
+            elif parts[k, 0, 2] > SMALLEST_LEVEL:
+                course, change, now = turn_course(co, on_course > 0.0, course, parts[k, 0, 0], parts[k, 0, 1])
+                on_course = 1.0
+                gained_x += pace * change[0] + told[1, i] * now[0]
+                gained_y += pace * change[1] + told[1, i] * now[1]
+            moved_x += gained_x
+            moved_y += gained_y
+    first_pass[0], first_pass[1], second_pass[0], second_pass[1], third_pass[0], third_pass[1] = course
+    st.on_course = on_course
     st.force_sum[0] -= gained_x
     st.force_sum[1] -= gained_y
     st.velocity_sum[0] -= moved_x * co.dt
