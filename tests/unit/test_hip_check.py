@@ -19,6 +19,7 @@ from latemiles.kernels.hip_centre import (
     hip_blocks,
     hip_harmonics,
     hip_heading,
+    hip_scratch,
     stride_rate,
 )
 from latemiles.signals.frames import pelvis_quat, quat_conj, quat_multiply, quat_rotate
@@ -85,24 +86,25 @@ def watched(offset_rad=lambda t: 0.0, forget_at=None) -> tuple[HipCheck, list[fl
 
 def test_harmonics_equal_the_slow_twin_and_the_stride_rate_is_found():
     weights, out = hann(125), np.empty((3, HIP_HARMONICS, HIP_COLUMNS, 2))
-    f = stride_rate(rows(), 700, weights, BIN_HZ, np.empty((len(weights), 6)))
+    scratch = hip_scratch(len(weights))
+    f = stride_rate(rows(), 700, weights, BIN_HZ, scratch)
     assert f == pytest.approx(STRIDE_HZ, abs=0.011)
-    hip_harmonics(rows(), 700, weights, BIN_HZ, f, out)
+    hip_harmonics(rows(), 700, weights, BIN_HZ, f, scratch, out)
     slow = twins.hip_harmonics(rows()[700 - 126 : 700], weights, BIN_HZ, f)
     np.testing.assert_allclose(out[..., 0] + 1j * out[..., 1], slow, atol=1e-11)
 
 
 @pytest.mark.interpreted
 def test_blocks_are_harmonics_one_after_the_other_and_the_heading_equals_the_slow_twin():
-    weights, swing = hann(125), np.empty((125, 6))
+    weights, scratch = hann(125), hip_scratch(125)
     blocks, one = (
         np.empty((4, 3, HIP_HARMONICS, HIP_COLUMNS, 2)),
         np.empty((3, HIP_HARMONICS, HIP_COLUMNS, 2)),
     )
-    hip_blocks(rows(), 1000, weights, BIN_HZ, swing, blocks)
+    hip_blocks(rows(), 1000, weights, BIN_HZ, scratch, blocks)
     for k, end in enumerate((625, 750, 875, 1000)):
-        f = stride_rate(rows(), end, weights, BIN_HZ, swing)
-        hip_harmonics(rows(), end, weights, BIN_HZ, f, one)
+        f = stride_rate(rows(), end, weights, BIN_HZ, scratch)
+        hip_harmonics(rows(), end, weights, BIN_HZ, f, scratch, one)
         np.testing.assert_array_equal(blocks[k], one)
     slow = blocks[..., 0] + 1j * blocks[..., 1]
     for lane in (1, 2):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latemiles.estimators.posture_buffers import hann
-from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_blocks, hip_heading
+from latemiles.kernels.hip_centre import HIP_COLUMNS, HIP_HARMONICS, hip_blocks, hip_heading, hip_scratch
 from latemiles.kernels.seconds import hips_due
 from latemiles.signals.frames import SEGMENTS
 
@@ -61,7 +61,7 @@ class HipCheck:
         self._bin_hz = bin_hz
         self._step_s = step_s
         self._weights = hann(round(_BLOCK_S * bin_hz))
-        self._swing: F8 = np.empty((len(self._weights), 6))
+        self._scratch = hip_scratch(len(self._weights))
         self.levers: F8 = np.full((2, 6), np.nan)
         """From the pelvis's sensor to the hip, and from the thigh's, sensor axes, m; NaN while unknown."""
         self.baseline: F8 = np.full((2, _BASELINE), np.nan)
@@ -140,7 +140,7 @@ class HipCheck:
     def _blocks(self, ring: F8, end: int, count: int) -> F8:
         """Harmonics of the last blocks, oldest first, see ``kernels.hip_centre.hip_blocks``."""
         found = np.empty((count, len(SEGMENTS), HIP_HARMONICS, HIP_COLUMNS, 2))
-        hip_blocks(ring, end, self._weights, self._bin_hz, self._swing, found)
+        hip_blocks(ring, end, self._weights, self._bin_hz, self._scratch, found)
         return found
 
     def _fit(self, side: int, blocks: F8, delta: float) -> None:

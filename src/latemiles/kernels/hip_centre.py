@@ -20,10 +20,21 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from latemiles.kernels.jit import njit
+from latemiles.kernels.lanes import LANES, along, ladder, scatter, select
 from latemiles.kernels.quaternion import normalize, rotate
 
-__all__ = ["HIP_COLUMNS", "HIP_HARMONICS", "hip_blocks", "hip_harmonics", "hip_heading", "stride_rate"]
+__all__ = [
+    "HIP_COLUMNS",
+    "HIP_HARMONICS",
+    "hip_blocks",
+    "hip_harmonics",
+    "hip_heading",
+    "hip_scratch",
+    "stride_rate",
+]
 
 HIP_HARMONICS = 4
 """Harmonics of the stride: up to 6 Hz, above which the thigh's flesh swings on its own."""
@@ -31,9 +42,22 @@ HIP_COLUMNS = 12
 """Force (3), then the nine numbers of V, row by row."""
 
 _SLOWEST = 0.55
-_FASTEST = 1.95
 _COARSE = 0.05
+COARSE = 29
 _FINE = 0.01
+FINE = 11
+"""Frequencies, Hz: so many from the slowest on, to 1.95, and so many about the best of them."""
+
+
+def hip_scratch(bins):
+    """Work space for blocks of so many bins: rates of both thighs, columns, turns and powers."""
+    room = -(-COARSE // LANES) * LANES
+    return (
+        np.empty((bins, 6)),
+        np.empty((bins, HIP_COLUMNS)),
+        np.empty((2, bins, HIP_HARMONICS)),
+        np.empty((room, 1, 1)),
+    )
 
 
 @njit(cache=True)
@@ -55,12 +79,13 @@ def _gather_swing(ring, end, weights, swing):
 
 @njit(cache=True)
 def _swing_power(swing, bin_hz, rate_hz):
-    """Power of both thighs' rates at one frequency."""
+    """Power of both thighs' rates at a frequency, or at several side by side."""
     step = 2.0 * math.pi * rate_hz / bin_hz
     turn_c, turn_s = math.cos(step), math.sin(step)
-    c, s = 1.0, 0.0
-    re0 = re1 = re2 = re3 = re4 = re5 = 0.0
-    im0 = im1 = im2 = im3 = im4 = im5 = 0.0
+    zero = 0.0 * step
+    c, s = zero + 1.0, zero
+    re0, re1, re2, re3, re4, re5 = zero, zero, zero, zero, zero, zero
+    im0, im1, im2, im3, im4, im5 = zero, zero, zero, zero, zero, zero
     for i in range(swing.shape[0]):
         re0, im0 = re0 + swing[i, 0] * c, im0 - swing[i, 0] * s
         re1, im1 = re1 + swing[i, 1] * c, im1 - swing[i, 1] * s
@@ -69,16 +94,28 @@ def _swing_power(swing, bin_hz, rate_hz):
         re4, im4 = re4 + swing[i, 4] * c, im4 - swing[i, 4] * s
         re5, im5 = re5 + swing[i, 5] * c, im5 - swing[i, 5] * s
         c, s = c * turn_c - s * turn_s, c * turn_s + s * turn_c
-    power = 0.0
+    power = zero
     for re, im in ((re0, im0), (re1, im1), (re2, im2), (re3, im3), (re4, im4), (re5, im5)):
         # A thigh that was not heard is NaN and counts for nothing.
-        if math.isfinite(re):
-            power += re * re + im * im
+        power = power + select(abs(re) < math.inf, re * re + im * im, 0.0)
     return power
 
 
 @njit(cache=True)
-def stride_rate(ring, end, weights, bin_hz, swing):
+def _strongest(swing, bin_hz, start, step, count, powers):
+    """Of ``count`` frequencies from ``start`` on the one at which the thighs swing most, and its power."""
+    for group in range(-(-count // LANES)):
+        f = start + (group * LANES + ladder()) * step
+        scatter(powers, group, 0, 0, _swing_power(swing, bin_hz, f))
+    best = 0
+    for k in range(1, count):
+        if powers[k, 0, 0] > powers[best, 0, 0]:
+            best = k
+    return start + best * step, powers[best, 0, 0]
+
+
+@njit(cache=True)
+def stride_rate(ring, end, weights, bin_hz, scratch):
     """Stride rate, Hz, at which the thighs swing most over the bins that end before ``end``.
 
     Parameters
@@ -90,40 +127,31 @@ def stride_rate(ring, end, weights, bin_hz, swing):
         Positive, sum 1.
     bin_hz : float
         Bins a second.
-    swing : float64 array, shape (w, 6)
-        Scratch.
+    scratch : tuple of arrays
+        Of ``hip_scratch``.
     """
+    swing, powers = scratch[0], scratch[3]
     _gather_swing(ring, end, weights, swing)
-    best, at = -1.0, _SLOWEST
-    for k in range(1 + int((_FASTEST - _SLOWEST) / _COARSE + 0.5)):
-        f = _SLOWEST + k * _COARSE
-        power = _swing_power(swing, bin_hz, f)
-        if power > best:
-            best, at = power, f
-    middle = at
-    for k in range(-5, 6):
-        f = middle + k * _FINE
-        power = _swing_power(swing, bin_hz, f)
-        if power > best:
-            best, at = power, f
-    return at
+    middle, power = _strongest(swing, bin_hz, _SLOWEST, _COARSE, COARSE, powers)
+    near, more = _strongest(swing, bin_hz, middle - 5 * _FINE, _FINE, FINE, powers)
+    return near if more > power else middle
 
 
 @njit(cache=True)
-def hip_blocks(ring, end, weights, bin_hz, swing, out):
+def hip_blocks(ring, end, weights, bin_hz, scratch, out):
     """``hip_harmonics`` of the last blocks before bin ``end``, each at its own stride rate.
 
     Parameters
     ----------
-    ring, end, weights, bin_hz, swing
+    ring, end, weights, bin_hz, scratch
         As for ``stride_rate``.
     out : float64 array, shape (blocks, lanes, 4, 12, 2)
         Out: as of ``hip_harmonics``, oldest first.
     """
     for k in range(out.shape[0]):
         stop = end - (out.shape[0] - 1 - k) * weights.shape[0]
-        f = stride_rate(ring, stop, weights, bin_hz, swing)
-        hip_harmonics(ring, stop, weights, bin_hz, f, out[k])
+        f = stride_rate(ring, stop, weights, bin_hz, scratch)
+        hip_harmonics(ring, stop, weights, bin_hz, f, scratch, out[k])
 
 
 @njit(cache=True, error_model="numpy")
@@ -187,7 +215,7 @@ def _level(row, lever):
 
 
 @njit(cache=True)
-def hip_harmonics(ring, end, weights, bin_hz, rate_hz, out):
+def hip_harmonics(ring, end, weights, bin_hz, rate_hz, scratch, out):
     """Stride harmonics of force and of the matrix V of every lane.
 
     Parameters
@@ -200,32 +228,59 @@ def hip_harmonics(ring, end, weights, bin_hz, rate_hz, out):
         Positive, sum 1.
     bin_hz, rate_hz : float
         Bins and strides a second.
+    scratch : tuple of arrays
+        Of ``hip_scratch``.
     out : float64 array, shape (lanes, 4, 12, 2)
         Out: lane, harmonic, column, real and imaginary part; V comes multiplied by ``i w_k``. NaN for a lane
         of which a bin is missing.
     """
     n = ring.shape[0]
     w = weights.shape[0]
+    columns, turns = scratch[1], scratch[2]
+    for i in range(w):
+        _turn(2.0 * weights[i], 2.0 * math.pi * rate_hz * i / bin_hz, turns[:, i])
     for lane in range(ring.shape[1]):
-        for k in range(HIP_HARMONICS):
-            for c in range(HIP_COLUMNS):
-                out[lane, k, c, 0] = 0.0
-                out[lane, k, c, 1] = 0.0
         row = (end - w) % n
         for i in range(w):
             here, last = ring[row, lane], ring[row - 1 if row > 0 else n - 1, lane]
             row = row + 1 if row + 1 < n else 0
-            _add_bin(here, last, 2.0 * weights[i], 2.0 * math.pi * rate_hz * i / bin_hz, out[lane])
-        for k in range(HIP_HARMONICS):
-            omega = 2.0 * math.pi * rate_hz * (k + 1)
-            for c in range(3, HIP_COLUMNS):
-                re, im = out[lane, k, c, 0], out[lane, k, c, 1]
-                out[lane, k, c, 0] = -omega * im
-                out[lane, k, c, 1] = omega * re
+            _columns_of(here, last, columns[i])
+        for group in range(HIP_HARMONICS // LANES):
+            omega = 2.0 * math.pi * rate_hz * (group * LANES + ladder() + 1.0)
+            for c in range(HIP_COLUMNS):
+                re, im = _sum_of_turned(columns, c, turns, group)
+                if c < 3:
+                    scatter(out[lane], group, c, 0, re)
+                    scatter(out[lane], group, c, 1, im)
+                else:
+                    scatter(out[lane], group, c, 0, -omega * im)
+                    scatter(out[lane], group, c, 1, omega * re)
 
 
 @njit(cache=True)
-def _add_bin(here, last, weight, angle, out):
+def _turn(weight, angle, turns):
+    """Cosines and sines (2, harmonics) of the harmonics of an angle, weighted."""
+    c1, s1 = math.cos(angle), math.sin(angle)
+    c, s = weight * c1, weight * s1
+    for k in range(HIP_HARMONICS):
+        turns[0, k], turns[1, k] = c, s
+        c, s = c * c1 - s * s1, c * s1 + s * c1
+
+
+@njit(cache=True)
+def _sum_of_turned(columns, c, turns, group):
+    """Real and imaginary part of a column's harmonics, side by side."""
+    re, im = 0.0 * ladder(), 0.0 * ladder()
+    for i in range(columns.shape[0]):
+        x = columns[i, c]
+        re = re + x * along(turns[0, i], group * LANES)
+        im = im - x * along(turns[1, i], group * LANES)
+    return re, im
+
+
+@njit(cache=True)
+def _columns_of(here, last, out):
+    """Force and V (12,) of one bin."""
     # Half way between the orientations at the bin's two ends.
     sign = 1.0
     if here[0] * last[0] + here[1] * last[1] + here[2] * last[2] + here[3] * last[3] < 0.0:
@@ -237,31 +292,8 @@ def _add_bin(here, last, weight, angle, out):
         here[3] + sign * last[3],
     )
     gx, gy, gz = here[4], here[5], here[6]
-    fx, fy, fz = rotate(qw, qx, qy, qz, here[7], here[8], here[9])
+    out[0], out[1], out[2] = rotate(qw, qx, qy, qz, here[7], here[8], here[9])
     # Columns of V: the rate crossed with each axis of the sensor, turned into the earth frame.
-    ax, ay, az = rotate(qw, qx, qy, qz, 0.0, gz, -gy)
-    bx, by, bz = rotate(qw, qx, qy, qz, -gz, 0.0, gx)
-    cx, cy, cz = rotate(qw, qx, qy, qz, gy, -gx, 0.0)
-    c1, s1 = math.cos(angle), math.sin(angle)
-    c, s = weight * c1, weight * s1
-    for k in range(HIP_HARMONICS):
-        row = out[k]
-        _put(row, 0, fx, c, s)
-        _put(row, 1, fy, c, s)
-        _put(row, 2, fz, c, s)
-        _put(row, 3, ax, c, s)
-        _put(row, 4, bx, c, s)
-        _put(row, 5, cx, c, s)
-        _put(row, 6, ay, c, s)
-        _put(row, 7, by, c, s)
-        _put(row, 8, cy, c, s)
-        _put(row, 9, az, c, s)
-        _put(row, 10, bz, c, s)
-        _put(row, 11, cz, c, s)
-        c, s = c * c1 - s * s1, c * s1 + s * c1
-
-
-@njit(cache=True)
-def _put(row, column, x, c, s):
-    row[column, 0] += x * c
-    row[column, 1] -= x * s
+    out[3], out[6], out[9] = rotate(qw, qx, qy, qz, 0.0, gz, -gy)
+    out[4], out[7], out[10] = rotate(qw, qx, qy, qz, -gz, 0.0, gx)
+    out[5], out[8], out[11] = rotate(qw, qx, qy, qz, gy, -gx, 0.0)
