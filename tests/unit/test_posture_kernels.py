@@ -128,18 +128,18 @@ def test_bins_are_means_of_whole_bins_however_they_are_filled(rng, cuts):
 def test_the_heading_is_followed_over_full_turns_and_gaps(rows):
     rows[30:36] = np.nan
     weights = hann(21)
-    out = np.full((80, 3), np.nan)
+    out = np.full((3, 80), np.nan)
     forward = np.array([1.0, 0.0, 0.0])
     follow_heading(rows, 0, 80, forward, weights, out)
-    np.testing.assert_allclose(out[:, :2], twins.headings(rows, forward, weights), atol=1e-12)
+    np.testing.assert_allclose(out[:2].T, twins.headings(rows, forward, weights), atol=1e-12)
 
 
 def test_the_causal_heading_catches_up_in_a_steady_turn():
     n, per_bin, half = 400, 4, 75
-    out = np.full((n, 3), np.nan)
+    out = np.full((3, n), np.nan)
     turn = 0.01 * np.arange(n)
-    out[:, 0] = turn
-    out[:, 1] = turn - 0.01 * half
+    out[0] = turn
+    out[1] = turn - 0.01 * half
     found = np.empty(40)
     heading_at_samples(out, 1200, per_bin, half, 37, 1e-4, found)
     wanted = 0.01 * ((1200 + np.arange(40) + 1) / per_bin - 1)
@@ -148,8 +148,8 @@ def test_the_causal_heading_catches_up_in_a_steady_turn():
 
 def test_the_symmetric_heading_has_no_lag():
     n, per_bin, half = 400, 4, 75
-    out = np.full((n, 3), np.nan)
-    out[:, 1] = 0.01 * (np.arange(n) - half)
+    out = np.full((3, n), np.nan)
+    out[1] = 0.01 * (np.arange(n) - half)
     found = np.empty(40)
     heading_at_samples(out, 800, per_bin, 0, half, 1.0, found)
     np.testing.assert_allclose(found, 0.01 * ((801 + np.arange(40)) / per_bin - 1), atol=1e-9)
@@ -184,7 +184,7 @@ def test_swings_are_counted_in_cycles():
 def test_the_swing_plane_matches_the_twin(rows, rng):
     weights = hann(75)
     psi = 0.3 + 0.02 * np.arange(80) + 0.05 * np.sin(np.arange(80))
-    headings = np.stack([psi, psi, psi], axis=1)
+    headings = np.stack([psi, psi, psi])
     up, forward = np.array([0.1, 0.2, 0.97]), np.array([0.99, 0.0, -0.1])
     out = np.empty(4)
     swing_plane(rows, headings, 80, weights, 2, up, forward, out)
@@ -201,7 +201,7 @@ def test_the_swing_plane_of_a_runner_who_turns_is_the_plane_before_the_turn(rows
         psi = rate * t
         out = np.empty(4)
         axes = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
-        swing_plane(rows, np.stack([psi] * 3, axis=1), 80, hann(75), 1, *axes, out)
+        swing_plane(rows, np.stack([psi] * 3), 80, hann(75), 1, *axes, out)
         assert out[0] == pytest.approx(-0.2, abs=0.01)
 
 

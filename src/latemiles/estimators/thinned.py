@@ -64,7 +64,7 @@ class Thinned:
         """Bins that are there at any time; the ring has room for a run of seconds that is taken back."""
         rows = self._kept + MOST_SECONDS * self.second
         self.ring: F8 = np.full((rows, _LANES, BIN_COLUMNS), np.nan)
-        self.headings: F8 = np.full((len(self.ring), 3), np.nan)
+        self.headings: F8 = np.full((3, len(self.ring)), np.nan)
         self.axes: F8 = np.full((2, _LANES, 3), np.nan)
         """Forward and up axes of the segments in their sensors' axes."""
         self.sums: F8 = np.zeros((_LANES, SUMS))

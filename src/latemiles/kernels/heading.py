@@ -148,7 +148,7 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
     ----------
     ring : float64 array, shape (n, lanes, 10)
         Bins.
-    headings : float64 array, shape (n, 3)
+    headings : float64 array, shape (3, n)
         Pelvis heading of each bin, see ``posture_bins.follow_heading``.
     end : int
         One past the last bin of the window.
@@ -174,7 +174,7 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
     row = (end - w - 1) % n
     for j in range(w):
         row = row + 1 if row + 1 < n else 0
-        psi = headings[row, 0]
+        psi = headings[0, row]
         if math.isfinite(psi) and math.isfinite(ring[row, lane, 0]):
             a = weights[j]
             t = j - middle
@@ -193,7 +193,7 @@ def swing_plane(ring, headings, end, weights, lane, up, forward, out):
     row = (end - w - 1) % n
     for j in range(w):
         row = row + 1 if row + 1 < n else 0
-        if not (math.isfinite(headings[row, 0]) and math.isfinite(ring[row, lane, 0])):
+        if not (math.isfinite(headings[0, row]) and math.isfinite(ring[row, lane, 0])):
             continue
         a = weights[j] / total
         qw, qx, qy, qz = ring[row, lane, 0], ring[row, lane, 1], ring[row, lane, 2], ring[row, lane, 3]

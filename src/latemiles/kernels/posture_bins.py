@@ -10,6 +10,7 @@ import math
 from typing import Final
 
 from latemiles.kernels.jit import njit
+from latemiles.kernels.lanes import LANES, along, ladder, sum_of
 from latemiles.kernels.quaternion import rotate, wrap_angle
 from latemiles.signals.quality import SampleQuality
 
@@ -134,8 +135,8 @@ def follow_heading(ring, first, stop, forward, weights, headings):
         Forward axis of the pelvis in its sensor's axes; NaN while unknown.
     weights : float64 array, shape (w,)
         Weights of the mean over the last w bins, positive, sum 1, symmetric.
-    headings : float64 array, shape (n, 3)
-        Columns: heading without jumps, rad (NaN in a gap); its weighted mean over the last w bins, so
+    headings : float64 array, shape (3, n)
+        Rows: heading without jumps, rad (NaN in a gap); its weighted mean over the last w bins, so
         centred (w - 1) / 2 bins ago; heading without jumps of the last good bin.
     """
     n = ring.shape[0]
@@ -143,7 +144,7 @@ def follow_heading(ring, first, stop, forward, weights, headings):
     whole = weights.sum()
     for b in range(first, stop):
         row = b % n
-        before = headings[(b - 1) % n, 2] if b > 0 else math.nan
+        before = headings[2, (b - 1) % n] if b > 0 else math.nan
         fx, fy, _ = rotate(
             ring[row, 0, 0],
             ring[row, 0, 1],
@@ -156,31 +157,31 @@ def follow_heading(ring, first, stop, forward, weights, headings):
         psi = math.atan2(fy, fx)
         if math.isfinite(psi) and math.isfinite(before):
             psi = before + wrap_angle(psi - before)
-        headings[row, 0] = psi
-        headings[row, 2] = psi if math.isfinite(psi) else before
-        mean = _mean_before(headings, row, weights) if b + 1 >= w else math.nan
+        headings[0, row] = psi
+        headings[2, row] = psi if math.isfinite(psi) else before
+        mean = _mean_before(headings[0], row, weights) if b + 1 >= w else math.nan
         if math.isfinite(mean):
-            headings[row, 1] = mean / whole
+            headings[1, row] = mean / whole
             continue
         total = 0.0
         mean = 0.0
         back = row
         for j in range(min(w, b + 1)):
-            value = headings[back, 0]
+            value = headings[0, back]
             back = back - 1 if back > 0 else n - 1
             if math.isfinite(value):
                 total += weights[j]
                 mean += weights[j] * value
         if total > 0.25:
-            headings[row, 1] = mean / total
+            headings[1, row] = mean / total
         else:
             # After a gap, or just after the start: the newest heading is the best guess there is.
-            headings[row, 1] = headings[row, 2]
+            headings[1, row] = headings[2, row]
 
 
 @njit(cache=True)
 def _mean_before(headings, row, weights):
-    """Weighted sum of the last headings, the newest in ``row``; NaN if one of them is."""
+    """Weighted sum of the last headings of a ring (n,), the newest in ``row``; NaN if one of them is."""
     w, n = weights.shape[0], headings.shape[0]
     # The weights are symmetric: it does not matter from which end they are counted.
     newest = min(w, row + 1)
@@ -191,16 +192,14 @@ def _mean_before(headings, row, weights):
 
 @njit(cache=True)
 def _products(headings, first, count, weights, at):
-    """Sum of products of headings and weights, four side by side: none waits for another."""
-    a = b = c = d = 0.0
-    for k in range(0, count - 3, 4):
-        a += headings[first + k, 0] * weights[at + k]
-        b += headings[first + k + 1, 0] * weights[at + k + 1]
-        c += headings[first + k + 2, 0] * weights[at + k + 2]
-        d += headings[first + k + 3, 0] * weights[at + k + 3]
-    for k in range(count & ~3, count):
-        a += headings[first + k, 0] * weights[at + k]
-    return (a + b) + (c + d)
+    """Sum of products of headings and weights, several side by side: few wait for another."""
+    sums, rest = 0.0 * ladder(), 0.0
+    whole = count - count % LANES
+    for k in range(0, whole, LANES):
+        sums = sums + along(headings, first + k) * along(weights, at + k)
+    for k in range(whole, count):
+        rest += headings[first + k] * weights[at + k]
+    return sum_of(sums) + rest
 
 
 @njit(cache=True)
@@ -209,7 +208,7 @@ def heading_at_samples(headings, sample, per_bin, lag_bins, span_bins, rate_scal
 
     Parameters
     ----------
-    headings : float64 array, shape (n, 3)
+    headings : float64 array, shape (3, n)
         As ``follow_heading`` leaves it.
     sample : int
         Grid index of ``out[0]``.
@@ -226,7 +225,7 @@ def heading_at_samples(headings, sample, per_bin, lag_bins, span_bins, rate_scal
     out : float64 array, shape (k,)
         Heading, rad; NaN while unknown.
     """
-    n = headings.shape[0]
+    n = headings.shape[1]
     b = sample // per_bin - 1
     into = sample % per_bin
     row = (b + span_bins) % n
@@ -237,8 +236,8 @@ def heading_at_samples(headings, sample, per_bin, lag_bins, span_bins, rate_scal
             row = row + 1 if row + 1 < n else 0
         u = into / per_bin
         if lag_bins == 0:
-            low = headings[row, 1]
-            high = headings[row + 1 if row + 1 < n else 0, 1]
+            low = headings[1, row]
+            high = headings[1, row + 1 if row + 1 < n else 0]
             if not math.isfinite(low):
                 low = high
             out[i] = low + u * (high - low)
@@ -246,8 +245,8 @@ def heading_at_samples(headings, sample, per_bin, lag_bins, span_bins, rate_scal
         if b < 0:
             out[i] = math.nan
             continue
-        mean = headings[b % n, 1]
-        earlier = headings[(b - span_bins) % n, 1] if b >= span_bins else math.nan
+        mean = headings[1, b % n]
+        earlier = headings[1, (b - span_bins) % n] if b >= span_bins else math.nan
         rate = (mean - earlier) / span_bins
         if not math.isfinite(rate):
             out[i] = mean

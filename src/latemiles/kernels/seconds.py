@@ -98,8 +98,8 @@ SECOND_SETTINGS = np.dtype(
 def turning_rate(settings, headings, end):
     """Turning rate of the runner by the bins before ``end``, rad/s; zero while unknown."""
     co = settings[0]
-    n = headings.shape[0]
-    turned = headings[(end - 1) % n, 1] - headings[(end - 1 - co.rate_span) % n, 1]
+    n = headings.shape[1]
+    turned = headings[1, (end - 1) % n] - headings[1, (end - 1 - co.rate_span) % n]
     rate = turned / co.rate_span_s
     return rate if math.isfinite(rate) else 0.0
 
