@@ -146,8 +146,8 @@ def _overdue(newest_s, wait_s):
 def _put(buffers, heads, tails, lane, keep, samples, a, b, oldest):
     """Put the samples a to b that are kept into one lane's rows; how many came before ``oldest`` (s)."""
     t, acc, gyr, flags = samples
-    head, tail, late = heads[lane], tails[lane], 0
-    last = buffers[lane, tail - 1, 0] if tail > head else -math.inf
+    rows, head, tail, late = buffers[lane], heads[lane], tails[lane], 0
+    last = rows[tail - 1, 0] if tail > head else -math.inf
     for i in range(a, b):
         total = t[i] + (acc[i, 0] + acc[i, 1] + acc[i, 2]) + (gyr[i, 0] + gyr[i, 1] + gyr[i, 2])
         if keep[i] == 0 or not math.isfinite(total):
@@ -159,21 +159,31 @@ def _put(buffers, heads, tails, lane, keep, samples, a, b, oldest):
         if t[i] > last:
             last = t[i]
         else:
-            while at > head and buffers[lane, at - 1, 0] > t[i]:
-                at -= 1
-            if at > head and buffers[lane, at - 1, 0] == t[i]:
+            at = _place_for(rows, head, tail, t[i])
+            if at < 0:
                 continue
-            for j in range(tail, at, -1):
-                for c in range(buffers.shape[2]):
-                    buffers[lane, j, c] = buffers[lane, j - 1, c]
-        buffers[lane, at, 0] = t[i]
-        for c in range(3):
-            buffers[lane, at, 1 + c] = acc[i, c]
-            buffers[lane, at, 4 + c] = gyr[i, c]
-        buffers[lane, at, 7] = flags[i]
+        row = rows[at]
+        row[0] = t[i]
+        row[1], row[2], row[3] = acc[i, 0], acc[i, 1], acc[i, 2]
+        row[4], row[5], row[6] = gyr[i, 0], gyr[i, 1], gyr[i, 2]
+        row[7] = flags[i]
         tail += 1
     tails[lane] = tail
     return late
+
+
+@njit(cache=True)
+def _place_for(rows, head, tail, time):
+    """Make room for a sample that came late; -1 if there is one of its time."""
+    at = tail
+    while at > head and rows[at - 1, 0] > time:
+        at -= 1
+    if at > head and rows[at - 1, 0] == time:
+        return -1
+    for j in range(tail, at, -1):
+        for c in range(rows.shape[1]):
+            rows[j, c] = rows[j - 1, c]
+    return at
 
 
 @njit(cache=True)
