@@ -144,10 +144,12 @@ class Pipeline:
             params = type(params)(max_wait_s=SMOOTHED_WAIT_S, bridge_s=params.bridge_s)
         sensors = [(info, driver_for(info)) for info in self.header.sensors if info.segment in SEGMENTS]
         self._offers = [Offer(i.segment, i.rate_hz, d.capabilities.has_clock) for i, d in sensors]
-        self._intake = Intake(self.rate_hz, sensors, params, known.clocks if known else {})
-        self.tally = Tally(self._intake, self.rate_hz)
         chunk_s = SEGMENT_S if smoothed else SCOUT_CHUNK_S if self._is_scout else CHUNK_S
         length = round(chunk_s * self.rate_hz)
+        clocks = known.clocks if known else {}
+        # Chunks that are counted from the first sample are pieces of memory too: nothing has to be joined.
+        self._intake = Intake(self.rate_hz, sensors, params, clocks, length if smoothed else 0)
+        self.tally = Tally(self._intake, self.rate_hz)
         self._chunks = GridChunks(length, len(SEGMENTS), self.rate_hz, from_first=smoothed)
 
     def _build_stages(self, known: FirstPass | None, poses: Sequence[Pose]) -> None:
@@ -193,7 +195,7 @@ class Pipeline:
         match record:
             case Packet():
                 grid, found = self._intake.push(record)
-                return [*found, *self._through_chunks(grid)]
+                return [*found, *self._through_chunks([] if grid is None else [grid])]
             case Mark(arrival_ns=ns, label=label):
                 return [Marked(ns * 1e-9, label)]
             case Pose():
@@ -252,25 +254,24 @@ class Pipeline:
         if self._pace.is_told:
             self._hear_speeds([record for _, record in speeds])
             speeds = []
-        for grid, found, other in self._intake.push_stretch(stretch, others, [at for at, _ in speeds]):
+        for grids, found, other in self._intake.push_stretch(stretch, others, [at for at, _ in speeds]):
             events += found
             if not self._is_scout:
-                events += self._through_chunks(grid)
-            elif grid is not None:
-                self._chunks.push(grid)
+                events += self._through_chunks(grids)
+            else:
+                self._chunks.push(*grids)
             if other is not None:
                 events += self.push(other)
         if self._is_scout:
             self._hear_speeds([record for _, record in speeds], self._intake.reached)
-            events += self._through_chunks(None)
+            events += self._through_chunks([])
         if self._rest is not None:
             self._rest.look(self._posture)
         return events
 
-    def _through_chunks(self, grid: GridBlock | None) -> list[Event]:
+    def _through_chunks(self, grids: Sequence[GridBlock]) -> list[Event]:
         """Take samples of the grid on in whole chunks."""
-        if grid is not None:
-            self._chunks.push(grid)
+        self._chunks.push(*grids)
         if self._is_scout:
             return self._scouted(self._chunks.take_joined())
         return [event for chunk in self._chunks.take() for event in self._levelled(chunk)]

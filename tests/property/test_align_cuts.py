@@ -40,25 +40,27 @@ def stream() -> list[SampleBlock]:
 STREAM = stream()
 
 
-def fresh() -> AlignStage:
-    return AlignStage(200.0, (207.0, 208.0, 209.0), PARAMS)
+def fresh(piece: int) -> AlignStage:
+    return AlignStage(200.0, (207.0, 208.0, 209.0), PARAMS, piece)
 
 
-def run(blocks: list[SampleBlock], cuts: list[int], restore: bool) -> tuple[bytes, bytes, bytes]:
-    stage = fresh()
+def run(
+    blocks: list[SampleBlock], cuts: list[int], restore: bool, piece: int = 0
+) -> tuple[bytes, bytes, bytes]:
+    stage = fresh(piece)
     pieces, gaps = [], []
     edges = [0, *sorted(cuts), len(blocks)]
     for a, b in itertools.pairwise(edges):
         if restore:
             saved = stage.save()
-            stage = fresh()
+            stage = fresh(piece)
             stage.load(saved)
-        piece, found = stage.push(blocks[a:b])
-        pieces.append(piece)
+        block, found = stage.push(blocks[a:b])
+        pieces.append(block)
         gaps += found
     state = stage.save()
-    piece, found = stage.finish()
-    pieces.append(piece)
+    block, found = stage.finish()
+    pieces.append(block)
     arrays = [np.concatenate([p[c] for p in pieces], axis=1).tobytes() for c in (2, 3, 4)]
     return b"".join(arrays), repr(gaps + found).encode(), state
 
@@ -67,9 +69,13 @@ WHOLE = run(STREAM, list(range(len(STREAM))), restore=False)
 
 
 @settings(max_examples=40, deadline=None)
-@given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=12), restore=st.booleans())
-def test_cutting_what_arrives_changes_no_byte(cuts, restore):
-    assert run(STREAM, cuts, restore) == WHOLE
+@given(
+    cuts=st.lists(st.integers(0, len(STREAM)), max_size=12),
+    restore=st.booleans(),
+    piece=st.sampled_from([0, 1, 50, 333]),
+)
+def test_cutting_what_arrives_changes_no_byte(cuts, restore, piece):
+    assert run(STREAM, cuts, restore, piece) == WHOLE
 
 
 @settings(max_examples=20, deadline=None)

@@ -204,10 +204,10 @@ def test_many_packets_at_once_give_what_each_gives(seed, max_wait_s):
     assert many.reached.tolist() == [*reached, one.following]
     (rest, last), (rest_of_one, last_of_one) = many.finish(), one.finish()
     assert [*found, *last] == [*gaps, *last_of_one]
-    assert max(p.first + p.acc.shape[1] for p in (whole, rest)) > 700
+    assert max(p.first + p.acc.shape[1] for p in (*whole, rest)) > 700
     for c in (2, 3, 4):
         got, want = (
-            np.concatenate([p[c] for p in ps], axis=1) for ps in ([whole, rest], [*pieces, rest_of_one])
+            np.concatenate([p[c] for p in ps], axis=1) for ps in ([*whole, rest], [*pieces, rest_of_one])
         )
         np.testing.assert_array_equal(got, want)
 

@@ -63,6 +63,26 @@ def test_all_whole_pieces_can_be_had_as_one():
     assert chunks.held == (500, FIRST + 480)
 
 
+def test_a_chunk_that_came_as_one_piece_of_memory_is_that_piece():
+    room, chunks = _grid().part(0, 100), GridChunks(100, 3, RATE_HZ, from_first=True)
+    for a, b in ((0, 30), (30, 99), (99, 100)):
+        chunks.push(room.view(a, b))
+    (got,) = chunks.take()
+    for mine, given in zip(got[2:], room[2:], strict=True):
+        assert np.shares_memory(mine, given)
+        assert np.array_equal(mine, given)
+
+
+def test_blocks_of_which_one_was_changed_are_joined_by_copying():
+    room, chunks = _grid().part(0, 100), GridChunks(100, 3, RATE_HZ, from_first=True)
+    chunks.push(room.view(0, 30))
+    other = room.view(30, 100)
+    chunks.push(other._replace(acc=other.acc + 1.0))
+    (got,) = chunks.take()
+    assert np.array_equal(got.acc[:, :30], room.acc[:, :30])
+    assert np.array_equal(got.acc[:, 30:], room.acc[:, 30:] + 1.0)
+
+
 def test_a_state_of_something_else_is_refused():
     chunks = GridChunks(100, 3, RATE_HZ)
     chunks.push(_grid())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from latemiles.errors import ConfigError
 from latemiles.kernels.resample import COLUMNS, TOUCH_S, resample, trim
 from latemiles.kernels.waiting import take_packets
-from latemiles.signals.blocks import GridBlock, SampleBlock
+from latemiles.signals.blocks import GridBlock, SampleBlock, joined
 from latemiles.signals.events import Gap
 from latemiles.signals.frames import SEGMENTS, Segment
 from latemiles.signals.quality import SampleQuality
@@ -89,6 +89,8 @@ class AlignStage:
         Nominal rate of each lane's sensor; one entry a lane. Says which step is a hole.
     params : AlignParams
         Waiting and bridging.
+    piece : int
+        So many samples of the grid lie in one piece of memory, however they come out; 0: those of each block.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class AlignStage:
         rate_hz: float,
         sensor_rates_hz: Sequence[float] | None = None,
         params: AlignParams | None = None,
+        piece: int = 0,
     ) -> None:
         if not (isfinite(rate_hz) and rate_hz > 0.0):
             raise ConfigError("rate_hz", f"expected a grid rate above 0 Hz, got {rate_hz}. Use 100 or 200.")
@@ -110,7 +113,10 @@ class AlignStage:
         self._heads = np.zeros(self._lanes, dtype=np.int64)
         self._tails = np.zeros(self._lanes, dtype=np.int64)
         self._place = np.zeros((2, self._lanes), dtype=np.int64)
+        self._piece = piece
         self._next = 0
+        self._room = self._new_room(0)
+        """Where the next samples of the grid go."""
         self._started = False
         self._newest_s = np.array([-inf])
         self._gap_from = [-1] * self._lanes
@@ -159,11 +165,12 @@ class AlignStage:
         samples = [(block.t_s, block.acc, block.gyr, block.flags) for block in heard]
         columns = map(_whole, zip(*samples, strict=True)) if heard else _NO_SAMPLES
         run = TimedRun(np.ascontiguousarray(packets), np.ones(stops[-1:].sum(), dtype=np.int64), *columns)
-        return self.push_run(run, 0, len(heard))
+        pieces, gaps = self.push_run(run, 0, len(heard))
+        return joined(pieces or [self._new_room(0)]), gaps
 
     def push_run(
         self, run: TimedRun, start: int, stop: int, marks: NDArray[np.int64] = _NO_MARKS
-    ) -> tuple[GridBlock, list[Gap]]:
+    ) -> tuple[list[GridBlock], list[Gap]]:
         """Take in packets ``start`` to ``stop`` of many; the same as ``push`` of their blocks.
 
         Parameters
@@ -177,10 +184,10 @@ class AlignStage:
 
         Returns
         -------
-        GridBlock
+        list of GridBlock
             The next grid samples of all lanes, possibly none.
         list of Gap
-            Gaps that ended in it.
+            Gaps that ended in them.
         """
         pieces: list[GridBlock] = []
         gaps: list[Gap] = []
@@ -213,7 +220,7 @@ class AlignStage:
             begins = not self._started and self._start()
             is_out = at == stop and not begins
         self.reached[mark:] = self._next
-        return self._joined(pieces), gaps
+        return pieces, gaps
 
     def finish(self) -> tuple[GridBlock, list[Gap]]:
         """The rest of the grid, up to the newest sample of any lane; gaps that last until the end."""
@@ -231,7 +238,7 @@ class AlignStage:
             for lane in range(self._lanes):
                 if self._gap_from[lane] >= 0:
                     self._close_gap(lane, self._next, gaps, code=int(not self._heard[lane]))
-        return self._joined(pieces), gaps
+        return joined(pieces or [self._new_room(0)]), gaps
 
     def _make_room(self, count: int) -> None:
         capacity = self._rows.shape[1]
@@ -263,30 +270,40 @@ class AlignStage:
         return self._started
 
     def _emit(self, count: int, pieces: list[GridBlock], gaps: list[Gap]) -> None:
-        if count <= 0:
-            return
-        acc = np.empty((self._lanes, count, 3))
-        gyr = np.empty((self._lanes, count, 3))
+        while count > 0:
+            if self._next >= self._room.first + self._room.quality.shape[1]:
+                self._room = self._new_room(self._piece or count)
+            room, at = self._room, self._next - self._room.first
+            some = min(count, room.quality.shape[1] - at)
+            missing = resample(
+                self._rows,
+                self._heads,
+                self._tails,
+                self._next,
+                self.rate_hz,
+                self._limits,
+                self._periods,
+                room.acc,
+                room.gyr,
+                room.quality,
+                at,
+                some,
+            )
+            block = room.view(at, at + some)
+            pieces.append(block)
+            if missing or max(self._gap_from) >= 0:
+                self._find_gaps(block.quality, gaps)
+            else:
+                self._heard = [True] * self._lanes
+            self._next += some
+            count -= some
+            trim(self._rows, self._heads, self._tails, (self._next - 1) / self.rate_hz)
+
+    def _new_room(self, count: int) -> GridBlock:
+        """Memory for ``count`` samples from the next one on."""
+        rates = np.empty((self._lanes, count, 3))
         quality = np.empty((self._lanes, count), dtype=np.int64)
-        missing = resample(
-            self._rows,
-            self._heads,
-            self._tails,
-            self._next,
-            self.rate_hz,
-            self._limits,
-            self._periods,
-            acc,
-            gyr,
-            quality,
-        )
-        pieces.append(GridBlock(self._next, self.rate_hz, acc, gyr, quality))
-        if missing or max(self._gap_from) >= 0:
-            self._find_gaps(quality, gaps)
-        else:
-            self._heard = [True] * self._lanes
-        self._next += count
-        trim(self._rows, self._heads, self._tails, (self._next - 1) / self.rate_hz)
+        return GridBlock(self._next, self.rate_hz, np.empty_like(rates), rates, quality)
 
     def _find_gaps(self, quality: NDArray[np.int64], gaps: list[Gap]) -> None:
         is_gap = (quality & _GAP) != 0
@@ -318,16 +335,6 @@ class AlignStage:
             code = told
         gaps.append(Gap(start_s, end_s, SEGMENTS[lane], GAP_REASONS[code]))
 
-    def _joined(self, pieces: list[GridBlock]) -> GridBlock:
-        if len(pieces) == 1:
-            return pieces[0]
-        if not pieces:
-            empty = np.empty((self._lanes, 0, 3))
-            quality = np.empty((self._lanes, 0), dtype=np.int64)
-            return GridBlock(self._next, self.rate_hz, empty, empty.copy(), quality)
-        acc, gyr, quality = (np.concatenate([p[c] for p in pieces], axis=1) for c in (2, 3, 4))
-        return GridBlock(pieces[0].first, self.rate_hz, acc, gyr, quality)
-
     def save(self) -> bytes:
         """Everything the stage remembers, as bytes; equal histories give equal bytes."""
         parts = [
@@ -349,6 +356,7 @@ class AlignStage:
                 "lanes", f"expected a state of {self._lanes} lanes, got {lanes}. Use its settings."
             )
         self._started = bool(started)
+        self._room = self._new_room(0)
         self._heads[:] = 0
         self._tails[:] = 0
         at = _HEAD.size

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latemiles.errors import ConfigError
-from latemiles.signals.blocks import GridBlock
+from latemiles.signals.blocks import GridBlock, joined
 
 __all__ = ["GridChunks"]
 
@@ -51,16 +49,17 @@ class GridChunks:
         """First sample that waits and the end of those that do."""
         return self._first, self._first + self._count
 
-    def push(self, grid: GridBlock) -> None:
+    def push(self, *grids: GridBlock) -> None:
         """Take the samples that follow on the last ones."""
-        if grid.quality.shape[1] == 0:
-            return
-        if self._zero is None:
-            self._zero = grid.first
-        if self._count == 0:
-            self._first = grid.first
-        self._blocks.append(grid)
-        self._count += grid.quality.shape[1]
+        for grid in grids:
+            if grid.quality.shape[1] == 0:
+                continue
+            if self._zero is None:
+                self._zero = grid.first
+            if self._count == 0:
+                self._first = grid.first
+            self._blocks.append(grid)
+            self._count += grid.quality.shape[1]
 
     def take(self) -> list[GridBlock]:
         """Give out the chunks that are whole."""
@@ -87,18 +86,17 @@ class GridChunks:
             block = self._blocks.pop(0)
             k = block.quality.shape[1]
             if k > left:
-                self._blocks.insert(0, _cut(block, left, k))
-                block = _cut(block, 0, left)
+                self._blocks.insert(0, block.view(left, k))
+                block = block.view(0, left)
             parts.append(block)
             left -= min(k, left)
-        first = self._first
         self._first += count
         self._count -= count
-        return _joined(first, parts) if parts else self._none
+        return joined(parts).whole() if parts else self._none
 
     def save(self) -> bytes:
         """State as bytes."""
-        whole = _joined(self._first, self._blocks) if self._blocks else self._none
+        whole = joined(self._blocks).whole() if self._blocks else self._none
         shape = whole.quality.shape
         head = _HEAD.pack(self._zero is not None, self._zero or 0, self._first, *shape)
         return head + whole.acc.tobytes() + whole.gyr.tobytes() + whole.quality.tobytes()
@@ -121,26 +119,3 @@ class GridChunks:
         self._zero = zero if has_zero else None
         self._blocks = [GridBlock(first, self._rate_hz, acc, gyr, flags)] if count else []
         self._first, self._count = first, count
-
-
-def _cut(block: GridBlock, start: int, stop: int) -> GridBlock:
-    """Samples ``start`` to ``stop`` of a block where they lie."""
-    part = slice(start, stop)
-    return GridBlock(
-        block.first + start, block.rate_hz, block.acc[:, part], block.gyr[:, part], block.quality[:, part]
-    )
-
-
-def _joined(first: int, parts: list[GridBlock]) -> GridBlock:
-    """Blocks that follow on each other as one, whose memory is in one piece."""
-
-    def whole(of_parts: list[NDArray[Any]]) -> NDArray[Any]:
-        return np.ascontiguousarray(of_parts[0]) if len(of_parts) == 1 else np.concatenate(of_parts, axis=1)
-
-    return GridBlock(
-        first,
-        parts[0].rate_hz,
-        whole([p.acc for p in parts]),
-        whole([p.gyr for p in parts]),
-        whole([p.quality for p in parts]),
-    )

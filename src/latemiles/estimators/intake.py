@@ -52,6 +52,8 @@ class Intake:
         Waiting and bridging.
     clocks : dict of Segment to ClockFit
         What an earlier pass found of the clocks.
+    piece : int
+        As of ``AlignStage``.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Intake:
         sensors: Sequence[tuple[SensorInfo, Driver]],
         params: AlignParams,
         clocks: dict[Segment, ClockFit],
+        piece: int = 0,
     ) -> None:
         self.decoders: dict[Segment, DecodeStage] = {}
         self.clocks: dict[Segment, ClockStage] = {}
@@ -72,7 +75,7 @@ class Intake:
                 info.segment, rate, driver.capabilities, clocks.get(info.segment)
             )
             rates[info.segment.lane] = rate
-        self.align = AlignStage(rate_hz, rates, params)
+        self.align = AlignStage(rate_hz, rates, params, piece)
         self.reached: list[int] = []
 
     def push(self, packet: Packet) -> tuple[GridBlock | None, list[Event]]:
@@ -102,14 +105,14 @@ class Intake:
 
     def push_stretch(
         self, stretch: Stretch, others: Sequence[tuple[int, Record]], marks: Sequence[int] = ()
-    ) -> Iterator[tuple[GridBlock | None, list[Event], Record | None]]:
+    ) -> Iterator[tuple[list[GridBlock], list[Event], Record | None]]:
         """Take the packets of a stretch; what ``push`` makes of them one by one, cut where ``others`` lie.
 
         In the end ``reached`` says how far the grid was before each packet of ``marks``, which are in order.
 
         Yields
         ------
-        GridBlock or None
+        list of GridBlock
             Grid samples that became certain.
         list of Event
             Marks and gaps.
@@ -121,24 +124,24 @@ class Intake:
         asked = np.array(marks, dtype=np.int64)
         self.reached = []
         for before, what in sorted([*others, *stops], key=lambda stop: stop[0]):
-            grid, gaps = self._aligned(run, at, before, asked) if before > at else (None, [])
+            grids, gaps = self._aligned(run, at, before, asked) if before > at else ([], [])
             at = before
             events: list[Event] = list(gaps)
             if isinstance(what, _Note):
                 self.align.note(*what)
-                yield grid, events, None
+                yield grids, events, None
             elif isinstance(what, Marked | LinkChanged):
-                yield grid, [*events, what], None
+                yield grids, [*events, what], None
             else:
-                yield grid, events, what
+                yield grids, events, what
         if at < len(run.packets):
-            grid, gaps = self._aligned(run, at, len(run.packets), asked)
-            yield grid, list(gaps), None
+            grids, gaps = self._aligned(run, at, len(run.packets), asked)
+            yield grids, list(gaps), None
         self.reached += [self.align.following] * (len(marks) - len(self.reached))
 
     def _aligned(
         self, run: TimedRun, at: int, stop: int, marks: NDArray[np.int64]
-    ) -> tuple[GridBlock, list[Gap]]:
+    ) -> tuple[list[GridBlock], list[Gap]]:
         """Packets ``at`` to ``stop`` on the grid."""
         here = marks[len(self.reached) :]
         here = here[here <= stop]

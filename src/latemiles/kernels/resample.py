@@ -108,8 +108,8 @@ def _with_care(rows, head, tail, i, before, instant, half, limit, usual, acc, gy
 
 
 @njit(cache=True)
-def resample(buffers, heads, tails, first, rate_hz, limits, periods, acc, gyr, quality):
-    """Fill grid samples ``first``, ``first + 1``, ... of all lanes.
+def resample(buffers, heads, tails, first, rate_hz, limits, periods, acc, gyr, quality, at, count):
+    """Fill grid samples ``first`` to ``first + count`` of all lanes.
 
     Parameters
     ----------
@@ -125,11 +125,13 @@ def resample(buffers, heads, tails, first, rate_hz, limits, periods, acc, gyr, q
         Longest step between samples that is still bridged, s.
     periods : float64 array, shape (lanes,)
         Usual step between a lane's samples, s; longer ones (by half) give the BRIDGED bit.
-    acc, gyr : float64 arrays, shape (lanes, k, 3)
+    acc, gyr : float64 arrays, shape (lanes, n, 3)
         Get the specific force at the instant, m/s^2, and the mean rate over the step that ends there, rad/s
         (of the linear interpolant, exactly; after a hole, over the part that was heard). NaN in a gap.
-    quality : int64 array, shape (lanes, k)
+    quality : int64 array, shape (lanes, n)
         Gets SampleQuality bits: GAP, BRIDGED, and those of every sample touched.
+    at, count : int
+        Column of the first sample in these, and how many to fill.
 
     Returns
     -------
@@ -146,9 +148,9 @@ def resample(buffers, heads, tails, first, rate_hz, limits, periods, acc, gyr, q
             rate_hz,
             limits[lane],
             USUAL * periods[lane],
-            acc[lane],
-            gyr[lane],
-            quality[lane],
+            acc[lane, at : at + count],
+            gyr[lane, at : at + count],
+            quality[lane, at : at + count],
         )
     return gaps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from latemiles.errors import ShapeError, TimeOrderError
 from latemiles.signals.frames import Segment
 
-__all__ = ["AngleBlock", "GridBlock", "ImuStream", "OrientationBlock", "SampleBlock"]
+__all__ = ["AngleBlock", "GridBlock", "GridPart", "ImuStream", "OrientationBlock", "SampleBlock", "joined"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -104,16 +105,46 @@ class GridBlock(NamedTuple):
     """(lanes, k) SampleQuality bits."""
 
     def part(self, start: int, stop: int) -> GridBlock:
-        """Samples ``start`` to ``stop`` of the block."""
+        """Samples ``start`` to ``stop`` of the block, in one piece of memory."""
         if start == 0 and stop == self.quality.shape[1]:
             return self
-        return GridBlock(
-            self.first + start,
-            self.rate_hz,
-            np.ascontiguousarray(self.acc[:, start:stop]),
-            np.ascontiguousarray(self.gyr[:, start:stop]),
-            np.ascontiguousarray(self.quality[:, start:stop]),
+        return self.view(start, stop).whole()
+
+    def view(self, start: int, stop: int) -> GridBlock:
+        """Samples ``start`` to ``stop`` of the block, where they lie."""
+        here = slice(start, stop)
+        part = GridPart(
+            self.first + start, self.rate_hz, self.acc[:, here], self.gyr[:, here], self.quality[:, here]
         )
+        part.of = self.of if isinstance(self, GridPart) else self
+        return part
+
+    def whole(self) -> GridBlock:
+        """The same samples in one piece of memory; not copied if they lie so."""
+        if self.acc.flags.c_contiguous and self.gyr.flags.c_contiguous and self.quality.flags.c_contiguous:
+            return self
+        acc, gyr = np.ascontiguousarray(self.acc), np.ascontiguousarray(self.gyr)
+        return GridBlock(self.first, self.rate_hz, acc, gyr, np.ascontiguousarray(self.quality))
+
+
+class GridPart(GridBlock):
+    """Samples of a block where they lie; who replaces an array of it gets a block like any other."""
+
+    of: GridBlock | None = None
+    """The block that owns the memory."""
+
+
+def joined(parts: Sequence[GridBlock]) -> GridBlock:
+    """Blocks that follow on each other as one; not copied if they lie side by side."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    room = first.of if isinstance(first, GridPart) else None
+    if room is not None and all(isinstance(part, GridPart) and part.of is room for part in parts):
+        start = first.first - room.first
+        return room.view(start, start + sum(part.quality.shape[1] for part in parts))
+    acc, gyr, quality = (np.concatenate([part[c] for part in parts], axis=1) for c in (2, 3, 4))
+    return GridBlock(first.first, first.rate_hz, acc, gyr, quality)
 
 
 class OrientationBlock(NamedTuple):
