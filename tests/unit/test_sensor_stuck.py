@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from latemiles.analysis import analyze
 from latemiles.estimators.stuck import StuckStage
+from latemiles.kernels.unpack import survey
 from latemiles.pipeline import Pipeline
 from latemiles.sensors.drivers import samples
 from latemiles.sensors.registry import driver_for
 from latemiles.signals.blocks import ImuStream
 from latemiles.signals.events import Gap, LinkChanged
 from latemiles.signals.frames import SEGMENTS, Segment
-from latemiles.signals.packets import DecodedPacket
+from latemiles.signals.packets import DecodedPacket, DecodedStretch
 from latemiles.web.view_model import LiveView
 
 RATE_HZ = 100.0
@@ -101,6 +102,36 @@ def test_samples_sent_again_are_followed_by_themselves():
         stage.push(packet(old_acc, old_gyr, is_resent=True))
     assert not stage.is_stuck
     assert stage.samples == 50
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 298), st.integers(1, 14), st.sampled_from(["both", "acc", "gyr"]))),
+    st.lists(st.integers(1, 59), max_size=6),
+)
+def test_many_packets_at_once_are_one_after_the_other(repeats, cuts):
+    acc, gyr = moving(300)
+    for start, count, what in repeats:
+        if what != "gyr":
+            acc[start : start + count + 1] = acc[start]
+        if what != "acc":
+            gyr[start : start + count + 1] = gyr[start]
+    one, many = StuckStage(RATE_HZ), StuckStage(RATE_HZ)
+    for a, b in itertools.pairwise([0, *sorted(set(cuts)), 60]):
+        here = slice(5 * a, 5 * b)
+        singly = [one.push(packet(acc[k : k + 5], gyr[k : k + 5])) for k in range(5 * a, 5 * b, 5)]
+        stretch = stretch_of(acc[here].copy(), gyr[here].copy())
+        found, _ = many.push_many(stretch, survey(stretch.acc, stretch.gyr)[2])
+        np.testing.assert_array_equal(found.acc, np.concatenate([p.acc for p in singly]))
+        np.testing.assert_array_equal(found.gyr, np.concatenate([p.gyr for p in singly]))
+        assert many.save() == one.save()
+
+
+def stretch_of(acc: np.ndarray, gyr: np.ndarray) -> DecodedStretch:
+    """The same samples in packets of five."""
+    m = len(acc) // 5
+    none, no = np.full(m, -1), np.zeros(m, dtype=np.bool_)
+    sizes, flags = np.full(m, 5), np.zeros(len(acc), dtype=np.int64)
+    return DecodedStretch(acc, gyr, flags, sizes, no, none, none, none, no, no)
 
 
 def test_a_state_that_was_saved_goes_on_the_same():

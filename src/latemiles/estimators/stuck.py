@@ -84,6 +84,11 @@ class StuckStage:
             self._run[0], self._moved[0] = [0, 0, 0], [0, 0, 0]
             return packets, after
         stuck = np.zeros(len(packets.flags), dtype=np.bool_)
+        # One more than within: the first sample may equal the last one before.
+        longest = max(self._run[0]) + same + 1
+        if len(stuck) and longest < self._limits[0] and not (self.is_stuck or packets.is_resent.any()):
+            self._follow_end(packets.acc, packets.gyr)
+            return packets, after
         if packets.is_resent.any():
             resent = np.repeat(packets.is_resent, packets.sizes)
             for stream, rows in enumerate((~resent, resent)):
@@ -108,6 +113,13 @@ class StuckStage:
         last = self._last[0]
         first = packets.acc[:1], packets.gyr[:1]
         return bool((first[0] == last[:3]).all() or (first[1] == last[3:]).all())
+
+    def _follow_end(self, acc: F8, gyr: F8) -> None:
+        """Follow live samples of which too few repeat to be taken out: only the last ones matter later on."""
+        start = max(0, len(acc) - self._limits[0])
+        if start:
+            self._last[0, :3], self._last[0, 3:] = acc[start - 1], gyr[start - 1]
+        self._repeats(0, acc[start:], gyr[start:])
 
     def _repeats(self, stream: int, acc: F8, gyr: F8) -> B1:
         """Which samples of one stream only repeat what came before."""
