@@ -171,8 +171,9 @@ class DecodeStage:
             if size is not None and size < limit:
                 continue
             flags = flags | np.where((np.abs(values) >= limit).any(axis=1), int(bit), 0)
-        self.clipped_acc += int(np.count_nonzero(flags & int(SampleQuality.ACC_CLIPPED)))
-        self.clipped_gyr += int(np.count_nonzero(flags & int(SampleQuality.GYR_CLIPPED)))
+        if np.count_nonzero(flags):
+            self.clipped_acc += int(np.count_nonzero(flags & int(SampleQuality.ACC_CLIPPED)))
+            self.clipped_gyr += int(np.count_nonzero(flags & int(SampleQuality.GYR_CLIPPED)))
         return flags
 
     def save(self) -> bytes:

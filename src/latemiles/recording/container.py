@@ -201,13 +201,13 @@ def open_chunk(body: bytes, opener: zstandard.ZstdDecompressor | None = None) ->
         (length,) = _LENGTH.unpack_from(body, at)
     except UNREADABLE as error:
         raise FormatError("a chunk cannot be read") from error
-    data = body[at + _LENGTH.size : at + _LENGTH.size + length]
+    data = memoryview(body)[at + _LENGTH.size : at + _LENGTH.size + length]
     if len(data) < length:
         raise FormatError("a chunk cannot be read")
     if compression == "zstd":
         records = inflate(data, size, opener)
     elif compression == "":
-        records = data
+        records = bytes(data)
     else:
         raise FormatError(f"a chunk is compressed with {compression!r:.20}, not zstd")
     if crc != 0 and zlib.crc32(records) != crc:
@@ -215,7 +215,9 @@ def open_chunk(body: bytes, opener: zstandard.ZstdDecompressor | None = None) ->
     return records
 
 
-def inflate(frame: bytes, expected_size: int, opener: zstandard.ZstdDecompressor | None = None) -> bytes:
+def inflate(
+    frame: bytes | memoryview, expected_size: int, opener: zstandard.ZstdDecompressor | None = None
+) -> bytes:
     """Content of one zstd frame that must have the expected size; raises FormatError."""
     try:
         # A frame names its size and the library allocates that much: compare before believing it.
