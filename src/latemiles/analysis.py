@@ -27,6 +27,7 @@ from latemiles.findings import Findings, quality_report
 from latemiles.metrics.table import StrideTable
 from latemiles.pipeline import FirstPass, Pipeline, Watch
 from latemiles.recording.reader import Recording
+from latemiles.scout import Scout
 from latemiles.sensors.registry import driver_for
 from latemiles.signals.blocks import AngleBlock, GridBlock, ImuStream, OrientationBlock
 from latemiles.signals.events import PoseRefused
@@ -119,16 +120,25 @@ def analyze(
         run = run.with_thighs_swapped()
     told = told_poses(run, standing, movement)
     run = run.with_tracks(told_tracks(speed, grade, distance))
-    make = partial(Pipeline, run.header, driver_for, config=settings, poses=told)
     keeper = _Keeper() if angles else None
     smoothed = basis == "smoothed"
     first: FirstPass | None = None
     refused: list[PoseRefused] = []
     if smoothed:
         # Poses are judged where the calibration is looked for.
-        first, refused = _scouted(make, run, _part(progress, 0.0, 0.2))
+        scout = partial(Scout, run.header, driver_for, config=settings, poses=told)
+        first, refused = _scouted(scout, run, _part(progress, 0.0, 0.2))
     findings = Findings()
-    pipeline = make(basis=basis, known=first, watch=keeper or watch, kept=findings)
+    pipeline = Pipeline(
+        run.header,
+        driver_for,
+        config=settings,
+        basis=basis,
+        known=first,
+        poses=told,
+        watch=keeper or watch,
+        kept=findings,
+    )
     _play(pipeline, run, findings, _part(progress, 0.2 if smoothed else 0.0, 0.95))
     findings.refused = [*refused, *findings.refused]
     result = _result(run, pipeline, findings, keeper)
@@ -167,13 +177,13 @@ class _Keeper:
 
 
 def _scouted(
-    make: Callable[..., Pipeline], run: Run, progress: Progress | None
+    make: Callable[..., Scout], run: Run, progress: Progress | None
 ) -> tuple[FirstPass, list[PoseRefused]]:
     """What a first, causal pass finds, and the poses that it refused."""
-    scout, heard = make(basis="causal", is_scout=True, may_rest=True), Findings()
+    scout, heard = make(may_rest=True), Findings()
     _play(scout, run, heard, progress)
     if scout.has_overslept:
-        scout, heard = make(basis="causal", is_scout=True), Findings()
+        scout, heard = make(), Findings()
         _play(scout, run, heard, progress)
     return replace(scout.first_pass, speeds=tuple(heard.speeds)), heard.refused
 

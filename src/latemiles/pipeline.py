@@ -27,7 +27,7 @@ from latemiles.estimators.pace_guess import PaceGuess
 from latemiles.estimators.posture import PostureStage
 from latemiles.estimators.posture_buffers import still_of
 from latemiles.estimators.refill import Refill, hide
-from latemiles.estimators.scout import FirstPass, Rest
+from latemiles.estimators.scout import FirstPass
 from latemiles.estimators.snapshot import Stage, pack_stages, unpack_stages
 from latemiles.estimators.tally import Tally
 from latemiles.kernels.gait_events import ACTIVITY
@@ -49,10 +49,8 @@ from latemiles.trends.monitor import TrendMonitor
 __all__ = ["GIVEN", "FirstPass", "Pipeline"]
 
 CHUNK_S: Final = 0.1
-"""The causal basis goes through the stages in pieces this long: ten looks a second."""
-SCOUT_CHUNK_S: Final = 1.0
-"""A scout's mounting changes once a second, and nobody looks at its angles. The smoothed basis goes by what
-its smoother takes without copying."""
+"""The causal basis goes through the stages in pieces this long: ten looks a second. The smoothed basis goes
+by what its smoother takes without copying."""
 SMOOTHED_WAIT_S: Final = 60.0
 """How long the smoothed basis waits for samples that are sent again, s."""
 GIVEN: Final = "calibration"
@@ -73,7 +71,7 @@ class Watch(Protocol):
 
 
 class Pipeline:
-    """Records in, events out; see the module.
+    """Records in, events out; see the module. ``scout.Scout`` goes only as far as a first pass needs.
 
     Parameters
     ----------
@@ -94,11 +92,6 @@ class Pipeline:
     kept : Kept, optional
         Takes strides and gait events, which are then not put out, nor are updates of form drift; for those
         who want columns of the whole run.
-    is_scout : bool
-        Go only as far as ``first_pass`` needs: no angles, no gait, no strides.
-    may_rest : bool
-        Let a scout follow the clocks alone once the mounting is settled; ``has_overslept`` tells whether
-        something came after that should have been heard.
 
     Raises
     ------
@@ -107,6 +100,9 @@ class Pipeline:
     ConfigError
         If a driver is not known.
     """
+
+    _chunk_s: float = CHUNK_S
+    _has_angles: bool = True
 
     def __init__(
         self,
@@ -119,8 +115,6 @@ class Pipeline:
         poses: Sequence[Pose] = (),
         watch: Watch | None = None,
         kept: Kept | None = None,
-        is_scout: bool = False,
-        may_rest: bool = False,
     ) -> None:
         if basis not in {"causal", "smoothed"}:
             raise InputError("a basis of 'causal' or 'smoothed'", repr(basis), "Choose one of the two.")
@@ -130,11 +124,9 @@ class Pipeline:
         self.rate_hz = grid_rate_hz(header.sensors)
         self._watch = watch
         self._kept = kept
-        self._is_scout = is_scout
         self._posed = LiveState(_NAN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
         self._build_input(driver_for, known)
         self._build_stages(known, poses)
-        self._rest = Rest(list(self._intake.clocks)) if is_scout and may_rest else None
 
     def _build_input(self, driver_for: Callable[[SensorInfo], Driver], known: FirstPass | None) -> None:
         """Make the stages that bring the sensors onto one grid."""
@@ -144,8 +136,7 @@ class Pipeline:
             params = type(params)(max_wait_s=SMOOTHED_WAIT_S, bridge_s=params.bridge_s)
         sensors = [(info, driver_for(info)) for info in self.header.sensors if info.segment in SEGMENTS]
         self._offers = [Offer(i.segment, i.rate_hz, d.capabilities.has_clock) for i, d in sensors]
-        chunk_s = SEGMENT_S if smoothed else SCOUT_CHUNK_S if self._is_scout else CHUNK_S
-        length = round(chunk_s * self.rate_hz)
+        length = round((SEGMENT_S if smoothed else self._chunk_s) * self.rate_hz)
         clocks = known.clocks if known else {}
         # Chunks that are counted from the first sample are pieces of memory too: nothing has to be joined.
         self._intake = Intake(self.rate_hz, sensors, params, clocks, length if smoothed else 0)
@@ -169,7 +160,7 @@ class Pipeline:
             told=poses,
             params=c.posture,
             pace=self._pace.at_each,
-            has_angles=not self._is_scout,
+            has_angles=self._has_angles,
         )
         self._mounts = self._posture.mounts
         if known and known.calibration:
@@ -201,7 +192,7 @@ class Pipeline:
             case Pose():
                 self._posture.tell(record)
             case Speed():
-                self._hear_speeds([record], [self._chunks.held[1]])
+                self._hear_speeds([record])
             case Link(arrival_ns=ns):
                 if record.state == "down":
                     self._intake.align.note(record.segment, ns * 1e-9, "link lost")
@@ -218,7 +209,7 @@ class Pipeline:
         events: list[Event] = list(gaps)
         self._chunks.push(grid)
         for chunk in (*self._chunks.take(), *self._chunks.rest()):
-            events += self._scouted(chunk) if self._is_scout else self._levelled(chunk)
+            events += self._levelled(chunk)
         for held in self._orientation.drain():
             events += self._through(*hide(*held))
         events += self._after_posture(*self._posture.finish())
@@ -239,72 +230,26 @@ class Pipeline:
         list of Event
             Those of each kind in order; between kinds the order may differ from that of single pushes.
         """
-        if self._rest is not None:
-            self._rest.hear(stretch.others)
-            if self._rest.has_begun:
-                self._intake.hear(stretch)
-                return []
-        events: list[Event] = []
         others: Sequence[tuple[int, Record]] = stretch.others
-        speeds: list[tuple[int, Speed]] = []
-        if self._pace.is_told or self._is_scout:
-            # It need not cut: all of it is known, and asked for long after; or it is asked for later on.
-            speeds = [(at, record) for at, record in others if isinstance(record, Speed)]
-            others = [other for other in others if not isinstance(other[1], Speed)]
         if self._pace.is_told:
-            self._hear_speeds([record for _, record in speeds])
-            speeds = []
-        for grids, found, other in self._intake.push_stretch(stretch, others, [at for at, _ in speeds]):
-            events += found
-            if not self._is_scout:
-                events += self._through_chunks(grids)
-            else:
-                self._chunks.push(*grids)
+            # Speed need not cut: all of it is known, and asked for long after.
+            self._hear_speeds([record for _, record in others if isinstance(record, Speed)])
+            others = [other for other in others if not isinstance(other[1], Speed)]
+        events: list[Event] = []
+        for grids, found, other in self._intake.push_stretch(stretch, others):
+            events += [*found, *self._through_chunks(grids)]
             if other is not None:
                 events += self.push(other)
-        if self._is_scout:
-            self._hear_speeds([record for _, record in speeds], self._intake.reached)
-            events += self._through_chunks([])
-        if self._rest is not None:
-            self._rest.look(self._posture)
         return events
 
     def _through_chunks(self, grids: Sequence[GridBlock]) -> list[Event]:
         """Take samples of the grid on in whole chunks."""
         self._chunks.push(*grids)
-        if self._is_scout:
-            return self._scouted(self._chunks.take_joined())
         return [event for chunk in self._chunks.take() for event in self._levelled(chunk)]
 
-    def _scouted(self, chunk: GridBlock) -> list[Event]:
-        """Take whole chunks through a scout, with the mounting as it is known at each one's start."""
-        events: list[Event] = []
-        chunk = self._refill.push(chunk)
-        left = chunk.quality.shape[1]
-        course = self._course(chunk)
-        while left:
-            before = self._orientation.save()
-            grid, orient = hide(*self._orientation.push(chunk, course))
-            events += self._posture.push(grid, orient)[1]
-            taken = self._posture.taken
-            if taken < left:
-                # A sensor sits otherwise from here on: its filter goes on from this sample.
-                self._orientation.load(before)
-                self._orientation.push(chunk.part(0, taken), course.part(0, taken))
-            self._aim()
-            self.tally.count(orient.quality[:, :taken])
-            chunk, course = chunk.part(taken, left), course.part(taken, left)
-            left -= taken
-        return events
-
-    def _hear_speeds(self, records: Sequence[Speed], stops: Sequence[int] = ()) -> None:
-        """Hear words of the speed source; ``stops`` tells a scout how far the grid reached before each."""
+    def _hear_speeds(self, records: Sequence[Speed]) -> None:
+        """Hear words of the speed source."""
         words = words_of(records)
-        if self._is_scout:
-            # The chunks that a causal pass has done by now went by the speed as it was known until now.
-            chunk = round(CHUNK_S * self.rate_hz)
-            self._pace.tell_settled(words, self._chunks.held[0], [stop - stop % chunk for stop in stops])
-            return
         self._strides.tell_words(words)
         self._pace.tell_many(words)
         for record in records:
@@ -356,11 +301,6 @@ class Pipeline:
         for batch in strides:
             self._kept.strides.extend(batch)
         return [*found, *events_of(gait[gait[:, 0] == ACTIVITY]), *said]
-
-    @property
-    def has_overslept(self) -> bool:
-        """Whether a resting scout passed over what first passes go by: only one without rest is right."""
-        return self._rest is not None and self._rest.was_too_early
 
     @property
     def posture(self) -> LiveState:

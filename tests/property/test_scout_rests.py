@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latemiles.pipeline import Pipeline
+from latemiles.scout import Scout
 from latemiles.sensors.registry import driver_for
 from latemiles.signals.records import Pose, Record, RunHeader, Speed
 from latemiles.signals.stretches import stretches_of
@@ -24,9 +24,9 @@ def heard() -> tuple[RunHeader, list[Record]]:
     return head, [r for r in records(run, head) if not isinstance(r, Speed)]
 
 
-def scouted(heard: tuple[RunHeader, list[Record]], *late: Record, may_rest: bool) -> Pipeline:
+def scouted(heard: tuple[RunHeader, list[Record]], *late: Record, may_rest: bool) -> Scout:
     head, said = heard
-    scout = Pipeline(head, driver_for, is_scout=True, may_rest=may_rest)
+    scout = Scout(head, driver_for, may_rest=may_rest)
     for stretch in stretches_of([*said, *late]):
         scout.push_stretch(stretch)
     scout.finish()

@@ -16,6 +16,7 @@ from latemiles.findings import Findings
 from latemiles.pipeline import Pipeline
 from latemiles.recording import reader
 from latemiles.recording.reader import Recording
+from latemiles.scout import Scout
 from latemiles.sensors.drivers import latemiles_v1, samples
 from latemiles.sensors.registry import driver_for, driver_named
 from latemiles.signals.events import DriftUpdate, Event, GaitEvent, Stride, event_bytes
@@ -112,8 +113,8 @@ def test_strides_and_gait_events_that_are_kept_are_those_that_are_put_out(heard)
 def test_a_scout_finds_what_the_whole_first_pass_finds(heard):
     header, records = heard
     passes = []
-    for is_scout in (False, True):
-        pipeline = Pipeline(header, driver_for, is_scout=is_scout)
+    for kind in (Pipeline, Scout):
+        pipeline = kind(header, driver_for)
         for stretch in stretches_of(records):
             pipeline.push_stretch(stretch)
         pipeline.finish()
