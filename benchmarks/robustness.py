@@ -1,6 +1,6 @@
 """Strides that are wrong and not marked, after all that can happen to sensors on a run.
 
-    python benchmarks/robustness.py [SEEDS] [FIRST_SEED]      default: 12 and 0
+    python benchmarks/robustness.py [SEEDS] [FIRST_SEED] [KIND ...]   default: 12, 0, every kind of damage
 
 Simulated runs of two minutes and a half, each another runner. Counted are angles of used strides that are off
 by more than 3 degrees (hip rotation: 6) without a mark, the strides that are used, of those that there truly
@@ -10,6 +10,7 @@ were, and of these the hips whose rotation is marked as uncertain. See ``tests/r
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,11 @@ from latemiles.signals.quality import StrideQuality
 from reference.damage import DAMAGE, damaged, silent
 
 
-def main(seeds: int, first: int) -> None:
+def main(seeds: int, first: int, kinds: Sequence[str]) -> None:
     """Print a row a kind of damage."""
     print(f"{'':<20}{'wrong':>8}{'runs':>6}{'used':>8}{'unsure':>8}   worst, deg")
     total = 0
-    for kind in DAMAGE:
+    for kind in kinds:
         count, runs, used, true, unsure, worst = 0, 0, 0, 0, 0.0, 0.0
         for seed in range(first, first + seeds):
             run, streams = damaged(kind, seed)
@@ -41,4 +42,5 @@ def main(seeds: int, first: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 12, int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    given = sys.argv[1:]
+    main(int(given[0]) if given else 12, int(given[1]) if len(given) > 1 else 0, given[2:] or list(DAMAGE))

@@ -52,6 +52,21 @@ def test_spikes_of_one_and_two_samples_are_taken_out_however_packets_are_cut(cut
     assert through(SpikeStage(), acc, gyr, cuts).tolist() == [20, 50, 51, 80, 81]
 
 
+@given(st.lists(st.integers(1, 119), max_size=12))
+def test_what_no_sensor_can_measure_is_taken_out_however_long_it_lasts(cuts):
+    acc, gyr = moving()
+    acc[20, 0], acc[21, 2] = 700.0, -1e30
+    gyr[50:56, 1] = -90.0
+    gyr[0, 2] = np.inf
+    acc[90, 1], gyr[90, 1] = np.nan, 1e6
+    gyr[100, 0] = FULL
+    assert through(SpikeStage(), acc, gyr, cuts).tolist() == [0, 20, 21, 50, 51, 52, 53, 54, 55, 90, 100]
+    # A hard landing on a sensor for shocks is none of that.
+    acc, gyr = moving()
+    acc[30, 2] = 45.0 * 9.81
+    assert through(SpikeStage(), acc, gyr, cuts).tolist() == []
+
+
 def test_the_first_sample_and_fast_swings_are_no_spikes():
     acc, gyr = moving()
     gyr[:, 1] *= 2.0
@@ -62,6 +77,7 @@ def test_the_first_sample_and_fast_swings_are_no_spikes():
 def test_many_packets_at_once_give_the_same_as_one_by_one():
     acc, gyr = moving()
     gyr[[11, 12, 47], 0] = FULL
+    acc[80, 1], gyr[70:73, 0] = 900.0, 100.0
     t = np.arange(120) / 100.0
     payloads = [samples.encode(t[k : k + 12], acc[k : k + 12], gyr[k : k + 12]) for k in range(0, 120, 12)]
     info = SensorInfo(segment=Segment.PELVIS, driver=samples.NAME, rate_hz=100.0)
@@ -71,7 +87,7 @@ def test_many_packets_at_once_give_the_same_as_one_by_one():
     start = np.concatenate([[0], stop[:-1]])
     found, _ = many.push_many(b"".join(payloads), start, stop)
     np.testing.assert_array_equal(found.gyr, np.concatenate(parts))
-    assert np.flatnonzero(np.isnan(found.gyr[:, 0])).tolist() == [11, 12, 47]
+    assert np.flatnonzero(np.isnan(found.gyr[:, 0])).tolist() == [11, 12, 47, 70, 71, 72, 80]
     assert one.save() == many.save()
 
 

@@ -21,6 +21,10 @@ HIGH_RAD_S: Final = float(np.radians(1900.0))
 landing reached 1500 deg/s (100 Hz, jogging on the spot),"""
 LEAP_RAD_S: Final = float(np.radians(1000.0))
 """if it is so far from the sample before."""
+POSSIBLE_RAD_S: Final = float(np.radians(5000.0))
+POSSIBLE_M_S2: Final = 500.0
+"""Beyond these nothing on a pelvis or thigh was measured, however long it lasts: ranges end at 4000 deg/s and
+32 g, or at 100 g and more in parts that are made for shocks."""
 LONGEST: Final = 2
 """Samples that a spike may last; what stays up there longer is a motion."""
 
@@ -45,12 +49,11 @@ class SpikeStage:
 
     def push(self, packet: DecodedPacket) -> DecodedPacket:
         """The packet, with NaN in place of spikes."""
+        absurd = _impossible(packet.acc, packet.gyr)
+        if absurd is not None and absurd.any():
+            packet = _without(absurd, packet)
         bad = self._spikes(int(packet.is_resent), packet.gyr)
-        if not bad.any():
-            return packet
-        acc, gyr = packet.acc.copy(), packet.gyr.copy()
-        acc[bad], gyr[bad] = np.nan, np.nan
-        return packet._replace(acc=acc, gyr=gyr)
+        return _without(bad, packet) if bad.any() else packet
 
     def push_many(self, packets: DecodedStretch, most: float) -> None:
         """Many packets, as ``push`` of one after the other, but in place; ``most`` is their greatest rate."""
@@ -65,6 +68,9 @@ class SpikeStage:
                 packets.acc[rows], packets.gyr[rows] = acc, gyr
 
     def _clean(self, stream: int, acc: F8, gyr: F8, most: float) -> None:
+        absurd = _impossible(acc, gyr)
+        if absurd is not None:
+            acc[absurd], gyr[absurd] = np.nan, np.nan
         if most <= HIGH_RAD_S and not self._run[stream]:
             self._last[stream] = gyr[-1]
             return
@@ -105,3 +111,21 @@ class SpikeStage:
         *last, live, resent = _STATE.unpack(state)
         self._last[:] = np.array(last).reshape(2, 3)
         self._run = [live, resent]
+
+
+def _impossible(acc: F8, gyr: F8) -> B1 | None:
+    """Samples that cannot have been measured; None where there are none."""
+    found: B1 | None = None
+    for values, most in ((acc, POSSIBLE_M_S2), (gyr, POSSIBLE_RAD_S)):
+        # The extremes first: there is hardly ever one beyond. NaN compares false.
+        if values.max() <= most and values.min() >= -most:
+            continue
+        beyond = np.asarray((np.abs(values) > most).any(axis=1), dtype=np.bool_)
+        found = beyond if found is None else np.logical_or(found, beyond)
+    return found
+
+
+def _without(bad: B1, packet: DecodedPacket) -> DecodedPacket:
+    acc, gyr = packet.acc.copy(), packet.gyr.copy()
+    acc[bad], gyr[bad] = np.nan, np.nan
+    return packet._replace(acc=acc, gyr=gyr)
