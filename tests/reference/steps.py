@@ -205,11 +205,11 @@ class Landing:
 
     def begins(self) -> float:
         size = np.hypot(*self.shape)
-        strongest = size[22:48].max()
-        least = min(strongest, max(0.125 * strongest, 2.5 * size[16:22].max()))
-        top = 22 + int(np.argmax(size[22:48] >= least))
-        while top < 47 and size[top + 1] > size[top]:
-            top += 1
+        part = size[22:48]
+        rise = max(0.1 * part.max(), 2.5 * np.ptp(size[16:22]))
+        valley = np.minimum.accumulate(part)
+        stands_out = part - valley >= np.minimum(rise, part.max() - valley)
+        top = 22 + int(np.argmax(np.append(stands_out[:-1] & (part[:-1] >= part[1:]), True)))
         below = [np.flatnonzero(size[:top] <= share * size[top]).max(initial=0) for share in (0.4, 0.8)]
         lower, upper = (
             np.interp(share * size[top], size[k : k + 2], self.grid[k : k + 2])

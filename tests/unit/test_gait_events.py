@@ -13,7 +13,7 @@ from latemiles.errors import ConfigError, ShapeError
 from latemiles.estimators.gait_events import GaitStage
 from latemiles.kernels.foot import pelvis_ratio
 from latemiles.kernels.gait_state import new_gait_state
-from latemiles.kernels.landing import KNOTS, SPAN, land
+from latemiles.kernels.landing import KNOTS, SPAN, land, where_it_begins
 from latemiles.kernels.onset import falling_foot, pick_onset, rising_foot
 from latemiles.signals.blocks import AngleBlock
 from latemiles.signals.events import Activity, GaitEvent
@@ -125,6 +125,17 @@ def test_a_thigh_that_swings_and_samples_between_those_of_the_grid_do_not_move_a
             off = landed(seen, np.floor(true - between) + 0.5) - (true - between)
             # The impact's own first rise is slow: half a sample.
             assert -0.2 < np.median(off[20:]) < 0.7
+
+
+def test_a_faint_first_bend_after_a_swing_that_bends_as_much_is_where_a_contact_begins():
+    at = (np.arange(KNOTS) - 32) / 4.0
+    swing = 2.5 * np.exp(-(((at + 3.0) / 1.2) ** 2))
+    first, second = (size * np.exp(-(((at - t) / 0.4) ** 2)) for size, t in ((5.0, -0.75), (25.0, 0.75)))
+    for before in (0.0, 1.0):
+        shape = np.stack([before * swing + first + second, np.zeros(KNOTS)])
+        # Its foot lies within a sample before its middle, a sample and a half before the strong one's.
+        assert -1.6 < where_it_begins(shape) < -1.0
+    assert 0.0 < where_it_begins(np.stack([swing + second, np.zeros(KNOTS)])) < 0.6
 
 
 def test_a_landing_with_a_sample_missing_stays_where_it_was_picked():

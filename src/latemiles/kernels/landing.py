@@ -37,11 +37,11 @@ KNOWN_AFTER: Final = 6
 """Strides from which the shape is trusted."""
 SMOOTH_FOR: Final = 4
 """Strides whose samples are spread over the whole way to their neighbours; later ones over half of it."""
-FIRST_BEND: Final = 0.125
-"""The first bend is at least so large a share of the strongest, at 100 Hz a fifth,"""
+FIRST_BEND: Final = 0.1
+"""The first bend stands out of what lies before it by at least so large a share of the strongest: at 100 Hz it
+does by a seventh and more; between 0.06 and 0.125 hardly a contact moves."""
 ABOVE: Final = 2.5
-"""and so many times what the leg does before it lands, at 100 Hz a fourteenth of the strongest: all of its
-flank above ``LOWER`` stands out of that."""
+"""And by so many times what the size changes by while the leg swings, whose own bend is large but slow."""
 LOWER: Final = 0.4
 UPPER: Final = 0.8
 """Shares of the first bend's size that its flank is laid through."""
@@ -129,15 +129,18 @@ def where_it_begins(shape):
     the contact; and a flank that samples or a line between them have worn round keeps its middle.
     """
     top, high = _knot(-2.5), _knot(4.0)
-    before, strongest = 0.0, 0.0
+    strongest, most, least = 0.0, 0.0, math.inf
     for k in range(_knot(-4.0), top):
-        before = max(before, _size(shape, k))
+        most, least = max(most, _size(shape, k)), min(least, _size(shape, k))
     for k in range(top, high):
         strongest = max(strongest, _size(shape, k))
-    least = min(strongest, max(FIRST_BEND * strongest, ABOVE * before))
-    while top < high - 1 and _size(shape, top) < least:
-        top += 1
-    while top < high - 1 and _size(shape, top + 1) > _size(shape, top):
+    rise = max(FIRST_BEND * strongest, ABOVE * (most - least))
+    valley = math.inf
+    while top < high - 1:
+        size = _size(shape, top)
+        valley = min(valley, size)
+        if size - valley >= min(rise, strongest - valley) and size >= _size(shape, top + 1):
+            break
         top += 1
     upper, lower = _crossed(shape, top, UPPER), _crossed(shape, top, LOWER)
     return (lower - (upper - lower) * LOWER / (UPPER - LOWER)) / PER_SAMPLE - BEFORE
