@@ -38,8 +38,8 @@ KNOWN_AFTER: Final = 6
 SMOOTH_FOR: Final = 4
 """Strides whose samples are spread over the whole way to their neighbours; later ones over half of it."""
 FIRST_BEND: Final = 0.1
-"""The first bend stands out of what lies before it by at least so large a share of the strongest: at 100 Hz it
-does by a seventh and more; between 0.06 and 0.125 hardly a contact moves."""
+"""The first bend stands out of what lies before it by at least so large a share of the strongest: at 100 Hz
+it does by a seventh and more; between 0.06 and 0.125 hardly a contact moves."""
 ABOVE: Final = 2.5
 """And by so many times what the size changes by while the leg swings, whose own bend is large but slow."""
 LOWER: Final = 0.4
