@@ -140,7 +140,7 @@ class DecodeStage:
             flags[:] = clipped
         if not self._judges:
             return stretch, np.zeros(len(start), dtype=np.bool_)
-        self._spikes.push_many(stretch, most_gyr)
+        self._spikes.push_many(stretch, (most_acc, most_gyr))
         return self._stuck.push_many(stretch, same)
 
     def hear_many(self, data: bytes, start: I8, stop: I8) -> DecodedStretch:

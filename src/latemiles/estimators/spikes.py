@@ -50,13 +50,16 @@ class SpikeStage:
     def push(self, packet: DecodedPacket) -> DecodedPacket:
         """The packet, with NaN in place of spikes."""
         absurd = _impossible(packet.acc, packet.gyr)
-        if absurd is not None and absurd.any():
+        if absurd.any():
             packet = _without(absurd, packet)
         bad = self._spikes(int(packet.is_resent), packet.gyr)
         return _without(bad, packet) if bad.any() else packet
 
-    def push_many(self, packets: DecodedStretch, most: float) -> None:
-        """Many packets, as ``push`` of one after the other, but in place; ``most`` is their greatest rate."""
+    def push_many(self, packets: DecodedStretch, most: tuple[float, float]) -> None:
+        """Many packets, as ``push`` of one after the other, but in place.
+
+        ``most`` are their greatest sizes of a component of force and of rate.
+        """
         if not packets.is_resent.any():
             self._clean(0, packets.acc, packets.gyr, most)
             return
@@ -67,11 +70,12 @@ class SpikeStage:
                 self._clean(stream, acc, gyr, most)
                 packets.acc[rows], packets.gyr[rows] = acc, gyr
 
-    def _clean(self, stream: int, acc: F8, gyr: F8, most: float) -> None:
-        absurd = _impossible(acc, gyr)
-        if absurd is not None:
+    def _clean(self, stream: int, acc: F8, gyr: F8, most: tuple[float, float]) -> None:
+        force, rate = most
+        if force > POSSIBLE_M_S2 or rate > POSSIBLE_RAD_S:
+            absurd = _impossible(acc, gyr)
             acc[absurd], gyr[absurd] = np.nan, np.nan
-        if most <= HIGH_RAD_S and not self._run[stream]:
+        if rate <= HIGH_RAD_S and not self._run[stream]:
             self._last[stream] = gyr[-1]
             return
         bad = self._spikes(stream, gyr)
@@ -113,16 +117,11 @@ class SpikeStage:
         self._run = [live, resent]
 
 
-def _impossible(acc: F8, gyr: F8) -> B1 | None:
-    """Samples that cannot have been measured; None where there are none."""
-    found: B1 | None = None
-    for values, most in ((acc, POSSIBLE_M_S2), (gyr, POSSIBLE_RAD_S)):
-        # The extremes first: there is hardly ever one beyond. NaN compares false.
-        if values.max() <= most and values.min() >= -most:
-            continue
-        beyond = np.asarray((np.abs(values) > most).any(axis=1), dtype=np.bool_)
-        found = beyond if found is None else np.logical_or(found, beyond)
-    return found
+def _impossible(acc: F8, gyr: F8) -> B1:
+    """Which samples cannot have been measured."""
+    # What is no number compares false.
+    beyond = np.concatenate([np.abs(acc) > POSSIBLE_M_S2, np.abs(gyr) > POSSIBLE_RAD_S], axis=1)
+    return np.asarray(beyond.any(axis=1), dtype=np.bool_)
 
 
 def _without(bad: B1, packet: DecodedPacket) -> DecodedPacket:
