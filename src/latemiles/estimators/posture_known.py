@@ -79,8 +79,9 @@ class Anchors:
         n = len(firsts)
         if len(self._since) < 2:
             mounts, turned = self._since[0][1:] if self._since else (self.mounts, (False, False))
-            each = np.broadcast_to(mounts, (n, *mounts.shape))
-            return each, np.zeros(n, dtype=bool), np.tile(np.array(turned), (n, 1))
+            each, lost = np.empty((n, *mounts.shape)), np.empty((n, 2), dtype=bool)
+            each[:], lost[:] = mounts, turned
+            return each, np.zeros(n, dtype=bool), lost
         known = [self.at(first, count) for first in firsts.tolist()]
         mounts_of, slips_of, turned_of = zip(*known, strict=True)
         return np.array(mounts_of), np.array(slips_of), np.array(turned_of)

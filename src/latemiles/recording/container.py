@@ -68,7 +68,7 @@ class Piece(NamedTuple):
     offset: int
     end: int
     opcode: int
-    body: bytes
+    body: bytes | memoryview
     """Empty unless it was asked for."""
 
 
@@ -177,7 +177,10 @@ def chunks(file: BinaryIO, size: int, *, start: int = len(MAGIC)) -> Iterator[Pi
         for opcode, start, stop in heads[:, which].T.tolist():
             if opcode != Opcode.CHUNK:
                 return
-            yield Piece(offset + start - _RECORD_HEAD.size, offset + stop, opcode, block[start:stop])
+            # As a view: a chunk is copied when it is inflated, and not before.
+            yield Piece(
+                offset + start - _RECORD_HEAD.size, offset + stop, opcode, memoryview(block)[start:stop]
+            )
         offset += end
 
 
@@ -186,7 +189,7 @@ def _read(file: BinaryIO, start: int, count: int) -> bytes:
     return file.read(count)
 
 
-def open_chunk(body: bytes, opener: zstandard.ZstdDecompressor | None = None) -> bytes:
+def open_chunk(body: bytes | memoryview, opener: zstandard.ZstdDecompressor | None = None) -> bytes:
     """Records inside a chunk, inflated and checked against its CRC; an opener is for one thread alone.
 
     Raises
@@ -197,7 +200,7 @@ def open_chunk(body: bytes, opener: zstandard.ZstdDecompressor | None = None) ->
     try:
         _, _, size, crc, named = _CHUNK_HEAD.unpack_from(body)
         at = _CHUNK_HEAD.size + named
-        compression = body[_CHUNK_HEAD.size : at].decode("utf-8")
+        compression = bytes(body[_CHUNK_HEAD.size : at]).decode("utf-8")
         (length,) = _LENGTH.unpack_from(body, at)
     except UNREADABLE as error:
         raise FormatError("a chunk cannot be read") from error
@@ -367,9 +370,10 @@ class MessageDecoder:
         rest = np.flatnonzero(lane < 0)
         columns = (np.searchsorted(packets, rest), channel[rest], log_time[rest], start[rest], stop[rest])
         for before, of, at, a, b in zip(*(column.tolist() for column in columns), strict=True):
-            record = self._heard.get((of, at, data[a:b])) or self.message(of, at, data[a:b])
+            body = data[a:b]
+            record = self._heard.get((of, at, body)) or self.message(of, at, body)
             if record is not None:
-                self._heard[of, at, data[a:b]] = record
+                self._heard[of, at, body] = record
                 others.append((before, record))
         arrival_ns, lane, start, stop = (column[packets] for column in (log_time, lane, start, stop))
         return sequence, Stretch(data, arrival_ns, lane, start, stop, tuple(others))

@@ -164,6 +164,11 @@ def _json_fields(kind: type[Any]) -> list[tuple[str, _FieldCodec, bool]]:
 
 _KINDS: Final = {"header": RunHeader, "gone": Gone, "link": Link, "mark": Mark, "pose": Pose, "speed": Speed}
 _FIELDS: Final = {kind: _json_fields(kind) for kind in (*_KINDS.values(), SensorInfo)}
+_READERS: Final = {
+    kind: [(name, codec.as_is, codec.from_json, needed) for name, codec, needed in listed]
+    for kind, listed in _FIELDS.items()
+}
+"""The same, as every record that is read asks for it."""
 
 
 def _to_fields(record: Any) -> dict[str, Any]:
@@ -174,10 +179,10 @@ def _from_fields(kind: type[Any], value: Any, **more: int) -> Any:
     if not isinstance(value, dict):
         raise FormatError(f"{kind.__name__} is not a JSON object")
     found: dict[str, Any] = {}
-    for name, codec, needed in _FIELDS[kind]:
+    for name, as_is, from_json, needed in _READERS[kind]:
         if name in value:
             said = value[name]
-            found[name] = said if type(said) is codec.as_is else codec.from_json(said)
+            found[name] = said if type(said) is as_is else from_json(said)
         elif needed:
             raise FormatError(f"{kind.__name__} lacks the field {name!r}")
     return kind(**more, **found)
@@ -189,10 +194,18 @@ def _dumps(value: Any) -> bytes:
 
 def _loads(data: bytes) -> Any:
     try:
-        # Ours is ASCII; given bytes, json would look for their encoding first.
-        return json.loads(data.decode())
+        # Ours is ASCII without blanks around it; given bytes, json would look for their encoding first.
+        text = data.decode()
+        if text[:1] == "{":
+            value, end = _DECODER.raw_decode(text)
+            if end == len(text):
+                return value
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FormatError("the JSON of a record cannot be read") from error
+
+
+_DECODER: Final = json.JSONDecoder()
 
 
 def _json_schema(kind: type[Any]) -> bytes:

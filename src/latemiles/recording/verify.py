@@ -227,5 +227,5 @@ def _container_problems(file: BinaryIO, size: int) -> list[str]:
     return out
 
 
-def _stream(body: bytes) -> ReadDataStream:
+def _stream(body: bytes | memoryview) -> ReadDataStream:
     return ReadDataStream(BytesIO(body))
