@@ -65,18 +65,7 @@ class Scout(Pipeline):
         return self._rest is not None and self._rest.was_too_early
 
     def push_stretch(self, stretch: Stretch) -> list[Event]:
-        """Take many records at once.
-
-        Parameters
-        ----------
-        stretch : Stretch
-            The next ones, in order of arrival.
-
-        Returns
-        -------
-        list of Event
-            What came up, in order.
-        """
+        """Take many records at once, as ``Pipeline.push_stretch``."""
         if self._rest is not None:
             self._rest.hear(stretch.others)
             if self._rest.has_begun:

@@ -113,9 +113,9 @@ class AlignStage:
         self._heads = np.zeros(self._lanes, dtype=np.int64)
         self._tails = np.zeros(self._lanes, dtype=np.int64)
         self._place = np.zeros((2, self._lanes), dtype=np.int64)
-        self._piece = piece
+        self._length = piece
         self._next = 0
-        self._room = self._new_room(0)
+        self._piece = self._new_piece(0)
         """Where the next samples of the grid go."""
         self._started = False
         self._newest_s = np.array([-inf])
@@ -166,7 +166,7 @@ class AlignStage:
         columns = map(_whole, zip(*samples, strict=True)) if heard else _NO_SAMPLES
         run = TimedRun(np.ascontiguousarray(packets), np.ones(stops[-1:].sum(), dtype=np.int64), *columns)
         pieces, gaps = self.push_run(run, 0, len(heard))
-        return joined(pieces or [self._new_room(0)]), gaps
+        return joined(pieces or [self._new_piece(0)]), gaps
 
     def push_run(
         self, run: TimedRun, start: int, stop: int, marks: NDArray[np.int64] = _NO_MARKS
@@ -238,7 +238,7 @@ class AlignStage:
             for lane in range(self._lanes):
                 if self._gap_from[lane] >= 0:
                     self._close_gap(lane, self._next, gaps, code=int(not self._heard[lane]))
-        return joined(pieces or [self._new_room(0)]), gaps
+        return joined(pieces or [self._new_piece(0)]), gaps
 
     def _make_room(self, count: int) -> None:
         capacity = self._rows.shape[1]
@@ -271,10 +271,10 @@ class AlignStage:
 
     def _emit(self, count: int, pieces: list[GridBlock], gaps: list[Gap]) -> None:
         while count > 0:
-            if self._next >= self._room.first + self._room.quality.shape[1]:
-                self._room = self._new_room(self._piece or count)
-            room, at = self._room, self._next - self._room.first
-            some = min(count, room.quality.shape[1] - at)
+            if self._next >= self._piece.first + self._piece.quality.shape[1]:
+                self._piece = self._new_piece(self._length or count)
+            piece, at = self._piece, self._next - self._piece.first
+            some = min(count, piece.quality.shape[1] - at)
             missing = resample(
                 self._rows,
                 self._heads,
@@ -283,13 +283,13 @@ class AlignStage:
                 self.rate_hz,
                 self._limits,
                 self._periods,
-                room.acc,
-                room.gyr,
-                room.quality,
+                piece.acc,
+                piece.gyr,
+                piece.quality,
                 at,
                 some,
             )
-            block = room.view(at, at + some)
+            block = piece.view(at, at + some)
             pieces.append(block)
             if missing or max(self._gap_from) >= 0:
                 self._find_gaps(block.quality, gaps)
@@ -299,7 +299,7 @@ class AlignStage:
             count -= some
             trim(self._rows, self._heads, self._tails, (self._next - 1) / self.rate_hz)
 
-    def _new_room(self, count: int) -> GridBlock:
+    def _new_piece(self, count: int) -> GridBlock:
         """Memory for ``count`` samples from the next one on."""
         rates = np.empty((self._lanes, count, 3))
         quality = np.empty((self._lanes, count), dtype=np.int64)
@@ -356,7 +356,7 @@ class AlignStage:
                 "lanes", f"expected a state of {self._lanes} lanes, got {lanes}. Use its settings."
             )
         self._started = bool(started)
-        self._room = self._new_room(0)
+        self._piece = self._new_piece(0)
         self._heads[:] = 0
         self._tails[:] = 0
         at = _HEAD.size

@@ -22,7 +22,7 @@ __all__ = ["Kernel", "is_compiled", "is_ready", "njit", "settled", "when_compili
 
 _NUMBA: Final = {"_nrt": False}
 """Options of all kernels. They allocate nothing and give no array back, so that nobody has to count who holds
-which one; numba does it for every view of an array, with instructions that stop all processors."""
+which one; numba does it for every view of an array, with instructions that cost more than the view."""
 _TEACHERS: Final[list[str]] = []
 """Modules that teach the compiler something, to be imported before it is asked."""
 

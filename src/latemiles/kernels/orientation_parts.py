@@ -124,7 +124,7 @@ def take_off_course(st, co, told, first, quat, parts):
 
     What is left of the velocity is the body part's against the runner's. ``told`` is as for ``take_in``,
     ``first`` its column for the first sample; n and ``parts`` are as for ``integrate_parts``. Directions are
-    worked out side by side, and followed one after the other, each by ``course.follow_course``.
+    worked out side by side, and followed one after the other as by ``course.follow_course``.
     """
     n = quat.shape[0]
     is_told = False
