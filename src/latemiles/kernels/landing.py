@@ -90,7 +90,8 @@ def land(force, size, thigh, pick, apart, shape, noise, memory, scratch):
     Returns
     -------
     float
-        The contact in samples: ``pick`` itself while the shape is not known, or where a sample is missing.
+        The contact in samples: ``pick`` itself while the shape is not known or begins far from its middle, or
+        where a sample is missing.
     """
     first, last = math.floor(pick) - BEFORE - 4, math.ceil(pick + FIT_TO + 2.0 * REACH)
     if first < 2 or not _is_whole(force, thigh, first, min(last, size)):
